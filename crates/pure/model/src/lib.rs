@@ -1,0 +1,32 @@
+//! The nouns of `OpenMSE`, used with the same meaning in code, CLI, API, console and documentation.
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | **access point** (AP) | a receiver with a known place on a floor; named by its base radio [`Mac`] |
+//! | **category** | what kind of thing is tracked: one of six, see [`Category`] |
+//! | **controller** | the wireless LAN controller or switch that reports what its access points hear |
+//! | **element** | one tracked thing: a [`Category`] and a [`Mac`] |
+//! | **reading** | one signal strength of one element at one access point, see [`Reading`] |
+//! | **observation** | everything that one element was heard with in one report, see [`Observation`] |
+//! | **campus, building, floor** | the map hierarchy, see [`map`] |
+//! | **zone** | a named polygon on a floor that people ask questions about |
+//! | **region** | a polygon that elements can (inclusion) or cannot (exclusion) be in |
+//! | **confidence** | side of the square, or radius of the circle, that holds the truth 95 times in 100 |
+//!
+//! This crate has no behaviour beyond parsing, printing and plane geometry.
+//! It knows no wire format, no database and no clock.
+
+pub mod geometry;
+pub mod map;
+
+mod element;
+mod mac;
+mod radio;
+mod units;
+
+pub use element::{Association, Category, Element, Position, UnknownCategory};
+pub use mac::{Mac, MacError};
+pub use radio::{Band, Observation, Reading};
+pub use units::{Dbm, Metres, Time};

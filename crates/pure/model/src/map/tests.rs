@@ -1,0 +1,116 @@
+use super::*;
+
+fn floor() -> Floor {
+    Floor {
+        name: "Ground".into(),
+        level: 0,
+        width: Metres(20.0),
+        length: Metres(10.0),
+        height: Metres(3.0),
+        image: None,
+        access_points: Vec::new(),
+        walls: Vec::new(),
+        regions: Vec::new(),
+        zones: Vec::new(),
+    }
+}
+
+fn maps(floor: Floor) -> Maps {
+    let building = Building {
+        name: "Main".into(),
+        floors: vec![floor],
+    };
+    Maps {
+        campuses: vec![Campus {
+            name: "North".into(),
+            buildings: vec![building],
+        }],
+    }
+}
+
+fn check_refused(change: impl FnOnce(&mut Floor), expected: &str) {
+    let mut floor = floor();
+    change(&mut floor);
+    let error = maps(floor).validate().expect_err(expected);
+    assert!(
+        error.to_string().contains(expected),
+        "'{error}' does not name '{expected}'"
+    );
+}
+
+#[test]
+fn regions_say_where_an_element_can_be() {
+    let mut floor = floor();
+    assert!(
+        floor.includes(Point::new(1.0, 1.0)),
+        "no region: everywhere"
+    );
+    assert!(
+        !floor.includes(Point::new(21.0, 1.0)),
+        "not beside the floor"
+    );
+    floor.regions.push(Region {
+        kind: RegionKind::Inclusion,
+        outline: Polygon::rectangle(0.0, 0.0, 10.0, 10.0),
+    });
+    floor.regions.push(Region {
+        kind: RegionKind::Exclusion,
+        outline: Polygon::rectangle(4.0, 4.0, 6.0, 6.0),
+    });
+    assert!(floor.includes(Point::new(1.0, 1.0)));
+    assert!(!floor.includes(Point::new(5.0, 5.0)), "excluded");
+    assert!(!floor.includes(Point::new(15.0, 5.0)), "not included");
+}
+
+#[test]
+fn what_is_wrong_with_a_map_is_named() {
+    check_refused(|floor| floor.name = "a>b".into(), "a>b");
+    check_refused(|floor| floor.name = String::new(), "floor");
+    check_refused(|floor| floor.width = Metres(f32::NAN), "the width");
+    check_refused(|floor| floor.length = Metres(9_000.0), "the length");
+    let zone = Zone {
+        name: "Lobby".into(),
+        outline: Polygon::rectangle(0.0, 0.0, 1.0, 1.0),
+    };
+    check_refused(
+        |floor| floor.zones = vec![zone.clone(), zone],
+        "North>Main>Ground>Lobby",
+    );
+    check_refused(
+        |floor| {
+            floor.zones.push(Zone {
+                name: "Flat".into(),
+                outline: Polygon::default(),
+            })
+        },
+        "Flat",
+    );
+    check_refused(
+        |floor| {
+            floor.image = Some(FloorImage {
+                sha256: "../etc/passwd".into(),
+                media_type: "image/png".into(),
+                width_px: 1,
+                height_px: 1,
+            });
+        },
+        "sha256",
+    );
+}
+
+#[test]
+fn ids_are_the_same_in_every_engine_and_survive_javascript() {
+    let maps = maps(floor());
+    maps.validate().unwrap();
+    let id = maps.floors().next().unwrap().id();
+    assert_eq!(id, MapId::of("North>Main>Ground"));
+    assert!(i64::try_from(id.0).is_ok(), "fits a signed 64-bit column");
+    assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{}\"", id.0));
+}
+
+#[test]
+fn a_mistyped_key_is_refused_by_name() {
+    let text = r#"{"campuses":[{"name":"North","bildings":[]}]}"#;
+    let error = serde_json::from_str::<Maps>(text).unwrap_err();
+    assert!(error.to_string().contains("bildings"), "{error}");
+}

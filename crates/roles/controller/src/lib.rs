@@ -1,0 +1,1 @@
+//! The NMSP server: recorded or simulated radio, reported to engines

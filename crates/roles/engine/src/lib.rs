@@ -1,0 +1,1 @@
+//! The mobility services engine: NMSP in, positions out

@@ -1,0 +1,1 @@
+//! SQLite: schema, migrations, queries; the only crate that knows SQL
