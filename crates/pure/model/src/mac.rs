@@ -25,7 +25,7 @@ pub struct MacError {
 impl Mac {
     /// The address as twelve hexadecimal digits, the form of a user name on IOS-XE.
     pub fn bare(self) -> String {
-        self.0.iter().map(|octet| format!("{octet:02x}")).collect()
+        format!("{:012x}", self.to_u64())
     }
 
     /// The address as a number, most significant octet first.
@@ -81,7 +81,7 @@ impl FromStr for Mac {
                 let next_is_digit = trimmed
                     .get(at + 1..)
                     .is_some_and(|rest| rest.starts_with(|n: char| n.is_ascii_hexdigit()));
-                if digits == 0 || digits % 2 != 0 || !next_is_digit {
+                if digits == 0 || !digits.is_multiple_of(2) || !next_is_digit {
                     return Err(error());
                 }
                 continue;

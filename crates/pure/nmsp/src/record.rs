@@ -1,0 +1,504 @@
+//! Records: what measurement, information, statistics, AP info and attachment messages carry.
+//!
+//! [`Records`] exists only for a body that was checked from end to end, so reading it cannot fail.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use model::map::Radio;
+use model::{Association, Band, Category, Dbm, Mac, Observation, Reading, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{Field, Fields, FrameWriter, Reader, field, write_text};
+use crate::error::DecodeError;
+use crate::message::MessageId;
+
+/// Bytes of one reading: AP 6, band 1, reserved 1, signal 2, age 4.
+const READING_BYTES: usize = 14;
+/// Bytes of a measured element before its readings: address 6, category 1, count 1.
+const MEASURED_HEADER_BYTES: usize = 8;
+/// Most readings of one element in one message. Published: up to 16 APs report per element.
+pub const READINGS_MAX: usize = 16;
+/// Most addresses of one station. Ours: IPv4, link-local, and a few privacy addresses.
+pub const IP_ADDRESSES_MAX: usize = 16;
+/// Most radios of one access point. Ours.
+const RADIOS_MAX: usize = 8;
+
+/// What is known about an element besides its signal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Information {
+    /// What kind of element.
+    pub category: Category,
+    /// Which one.
+    pub mac: Mac,
+    /// What is known; traffic counters travel as statistics.
+    pub association: Association,
+}
+
+/// One access point of the controller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccessPointInfo {
+    /// Base radio address.
+    pub mac: Mac,
+    /// Its name on the controller.
+    pub name: String,
+    /// Its radios.
+    pub radios: Vec<Radio>,
+}
+
+/// A station on a switch port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Address of the station.
+    pub mac: Mac,
+    /// Whether it is there ("new") or left ("delete").
+    pub attached: bool,
+    /// Switch port, `Gi1/0/7`.
+    pub port: String,
+    /// 802.1X user, empty when there is none.
+    pub username: String,
+    /// Addresses.
+    pub ip_addresses: Vec<IpAddr>,
+}
+
+/// The controller no longer hears or serves an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departure {
+    /// What kind of element.
+    pub category: Category,
+    /// Which one.
+    pub mac: Mac,
+}
+
+/// Records of one message, checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    message: u16,
+    body: &'a [u8],
+}
+
+/// One measured element inside a message; nothing is copied.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured<'a> {
+    /// What kind of element.
+    pub category: Category,
+    /// Which one.
+    pub mac: Mac,
+    sent_at: Time,
+    readings: &'a [u8],
+}
+
+impl<'a> Records<'a> {
+    /// Checks a body.
+    pub(crate) fn check(id: MessageId, body: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = id.to_wire();
+        for next in Fields::new(message, body) {
+            let Field { kind, value, at } = next?;
+            let sound = match kind {
+                field::TIME => value.len() == 8,
+                field::MEASURED => Measured::read(value, Time(0)).is_some(),
+                field::INFORMATION => read_information(value).is_some(),
+                field::ACCESS_POINT => read_access_point(value).is_some(),
+                field::ATTACHMENT => read_attachment(value).is_some(),
+                field::DEPARTURE => read_departure(value).is_some(),
+                _ => true,
+            };
+            if !sound {
+                return Err(DecodeError::PeerMalformed { message, at });
+            }
+        }
+        Ok(Self { message, body })
+    }
+
+    /// A body that [`Records::check`] has accepted before.
+    pub(crate) fn checked(id: MessageId, body: &'a [u8]) -> Self {
+        Self {
+            message: id.to_wire(),
+            body,
+        }
+    }
+
+    fn fields(self) -> impl Iterator<Item = Field<'a>> {
+        Fields::new(self.message, self.body).map_while(Result::ok)
+    }
+
+    /// The measured elements.
+    pub fn measured(self) -> impl Iterator<Item = Measured<'a>> {
+        let mut sent_at = Time(0);
+        self.fields()
+            .filter_map(move |Field { kind, value, .. }| match kind {
+                field::TIME => {
+                    sent_at = Time(Reader(value).u64()?);
+                    None
+                }
+                field::MEASURED => Measured::read(value, sent_at),
+                _ => None,
+            })
+    }
+
+    /// What is known about elements.
+    pub fn informations(self) -> impl Iterator<Item = Information> {
+        self.fields()
+            .filter(|it| it.kind == field::INFORMATION)
+            .filter_map(|it| read_information(it.value))
+    }
+
+    /// The access points.
+    pub fn access_points(self) -> impl Iterator<Item = AccessPointInfo> {
+        self.fields()
+            .filter(|it| it.kind == field::ACCESS_POINT)
+            .filter_map(|it| read_access_point(it.value))
+    }
+
+    /// The stations on switch ports.
+    pub fn attachments(self) -> impl Iterator<Item = Attachment> {
+        self.fields()
+            .filter(|it| it.kind == field::ATTACHMENT)
+            .filter_map(|it| read_attachment(it.value))
+    }
+
+    /// The elements that left.
+    pub fn departures(self) -> impl Iterator<Item = Departure> {
+        self.fields()
+            .filter(|it| it.kind == field::DEPARTURE)
+            .filter_map(|it| read_departure(it.value))
+    }
+}
+
+impl<'a> Measured<'a> {
+    fn read(value: &'a [u8], sent_at: Time) -> Option<Self> {
+        let mut reader = Reader(value);
+        let mac = Mac(reader.array()?);
+        let category = category_from_wire(reader.u8()?)?;
+        let count = usize::from(reader.u8()?);
+        let readings = reader.0;
+        let bands_known = readings
+            .as_chunks::<READING_BYTES>()
+            .0
+            .iter()
+            .all(|reading| usize::from(reading[6]) < Band::ALL.len());
+        let whole = count <= READINGS_MAX && readings.len() == count * READING_BYTES;
+        (whole && bands_known).then_some(Self {
+            category,
+            mac,
+            sent_at,
+            readings,
+        })
+    }
+
+    /// The readings, in the order of the controller.
+    pub fn readings(&self) -> impl ExactSizeIterator<Item = Reading> + use<'a> {
+        let sent_at = self.sent_at;
+        let (chunks, _) = self.readings.as_chunks::<READING_BYTES>();
+        chunks.iter().map(move |chunk| {
+            let [a, b, c, d, e, f, band, _, r0, r1, age @ ..] = *chunk;
+            Reading {
+                ap: Mac([a, b, c, d, e, f]),
+                band: band_from_wire(band).unwrap_or(Band::Ghz2_4),
+                rssi: Dbm(f32::from(i16::from_be_bytes([r0, r1])) / 100.0),
+                at: sent_at.minus_ms(u64::from(u32::from_be_bytes(age))),
+            }
+        })
+    }
+}
+
+fn category_from_wire(number: u8) -> Option<Category> {
+    Category::ALL.get(usize::from(number)).copied()
+}
+
+fn band_from_wire(number: u8) -> Option<Band> {
+    Band::ALL.get(usize::from(number)).copied()
+}
+
+fn read_information(value: &[u8]) -> Option<Information> {
+    let mut reader = Reader(value);
+    let mac = Mac(reader.array()?);
+    let category = category_from_wire(reader.u8()?)?;
+    let flags = reader.u8()?;
+    let ap = Mac(reader.array()?);
+    let bytes_sent = reader.u64()?;
+    let bytes_received = reader.u64()?;
+    let ssid = reader.text()?;
+    let username = reader.text()?;
+    let ip_addresses = read_ip_addresses(&mut reader)?;
+    let association = Association {
+        associated: flags & flag::ASSOCIATED != 0,
+        ap: (flags & flag::HAS_AP != 0).then_some(ap),
+        ssid: (!ssid.is_empty()).then(|| ssid.into()),
+        username: (!username.is_empty()).then(|| username.into()),
+        ip_addresses,
+        bytes_sent,
+        bytes_received,
+    };
+    Some(Information {
+        category,
+        mac,
+        association,
+    })
+}
+
+/// Flags of an information record. Ours.
+mod flag {
+    pub(super) const ASSOCIATED: u8 = 1;
+    pub(super) const HAS_AP: u8 = 2;
+}
+
+fn read_access_point(value: &[u8]) -> Option<AccessPointInfo> {
+    let mut reader = Reader(value);
+    let mac = Mac(reader.array()?);
+    let name = reader.text()?.to_owned();
+    let count = usize::from(reader.u8()?);
+    if count > RADIOS_MAX {
+        return None;
+    }
+    let radios = (0..count)
+        .map(|_| {
+            let [band, channel, power] = reader.array()?;
+            let tx_power = Dbm(f32::from(i8::from_be_bytes([power])));
+            Some(Radio {
+                band: band_from_wire(band)?,
+                channel,
+                tx_power,
+            })
+        })
+        .collect::<Option<Vec<_>>>()?;
+    Some(AccessPointInfo { mac, name, radios })
+}
+
+fn read_attachment(value: &[u8]) -> Option<Attachment> {
+    let mut reader = Reader(value);
+    let mac = Mac(reader.array()?);
+    let attached = match reader.u8()? {
+        0 => false,
+        1 => true,
+        _ => return None,
+    };
+    let port = reader.text()?.to_owned();
+    let username = reader.text()?.to_owned();
+    let ip_addresses = read_ip_addresses(&mut reader)?;
+    Some(Attachment {
+        mac,
+        attached,
+        port,
+        username,
+        ip_addresses,
+    })
+}
+
+fn read_departure(value: &[u8]) -> Option<Departure> {
+    let mut reader = Reader(value);
+    let mac = Mac(reader.array()?);
+    Some(Departure {
+        mac,
+        category: category_from_wire(reader.u8()?)?,
+    })
+}
+
+fn read_ip_addresses(reader: &mut Reader<'_>) -> Option<Vec<IpAddr>> {
+    let count = usize::from(reader.u8()?);
+    if count > IP_ADDRESSES_MAX {
+        return None;
+    }
+    (0..count)
+        .map(|_| match reader.u8()? {
+            4 => Some(IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?))),
+            6 => Some(IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?))),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Records to send, as a controller hands them over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Batch {
+    /// Readings, with the controller's clock at the time of sending.
+    Measurements {
+        /// The controller's clock.
+        at: Time,
+        /// The elements that were heard.
+        observations: Vec<Observation>,
+    },
+    /// What is known about elements, as information.
+    Informations(Vec<Information>),
+    /// The same records, as traffic statistics.
+    Statistics(Vec<Information>),
+    /// The access points.
+    AccessPoints(Vec<AccessPointInfo>),
+    /// Stations on switch ports.
+    Attachments(Vec<Attachment>),
+    /// Elements that left.
+    Departures(Vec<Departure>),
+}
+
+impl Batch {
+    /// The message that carries the batch: a response to a request, else a notification.
+    pub fn message(&self, is_response: bool) -> MessageId {
+        match (self, is_response) {
+            (Self::Measurements { .. }, true) => MessageId::MeasurementResponse,
+            (Self::Measurements { .. }, false) => MessageId::MeasurementNotification,
+            (Self::Informations(_), true) => MessageId::InformationResponse,
+            (Self::Informations(_) | Self::Departures(_), _) => MessageId::InformationNotification,
+            (Self::Statistics(_), true) => MessageId::StatisticsResponse,
+            (Self::Statistics(_), false) => MessageId::StatisticsNotification,
+            (Self::AccessPoints(_), _) => MessageId::ApInfoNotification,
+            (Self::Attachments(_), _) => MessageId::AttachmentNotification,
+        }
+    }
+
+    /// Appends the batch as one or more frames; `sent` is told the size of each.
+    ///
+    /// A response is at least one frame, so that the peer learns that there is nothing.
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        transaction: Option<u32>,
+        sent: impl FnMut(usize),
+    ) {
+        let id = self.message(transaction.is_some());
+        let mut frames = Frames {
+            out,
+            id,
+            transaction,
+            sent,
+            time: None,
+        };
+        match self {
+            Self::Measurements { at, observations } => {
+                frames.time = Some(*at);
+                frames.write(observations, field::MEASURED, |out, it| {
+                    write_observation(out, it, *at);
+                });
+            }
+            Self::Informations(records) | Self::Statistics(records) => {
+                frames.write(records, field::INFORMATION, write_information);
+            }
+            Self::AccessPoints(records) => {
+                frames.write(records, field::ACCESS_POINT, write_access_point);
+            }
+            Self::Attachments(records) => {
+                frames.write(records, field::ATTACHMENT, write_attachment);
+            }
+            Self::Departures(records) => frames.write(records, field::DEPARTURE, write_departure),
+        }
+    }
+}
+
+/// Spreads records over as many frames as they need.
+struct Frames<'a, S> {
+    out: &'a mut Vec<u8>,
+    id: MessageId,
+    transaction: Option<u32>,
+    sent: S,
+    /// Repeated at the beginning of each frame.
+    time: Option<Time>,
+}
+
+impl<S: FnMut(usize)> Frames<'_, S> {
+    fn write<R>(&mut self, records: &[R], kind: u16, write: impl Fn(&mut Vec<u8>, &R)) {
+        let mut rest = records;
+        loop {
+            let mut frame = FrameWriter::new(self.out, self.id, self.transaction.unwrap_or(0));
+            if let Some(time) = self.time {
+                frame.field(field::TIME, |out| {
+                    out.extend_from_slice(&time.0.to_be_bytes());
+                });
+            }
+            // Each record is far smaller than a frame, so every frame takes at least one.
+            let written = rest
+                .iter()
+                .take_while(|record| frame.field(kind, |out| write(out, record)))
+                .count();
+            (self.sent)(frame.finish());
+            rest = rest.get(written.max(1)..).unwrap_or_default();
+            if rest.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+fn write_observation(out: &mut Vec<u8>, observation: &Observation, sent_at: Time) {
+    let readings = observation
+        .readings
+        .get(..READINGS_MAX)
+        .unwrap_or(&observation.readings);
+    out.reserve(MEASURED_HEADER_BYTES + readings.len() * READING_BYTES);
+    out.extend_from_slice(&observation.mac.0);
+    out.push(observation.category.index() as u8);
+    out.push(readings.len() as u8);
+    for reading in readings {
+        let age_ms = u32::try_from(sent_at.since_ms(reading.at)).unwrap_or(u32::MAX);
+        out.extend_from_slice(&reading.ap.0);
+        out.extend_from_slice(&[reading.band as u8, 0]);
+        // A float cast saturates, and turns what is no number into 0 dBm.
+        out.extend_from_slice(&((reading.rssi.0 * 100.0).round() as i16).to_be_bytes());
+        out.extend_from_slice(&age_ms.to_be_bytes());
+    }
+}
+
+fn write_information(out: &mut Vec<u8>, information: &Information) {
+    let Information {
+        category,
+        mac,
+        association,
+    } = information;
+    let mut flags = 0;
+    if association.associated {
+        flags |= flag::ASSOCIATED;
+    }
+    if association.ap.is_some() {
+        flags |= flag::HAS_AP;
+    }
+    out.extend_from_slice(&mac.0);
+    out.extend_from_slice(&[category.index() as u8, flags]);
+    out.extend_from_slice(&association.ap.unwrap_or_default().0);
+    out.extend_from_slice(&association.bytes_sent.to_be_bytes());
+    out.extend_from_slice(&association.bytes_received.to_be_bytes());
+    write_text(out, association.ssid.as_deref().unwrap_or_default());
+    write_text(out, association.username.as_deref().unwrap_or_default());
+    write_ip_addresses(out, &association.ip_addresses);
+}
+
+fn write_access_point(out: &mut Vec<u8>, ap: &AccessPointInfo) {
+    out.extend_from_slice(&ap.mac.0);
+    write_text(out, &ap.name);
+    let radios = ap.radios.get(..RADIOS_MAX).unwrap_or(&ap.radios);
+    out.push(radios.len() as u8);
+    for radio in radios {
+        let [power] = (radio.tx_power.0 as i8).to_be_bytes();
+        out.extend_from_slice(&[radio.band as u8, radio.channel, power]);
+    }
+}
+
+fn write_attachment(out: &mut Vec<u8>, attachment: &Attachment) {
+    out.extend_from_slice(&attachment.mac.0);
+    out.push(u8::from(attachment.attached));
+    write_text(out, &attachment.port);
+    write_text(out, &attachment.username);
+    write_ip_addresses(out, &attachment.ip_addresses);
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "every record writer has one shape"
+)]
+fn write_departure(out: &mut Vec<u8>, departure: &Departure) {
+    out.extend_from_slice(&departure.mac.0);
+    out.push(departure.category.index() as u8);
+}
+
+fn write_ip_addresses(out: &mut Vec<u8>, addresses: &[IpAddr]) {
+    let addresses = addresses.get(..IP_ADDRESSES_MAX).unwrap_or(addresses);
+    out.push(addresses.len() as u8);
+    for address in addresses {
+        match address {
+            IpAddr::V4(v4) => {
+                out.push(4);
+                out.extend_from_slice(&v4.octets());
+            }
+            IpAddr::V6(v6) => {
+                out.push(6);
+                out.extend_from_slice(&v6.octets());
+            }
+        }
+    }
+}

@@ -1,0 +1,709 @@
+//! One session, either end, without input or output of its own.
+//!
+//! The contract: `handle(now, input)` once, then `poll()` until it says `None`; ask `deadline()`
+//! when to come back with [`Input::Timeout`] at the latest.
+//!
+//! Timers are the published ones ("Editing NMSP Parameters", MSE CAS guides 6.0 and 7.x): the
+//! engine sends an echo every echo interval; an unanswered echo is repeated after the response
+//! timeout and then every retransmit interval, at most `retransmits_max` times; the peer is dead
+//! when the dead interval has passed since the echo was first sent.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use model::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{Field, Fields, FrameWriter, HEADER_BYTES, Header, Reader, field, write_text};
+use crate::counters::{Counters, Direction};
+use crate::error::{CloseReason, DecodeError};
+use crate::message::MessageId;
+use crate::record::{Batch, Records};
+use crate::service::SubserviceMask;
+use crate::table::{self, Action, Trigger};
+
+pub use crate::table::{Side, State};
+
+/// The protocol version that this side speaks. Ours.
+pub const VERSION: u8 = 1;
+/// A session that is not active after this long is given up. Ours: ten slow handshakes' worth.
+const NEGOTIATION_MAX_MS: u64 = 10_000;
+/// A begun frame must be whole after this long. Ours: 64 KiB in ten seconds is a 52 kbit/s line.
+const FRAME_MAX_MS: u64 = 10_000;
+/// Longest peer name that is kept.
+const PEER_NAME_BYTES_MAX: usize = 128;
+
+/// The NMSP parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// From echo to echo. Published default 15 s, range 1 to 120 s.
+    pub echo_interval_ms: u64,
+    /// From an unanswered echo to the end. Published default 30 s, range 1 to 240 s.
+    pub dead_interval_ms: u64,
+    /// From an echo to its first repetition. Published default 1 s.
+    pub response_timeout_ms: u64,
+    /// From repetition to repetition. Published default 3 s, range 1 to 120 s.
+    pub retransmit_interval_ms: u64,
+    /// Most repetitions of one echo. Published default 5.
+    pub retransmits_max: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            echo_interval_ms: 15_000,
+            dead_interval_ms: 30_000,
+            response_timeout_ms: 1_000,
+            retransmit_interval_ms: 3_000,
+            retransmits_max: 5,
+        }
+    }
+}
+
+/// A relation between timers that does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A timer outside its range.
+    #[error("{key} is {value_ms} ms; it must be {min_ms} to {max_ms} ms")]
+    ConfigRange {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value_ms: u64,
+        /// Least allowed.
+        min_ms: u64,
+        /// Most allowed.
+        max_ms: u64,
+    },
+    /// Dead before a second echo could be answered.
+    #[error("dead_interval_ms must be at least twice echo_interval_ms")]
+    ConfigDeadInterval,
+}
+
+impl Settings {
+    /// Checks the published ranges. Milliseconds below the published whole seconds are allowed,
+    /// because tests and demonstrations are in a hurry.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let ranges = [
+            ("echo_interval_ms", self.echo_interval_ms, 10, 120_000),
+            ("dead_interval_ms", self.dead_interval_ms, 20, 240_000),
+            ("response_timeout_ms", self.response_timeout_ms, 1, 240_000),
+            (
+                "retransmit_interval_ms",
+                self.retransmit_interval_ms,
+                1,
+                120_000,
+            ),
+        ];
+        for (key, value_ms, min_ms, max_ms) in ranges {
+            if !(min_ms..=max_ms).contains(&value_ms) {
+                return Err(SettingsError::ConfigRange {
+                    key,
+                    value_ms,
+                    min_ms,
+                    max_ms,
+                });
+            }
+        }
+        if self.dead_interval_ms < 2 * self.echo_interval_ms {
+            return Err(SettingsError::ConfigDeadInterval);
+        }
+        Ok(())
+    }
+}
+
+/// Everything that can happen to a session. Serialisable, so that a run can be recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Input<'a> {
+    /// Bytes arrived.
+    Received(Cow<'a, [u8]>),
+    /// The deadline passed.
+    Timeout,
+    /// The owner wants something sent.
+    Command(Command),
+    /// The connection ended.
+    Disconnected,
+}
+
+/// What an owner can ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Send records: as the response to a transaction, or as a notification.
+    Send {
+        /// Number of the request that is answered.
+        transaction: Option<u32>,
+        /// What to send.
+        batch: Batch,
+    },
+    /// Ask the controller for all it has of one kind; one of the three data requests.
+    Request(MessageId),
+    /// End the session.
+    Stop,
+}
+
+/// What a session wants done.
+#[derive(Debug)]
+pub enum Output<'s> {
+    /// Send these bytes.
+    Transmit(&'s [u8]),
+    /// Something for the owner.
+    Event(Event<'s>),
+    /// Close the connection; said once, after which nothing follows.
+    Close(CloseReason),
+}
+
+/// Something for the owner.
+#[derive(Debug)]
+pub enum Event<'s> {
+    /// The subscription was made or changed.
+    Active {
+        /// The sub-services that flow.
+        subscribed: SubserviceMask,
+    },
+    /// The engine asks for all there is of one kind.
+    Request {
+        /// Which kind.
+        id: MessageId,
+        /// Number to answer with.
+        transaction: u32,
+    },
+    /// Records arrived.
+    Data {
+        /// In which message.
+        id: MessageId,
+        /// The records.
+        records: Records<'s>,
+    },
+}
+
+/// What the peer said about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// What it can do.
+    pub capable: SubserviceMask,
+}
+
+/// One end of one NMSP session.
+#[derive(Debug)]
+pub struct Session {
+    side: Side,
+    settings: Settings,
+    state: State,
+    /// What this side can do (controller) or wants (engine).
+    offered: SubserviceMask,
+    subscribed: SubserviceMask,
+    peer: Peer,
+    name: String,
+    now: Time,
+    started: Time,
+    /// Received bytes; those before `read_at` are done with.
+    received: Vec<u8>,
+    read_at: usize,
+    partial_since: Option<Time>,
+    last_received: Time,
+    outgoing: Vec<u8>,
+    transmitting: Vec<u8>,
+    signals: VecDeque<Signal>,
+    echo: Echo,
+    next_transaction: u32,
+    counters: Counters,
+}
+
+/// Something to tell the owner that borrows nothing.
+#[derive(Debug)]
+enum Signal {
+    Active,
+    Close(CloseReason),
+}
+
+/// The engine's echo, outstanding or next.
+#[derive(Debug, Default)]
+struct Echo {
+    next_at: Time,
+    /// When the unanswered echo was first sent, its transaction, and how often it was repeated.
+    unanswered: Option<(Time, u32, u32)>,
+    repeat_at: Time,
+}
+
+/// A frame that the owner must see, by its place in the receive buffer.
+enum Delivery {
+    Request { id: MessageId, transaction: u32 },
+    Data { id: MessageId, body: Range<usize> },
+}
+
+impl Session {
+    /// A session on a fresh connection. It has its capability to send at once.
+    pub fn new(
+        side: Side,
+        settings: Settings,
+        offered: SubserviceMask,
+        name: &str,
+        now: Time,
+    ) -> Self {
+        let mut session = Self {
+            side,
+            settings,
+            state: State::Negotiating,
+            offered,
+            subscribed: SubserviceMask::NONE,
+            peer: Peer::default(),
+            name: name.to_owned(),
+            now,
+            started: now,
+            received: Vec::new(),
+            read_at: 0,
+            partial_since: None,
+            last_received: now,
+            outgoing: Vec::new(),
+            transmitting: Vec::new(),
+            signals: VecDeque::new(),
+            echo: Echo::default(),
+            next_transaction: 1,
+            counters: Counters::default(),
+        };
+        session.send_capability();
+        session
+    }
+
+    /// How far the session has come.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What the peer said about itself.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The sub-services that flow.
+    pub fn subscribed(&self) -> SubserviceMask {
+        self.subscribed
+    }
+
+    /// Message counters.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Bytes waiting to be sent, for the owner's limit on slow peers.
+    pub fn outgoing_bytes(&self) -> usize {
+        self.outgoing.len()
+    }
+
+    /// Received bytes that are kept because their frame is not whole.
+    pub fn buffered_bytes(&self) -> usize {
+        self.received.len() - self.read_at
+    }
+
+    /// Takes one input. Follow with [`Session::poll`] until `None`.
+    pub fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.now = now;
+        match input {
+            Input::Received(bytes) => self.receive(&bytes),
+            Input::Timeout => {}
+            Input::Command(command) => self.command(command),
+            Input::Disconnected => self.close(CloseReason::PeerClosed),
+        }
+        self.run_timers();
+    }
+
+    /// When to come back with [`Input::Timeout`] at the latest.
+    pub fn deadline(&self) -> Option<Time> {
+        let in_state = match self.state {
+            State::Negotiating | State::Subscribing => {
+                Some(self.started.plus_ms(NEGOTIATION_MAX_MS))
+            }
+            State::Active => Some(match self.side {
+                Side::Engine => self.echo_deadline(),
+                Side::Controller => self.silence_deadline(),
+            }),
+            State::Closed => return None,
+        };
+        let frame = self.partial_since.map(|since| since.plus_ms(FRAME_MAX_MS));
+        in_state.into_iter().chain(frame).min()
+    }
+
+    /// The next thing to do, or `None` when the session waits.
+    pub fn poll(&mut self) -> Option<Output<'_>> {
+        // What was received is worked off first: it may produce something to send.
+        let delivery = if self.state == State::Closed {
+            None
+        } else {
+            self.next_delivery()
+        };
+        match delivery {
+            Some(Delivery::Request { id, transaction }) => {
+                return Some(Output::Event(Event::Request { id, transaction }));
+            }
+            Some(Delivery::Data { id, body }) => {
+                let body = self.received.get(body).unwrap_or_default();
+                let records = Records::checked(id, body);
+                return Some(Output::Event(Event::Data { id, records }));
+            }
+            None => {}
+        }
+        if !self.outgoing.is_empty() {
+            self.transmitting.clear();
+            std::mem::swap(&mut self.outgoing, &mut self.transmitting);
+            return Some(Output::Transmit(&self.transmitting));
+        }
+        match self.signals.pop_front()? {
+            Signal::Active => Some(Output::Event(Event::Active {
+                subscribed: self.subscribed,
+            })),
+            Signal::Close(reason) => Some(Output::Close(reason)),
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        if self.state == State::Closed {
+            return;
+        }
+        self.received.drain(..self.read_at);
+        self.read_at = 0;
+        self.received.extend_from_slice(bytes);
+        self.last_received = self.now;
+    }
+
+    /// Works through received frames up to the first that the owner must see. It pauses when a
+    /// signal waits, so that the owner hears of an active session before its first data.
+    fn next_delivery(&mut self) -> Option<Delivery> {
+        while self.signals.is_empty() {
+            match self.next_frame() {
+                Ok(Some((header, body))) => {
+                    if let Some(delivery) = self.frame(header, body) {
+                        return Some(delivery);
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => self.close(CloseReason::Decode(error)),
+            }
+        }
+        None
+    }
+
+    /// Splits the next whole frame off the receive buffer.
+    fn next_frame(&mut self) -> Result<Option<(Header, Range<usize>)>, DecodeError> {
+        let unread = self.received.get(self.read_at..).unwrap_or_default();
+        if self.state == State::Closed || unread.is_empty() {
+            self.partial_since = None;
+            return Ok(None);
+        }
+        let header = Header::read(unread)?;
+        let frame_bytes = header.map(|header| HEADER_BYTES + header.body_bytes as usize);
+        match (header, frame_bytes) {
+            (Some(header), Some(frame_bytes)) if unread.len() >= frame_bytes => {
+                let start = self.read_at;
+                self.read_at += frame_bytes;
+                self.partial_since = None;
+                Ok(Some((header, start + HEADER_BYTES..start + frame_bytes)))
+            }
+            _ => {
+                self.partial_since.get_or_insert(self.now);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes one frame through the table.
+    fn frame(&mut self, header: Header, body: Range<usize>) -> Option<Delivery> {
+        let id = MessageId::from_wire(header.message);
+        let trigger = id.map_or(Trigger::Unknown, trigger_of);
+        if let Some(id) = id {
+            self.counters
+                .count(id, Direction::In, HEADER_BYTES + body.len(), self.now);
+        }
+        let (next, action) = table::step(self.side, self.state, trigger);
+        if action == Action::Refuse {
+            let reason = CloseReason::PeerOutOfOrder {
+                message: header.message,
+                state: self.state,
+            };
+            self.close(reason);
+            return None;
+        }
+        self.state = next;
+        let outcome = match (action, id) {
+            (Action::Deliver, Some(id)) if id.carries_records() => {
+                let bytes = self.received.get(body.clone()).unwrap_or_default();
+                Records::check(id, bytes).map(|_| Some(Delivery::Data { id, body }))
+            }
+            (Action::Deliver, Some(id)) => Ok(Some(Delivery::Request {
+                id,
+                transaction: header.transaction,
+            })),
+            (action, _) => self.act(action, header, body).map(|()| None),
+        };
+        outcome.unwrap_or_else(|error| {
+            self.close(CloseReason::Decode(error));
+            None
+        })
+    }
+
+    /// Does what the table says, for everything but a delivery.
+    fn act(
+        &mut self,
+        action: Action,
+        header: Header,
+        body: Range<usize>,
+    ) -> Result<(), DecodeError> {
+        match action {
+            Action::Subscribe => {
+                if self.note_peer(header, body)? {
+                    self.send_subscription();
+                }
+            }
+            Action::NotePeer => {
+                self.note_peer(header, body)?;
+            }
+            Action::Grant => {
+                let wanted = self.read_mask(header, body)?;
+                self.subscribed = wanted.and(self.offered);
+                self.send_mask(
+                    MessageId::ServiceSubscribeResponse,
+                    header.transaction,
+                    self.subscribed,
+                );
+                self.signals.push_back(Signal::Active);
+            }
+            Action::Activate => {
+                self.subscribed = self.read_mask(header, body)?.and(self.offered);
+                self.echo.next_at = self.now.plus_ms(self.settings.echo_interval_ms);
+                self.signals.push_back(Signal::Active);
+            }
+            Action::AnswerEcho => {
+                self.send(MessageId::EchoResponse, header.transaction, |_| {});
+            }
+            Action::NoteEcho => {
+                // Only the newest echo is outstanding; an older answer is too late to matter.
+                if self
+                    .echo
+                    .unanswered
+                    .is_some_and(|(_, transaction, _)| transaction == header.transaction)
+                {
+                    self.echo.unanswered = None;
+                }
+            }
+            Action::CountUnsupported => self.counters.unsupported += 1,
+            Action::Deliver | Action::Refuse => {}
+        }
+        Ok(())
+    }
+
+    /// Reads the peer's capability; false when there is no common version (the session is closed).
+    fn note_peer(&mut self, header: Header, body: Range<usize>) -> Result<bool, DecodeError> {
+        let malformed = DecodeError::PeerMalformed {
+            message: header.message,
+            at: 0,
+        };
+        let bytes = self.received.get(body).unwrap_or_default();
+        let (mut versions, mut peer) = (None, Peer::default());
+        for next in Fields::new(header.message, bytes) {
+            let Field { kind, value, .. } = next?;
+            match kind {
+                field::VERSIONS => versions = Reader(value).array::<2>(),
+                field::SUBSERVICES => {
+                    peer.capable = SubserviceMask::from_bits(Reader(value).u64().ok_or(malformed)?);
+                }
+                field::NAME => {
+                    let name = Reader(value).text().ok_or(malformed)?;
+                    peer.name = name.chars().filter(|c| !c.is_control()).collect();
+                    peer.name
+                        .truncate(peer.name.floor_char_boundary(PEER_NAME_BYTES_MAX));
+                }
+                _ => {}
+            }
+        }
+        let [lowest, highest] = versions.ok_or(malformed)?;
+        if !(lowest..=highest).contains(&VERSION) {
+            self.close(CloseReason::PeerVersion { lowest, highest });
+            return Ok(false);
+        }
+        self.peer = peer;
+        Ok(true)
+    }
+
+    fn read_mask(&self, header: Header, body: Range<usize>) -> Result<SubserviceMask, DecodeError> {
+        let bytes = self.received.get(body).unwrap_or_default();
+        for next in Fields::new(header.message, bytes) {
+            let Field { kind, value, .. } = next?;
+            if kind == field::SUBSERVICES
+                && let Some(bits) = Reader(value).u64()
+            {
+                return Ok(SubserviceMask::from_bits(bits));
+            }
+        }
+        Err(DecodeError::PeerMalformed {
+            message: header.message,
+            at: 0,
+        })
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Stop => self.close(CloseReason::LocalStop),
+            // What is not active cannot send data; the owner is told when it becomes active.
+            _ if self.state != State::Active => {}
+            Command::Send { transaction, batch } => {
+                let id = batch.message(transaction.is_some());
+                let Self {
+                    outgoing,
+                    counters,
+                    now,
+                    ..
+                } = self;
+                batch.write(outgoing, transaction, |bytes| {
+                    counters.count(id, Direction::Out, bytes, *now);
+                });
+            }
+            Command::Request(id) => {
+                let transaction = self.transaction();
+                self.send(id, transaction, |_| {});
+            }
+        }
+    }
+
+    fn run_timers(&mut self) {
+        if self.deadline().is_none_or(|deadline| self.now < deadline) {
+            return;
+        }
+        let waited_ms = self
+            .partial_since
+            .map_or(0, |since| self.now.since_ms(since));
+        if waited_ms >= FRAME_MAX_MS {
+            return self.close(CloseReason::PeerStalled { waited_ms });
+        }
+        let silent_ms = self.now.since_ms(self.last_received);
+        match (self.state, self.side) {
+            (State::Active, Side::Engine) => self.run_echo(),
+            _ => self.close(CloseReason::PeerDead { silent_ms }),
+        }
+    }
+
+    fn run_echo(&mut self) {
+        let Settings {
+            echo_interval_ms,
+            dead_interval_ms,
+            response_timeout_ms,
+            retransmit_interval_ms,
+            ..
+        } = self.settings;
+        let Some((first_sent, transaction, repeated)) = self.echo.unanswered else {
+            let transaction = self.transaction();
+            self.echo.unanswered = Some((self.now, transaction, 0));
+            self.echo.repeat_at = self.now.plus_ms(response_timeout_ms);
+            self.echo.next_at = self.now.plus_ms(echo_interval_ms);
+            return self.send(MessageId::EchoRequest, transaction, |_| {});
+        };
+        let silent_ms = self.now.since_ms(first_sent);
+        if silent_ms >= dead_interval_ms {
+            return self.close(CloseReason::PeerDead { silent_ms });
+        }
+        self.echo.unanswered = Some((first_sent, transaction, repeated + 1));
+        self.echo.repeat_at = self.now.plus_ms(retransmit_interval_ms);
+        self.send(MessageId::EchoRequest, transaction, |_| {});
+    }
+
+    fn echo_deadline(&self) -> Time {
+        match self.echo.unanswered {
+            None => self.echo.next_at,
+            Some((first_sent, _, repeated)) => {
+                let dead_at = first_sent.plus_ms(self.settings.dead_interval_ms);
+                if repeated < self.settings.retransmits_max {
+                    self.echo.repeat_at.min(dead_at)
+                } else {
+                    dead_at
+                }
+            }
+        }
+    }
+
+    /// A controller hears an echo at least once per echo interval.
+    fn silence_deadline(&self) -> Time {
+        let allowed_ms = self.settings.echo_interval_ms + self.settings.dead_interval_ms;
+        self.last_received.plus_ms(allowed_ms)
+    }
+
+    fn send_capability(&mut self) {
+        let (offered, name) = (self.offered, self.name.clone());
+        self.send(MessageId::CapabilityNotification, 0, |frame| {
+            frame.field(field::VERSIONS, |out| {
+                out.extend_from_slice(&[VERSION, VERSION]);
+            });
+            frame.field(field::SUBSERVICES, |out| {
+                out.extend_from_slice(&offered.bits().to_be_bytes());
+            });
+            frame.field(field::NAME, |out| write_text(out, &name));
+        });
+    }
+
+    fn send_subscription(&mut self) {
+        let transaction = self.transaction();
+        let wanted = self.offered.and(self.peer.capable);
+        self.send_mask(MessageId::ServiceSubscribeRequest, transaction, wanted);
+    }
+
+    fn send_mask(&mut self, id: MessageId, transaction: u32, mask: SubserviceMask) {
+        self.send(id, transaction, |frame| {
+            frame.field(field::SUBSERVICES, |out| {
+                out.extend_from_slice(&mask.bits().to_be_bytes());
+            });
+        });
+    }
+
+    fn send(&mut self, id: MessageId, transaction: u32, write: impl FnOnce(&mut FrameWriter<'_>)) {
+        let mut frame = FrameWriter::new(&mut self.outgoing, id, transaction);
+        write(&mut frame);
+        let bytes = frame.finish();
+        self.counters.count(id, Direction::Out, bytes, self.now);
+    }
+
+    fn transaction(&mut self) -> u32 {
+        let transaction = self.next_transaction;
+        // Zero means "no request" in a notification.
+        self.next_transaction = transaction.checked_add(1).unwrap_or(1);
+        transaction
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        if !self
+            .signals
+            .iter()
+            .any(|signal| matches!(signal, Signal::Close(_)))
+            && !self.is_reported_closed()
+        {
+            self.signals.push_back(Signal::Close(reason));
+        }
+        self.state = State::Closed;
+        self.partial_since = None;
+    }
+
+    fn is_reported_closed(&self) -> bool {
+        self.state == State::Closed && self.signals.is_empty()
+    }
+}
+
+fn trigger_of(id: MessageId) -> Trigger {
+    match id {
+        MessageId::CapabilityNotification => Trigger::Capability,
+        MessageId::ServiceSubscribeRequest => Trigger::SubscribeRequest,
+        MessageId::ServiceSubscribeResponse => Trigger::SubscribeResponse,
+        MessageId::EchoRequest => Trigger::EchoRequest,
+        MessageId::EchoResponse => Trigger::EchoResponse,
+        MessageId::MeasurementRequest
+        | MessageId::InformationRequest
+        | MessageId::StatisticsRequest => Trigger::DataRequest,
+        MessageId::MeasurementResponse
+        | MessageId::MeasurementNotification
+        | MessageId::InformationResponse
+        | MessageId::InformationNotification
+        | MessageId::StatisticsResponse
+        | MessageId::StatisticsNotification
+        | MessageId::ApInfoNotification
+        | MessageId::AttachmentNotification => Trigger::Data,
+    }
+}

@@ -1,0 +1,191 @@
+//! Properties of the codec: round trip, no panic on any bytes, bounded memory.
+
+use model::{Association, Band, Category, Dbm, Mac, Observation, Reading, Time};
+use nmsp::codec::{FRAME_BODY_MAX, HEADER_BYTES};
+use nmsp::{
+    Batch, Command, Event, Information, Input, Output, Session, Settings, Side, SubserviceMask,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const NOW: Time = Time(1_700_000_000_000);
+
+fn active_pair() -> (Session, Session) {
+    let session = |side| Session::new(side, Settings::default(), SubserviceMask::ALL, "x", NOW);
+    let (mut controller, mut engine) = (session(Side::Controller), session(Side::Engine));
+    for _ in 0..3 {
+        let (to_engine, to_controller) = (transmitted(&mut controller), transmitted(&mut engine));
+        engine.handle(NOW, Input::Received(to_engine.into()));
+        controller.handle(NOW, Input::Received(to_controller.into()));
+    }
+    (controller, engine)
+}
+
+fn transmitted(session: &mut Session) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(output) = session.poll() {
+        if let Output::Transmit(more) = output {
+            bytes.extend_from_slice(more);
+        }
+    }
+    bytes
+}
+
+prop_compose! {
+    fn reading()(ap: [u8; 6], band in 0..4_usize, centi_dbm in -12_000..2_000_i16, age_ms in 0..100_000_u64) -> Reading {
+        let rssi = Dbm(f32::from(centi_dbm) / 100.0);
+        Reading { ap: Mac(ap), band: Band::ALL[band], rssi, at: NOW.minus_ms(age_ms) }
+    }
+}
+
+prop_compose! {
+    fn observation()(mac: [u8; 6], category in 0..6_usize, readings in vec(reading(), 0..=16)) -> Observation {
+        Observation { category: Category::ALL[category], mac: Mac(mac), readings }
+    }
+}
+
+prop_compose! {
+    fn information()(
+        mac: [u8; 6],
+        category in 0..6_usize,
+        associated: bool,
+        ap: Option<[u8; 6]>,
+        ssid in "[^\\x00]{1,32}",
+        username in proptest::option::of("[a-z]{1,40}"),
+        ip_addresses in vec(any::<std::net::IpAddr>(), 0..=16),
+        bytes_sent: u64,
+        bytes_received: u64,
+    ) -> Information {
+        let association = Association {
+            associated,
+            ap: ap.map(Mac),
+            ssid: Some(ssid.into()),
+            username: username.map(Into::into),
+            ip_addresses,
+            bytes_sent,
+            bytes_received,
+        };
+        Information { category: Category::ALL[category], mac: Mac(mac), association }
+    }
+}
+
+/// Sends a batch through the real sessions in pieces of `piece` bytes and calls `each` on the data.
+fn carry(batch: Batch, piece: usize, mut each: impl FnMut(nmsp::Records<'_>)) {
+    let (mut controller, mut engine) = active_pair();
+    controller.handle(
+        NOW,
+        Input::Command(Command::Send {
+            transaction: None,
+            batch,
+        }),
+    );
+    for bytes in transmitted(&mut controller).chunks(piece) {
+        engine.handle(NOW, Input::Received(bytes.into()));
+        while let Some(output) = engine.poll() {
+            match output {
+                Output::Event(Event::Data { records, .. }) => each(records),
+                Output::Close(reason) => panic!("{reason}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn observations_round_trip_however_the_stream_is_cut(
+        observations in vec(observation(), 0..40),
+        piece in 1..2_000_usize,
+    ) {
+        let mut received = Vec::new();
+        carry(Batch::Measurements { at: NOW, observations: observations.clone() }, piece, |records| {
+            received.extend(records.measured().map(|it| Observation {
+                category: it.category,
+                mac: it.mac,
+                readings: it.readings().collect(),
+            }));
+        });
+        prop_assert_eq!(received, observations);
+    }
+
+    #[test]
+    fn information_round_trips(informations in vec(information(), 0..20)) {
+        let mut received = Vec::new();
+        carry(Batch::Informations(informations.clone()), 4_096, |records| received.extend(records.informations()));
+        prop_assert_eq!(received, informations);
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..2_000)) {
+        nmsp::fuzz_receive(&bytes);
+    }
+
+    /// Bytes that look like frames reach deeper than random ones.
+    #[test]
+    fn random_bodies_never_panic(id in prop::sample::select(nmsp::MessageId::ALL), body in vec(any::<u8>(), 0..400)) {
+        let (mut controller, mut engine) = active_pair();
+        let mut frame = vec![0x4e, 0x4d, 1, 0];
+        frame.extend_from_slice(&id.to_wire().to_be_bytes());
+        frame.extend_from_slice(&[0; 6]);
+        frame.extend_from_slice(&(body.len() as u32).to_be_bytes());
+        frame.extend_from_slice(&body);
+        nmsp::fuzz_receive(&frame);
+        for session in [&mut controller, &mut engine] {
+            session.handle(NOW, Input::Received(frame.clone().into()));
+            while session.poll().is_some() {}
+        }
+    }
+
+    /// One flipped byte in good traffic is either unseen or ends the session; it never panics.
+    #[test]
+    fn damaged_frames_never_panic(observations in vec(observation(), 1..5), at: prop::sample::Index, flip in 1..=255_u8) {
+        let (mut controller, mut engine) = active_pair();
+        let batch = Batch::Measurements { at: NOW, observations };
+        controller.handle(NOW, Input::Command(Command::Send { transaction: None, batch }));
+        let mut bytes = transmitted(&mut controller);
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        engine.handle(NOW, Input::Received(bytes.into()));
+        while let Some(output) = engine.poll() {
+            if let Output::Event(Event::Data { records, .. }) = output {
+                prop_assert!(records.measured().all(|it| it.readings().len() <= 16));
+            }
+        }
+    }
+}
+
+/// A peer that announces the largest body and sends it byte by byte pins one frame, not more; and
+/// one that announces more is refused at its header.
+#[test]
+fn memory_is_bounded_by_one_frame() {
+    let (_, mut engine) = active_pair();
+    let header = |body_bytes: u32| {
+        let mut frame = vec![0x4e, 0x4d, 1, 0, 0, 15, 0, 0, 0, 0, 0, 0];
+        frame.extend_from_slice(&body_bytes.to_be_bytes());
+        frame
+    };
+    let limit = HEADER_BYTES + FRAME_BODY_MAX;
+    engine.handle(NOW, Input::Received(header(FRAME_BODY_MAX as u32).into()));
+    for _ in 0..FRAME_BODY_MAX {
+        while engine.poll().is_some() {}
+        engine.handle(NOW, Input::Received([0_u8].as_slice().into()));
+        assert!(engine.buffered_bytes() <= limit);
+    }
+    while engine.poll().is_some() {}
+
+    let (_, mut engine) = active_pair();
+    engine.handle(
+        NOW,
+        Input::Received(header(FRAME_BODY_MAX as u32 + 1).into()),
+    );
+    let mut closed = None;
+    while let Some(output) = engine.poll() {
+        if let Output::Close(reason) = output {
+            closed = Some(reason.to_string());
+        }
+    }
+    assert_eq!(
+        closed.as_deref(),
+        Some("the peer announced a body of 65537 bytes, the limit is 65536")
+    );
+}
