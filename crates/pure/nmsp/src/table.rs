@@ -3,7 +3,7 @@
 //! The table is one exhaustive `match`: a pair without a row does not compile. The page
 //! `docs/protocol.md` carries it, and a test keeps the page true.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 

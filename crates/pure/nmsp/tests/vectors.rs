@@ -82,12 +82,15 @@ fn transcript(side: Side, bytes: &[u8], piece: usize) -> String {
 fn describe(output: &Output<'_>, lines: &mut String) {
     match output {
         Output::Transmit(bytes) => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(lines, "sends {hex}").unwrap();
+            lines.push_str("sends ");
+            bytes
+                .iter()
+                .for_each(|byte| write!(lines, "{byte:02x}").unwrap());
+            lines.push('\n');
         }
         Output::Close(reason) => writeln!(lines, "closes: {reason}").unwrap(),
         Output::Event(Event::Active { subscribed }) => {
-            writeln!(lines, "active {subscribed:?}").unwrap()
+            writeln!(lines, "active {subscribed:?}").unwrap();
         }
         Output::Event(Event::Request { id, transaction }) => {
             writeln!(lines, "request {} {transaction}", id.name()).unwrap();

@@ -81,7 +81,7 @@ fn what_is_wrong_with_a_map_is_named() {
             floor.zones.push(Zone {
                 name: "Flat".into(),
                 outline: Polygon::default(),
-            })
+            });
         },
         "Flat",
     );
