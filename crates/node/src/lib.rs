@@ -1,1 +1,28 @@
-//! The platform that every role stands on
+//! The platform that every role stands on.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`clock`] | the only place that asks what time it is |
+//! | [`config`] | configuration files, with errors that name file, line and key |
+//! | [`identity`] | a node's key, certificate and MAC; made once, kept for good |
+//! | [`key_hash`] | key hashes and the list of trusted ones |
+//! | [`tls`] | TLS configurations, the one crypto provider |
+//! | [`nmsp`] | NMSP links over TCP and TLS: dial, listen, drive, status |
+//! | [`http`] | HTTP over TLS, plain loopback TCP and Unix sockets |
+//! | [`password`], [`token`], [`throttle`] | what authentication is made of |
+//! | [`log`] | log output |
+//!
+//! Nothing here knows what a role does with a measurement, and nothing here is global: an engine is
+//! one of possibly several instances in a node, each with its own identity, links and listener.
+
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod identity;
+pub mod key_hash;
+pub mod log;
+pub mod nmsp;
+pub mod password;
+pub mod throttle;
+pub mod tls;
+pub mod token;

@@ -1,0 +1,93 @@
+//! Configuration files: TOML, unknown keys refused, errors that name file, line and key.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+/// Largest configuration file. Ours: a campus of thousands of access points stays below it.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    LocalRead {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is larger than any configuration.
+    #[error("{} is larger than {FILE_BYTES_MAX} bytes and cannot be a configuration", path.display())]
+    ConfigTooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The text is no TOML, or has an unknown key, or a value of the wrong type.
+    #[error("{}: {message}", path.display())]
+    ConfigSyntax {
+        /// The file.
+        path: PathBuf,
+        /// Line, column, culprit and what was expected.
+        message: String,
+    },
+    /// The values do not fit together.
+    #[error("{}: {message}", path.display())]
+    ConfigValue {
+        /// The file.
+        path: PathBuf,
+        /// The key, what is wrong, and what would be right.
+        message: String,
+    },
+}
+
+/// Reads a configuration file.
+pub fn load<C: DeserializeOwned>(path: &Path) -> Result<C, ConfigError> {
+    let read_error = |source| ConfigError::LocalRead {
+        path: path.to_owned(),
+        source,
+    };
+    if std::fs::metadata(path).map_err(read_error)?.len() > FILE_BYTES_MAX {
+        return Err(ConfigError::ConfigTooLarge {
+            path: path.to_owned(),
+        });
+    }
+    let text = std::fs::read_to_string(path).map_err(read_error)?;
+    toml::from_str(&text).map_err(|error| ConfigError::ConfigSyntax {
+        path: path.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Example {
+        #[expect(dead_code, reason = "only parsed")]
+        listen: String,
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let path = std::env::temp_dir().join(format!("openmse-config-{}.toml", std::process::id()));
+        std::fs::write(&path, "listen = \"a\"\nlisten_prot = 1\n").unwrap();
+        let error = load::<Example>(&path).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+        assert!(
+            error.contains("line 2") && error.contains("listen_prot"),
+            "{error}"
+        );
+        assert!(
+            load::<Example>(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("openmse-config")
+        );
+    }
+}

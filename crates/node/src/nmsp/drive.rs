@@ -1,0 +1,135 @@
+//! One session on one stream, the same loop for both ends.
+//!
+//! Reading stops while the owner is busy with what was read: backpressure reaches the peer through
+//! TCP, and nothing is lost in between.
+
+use std::time::Duration;
+
+use nmsp::{CloseReason, Command, Event, Input, Output, Session};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+
+use super::status::{Failure, LinkStatus};
+use crate::clock::Steady;
+
+/// Bytes read at once. Ours: a frame of the largest size in one go.
+const READ_BYTES: usize = 64 * 1024;
+/// A peer that takes no bytes for this long is stalled.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+/// The status is renewed at most this often; reading it is for people.
+const STATUS_INTERVAL_MS: u64 = 200;
+
+/// Who a session works for.
+pub trait Owner: Send {
+    /// Something happened. The answer, if any, is sent at once.
+    fn event(&mut self, event: Event<'_>) -> Vec<Command>;
+
+    /// The session waits: hand on what was gathered. May take its time.
+    fn settle(&mut self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// Runs `session` on `stream` until one side ends it.
+pub async fn drive(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut session: Session,
+    clock: Steady,
+    owner: &mut impl Owner,
+    commands: &mut mpsc::Receiver<Command>,
+    status: &LinkStatus,
+) -> Failure {
+    let mut outgoing = Vec::new();
+    let mut buffer = vec![0; READ_BYTES];
+    let mut observed_at = None;
+    let mut has_commands = true;
+    loop {
+        let closed = drain(&mut session, clock, owner, &mut outgoing);
+        if !outgoing.is_empty() {
+            let write = async {
+                stream.write_all(&outgoing).await?;
+                stream.flush().await
+            };
+            match tokio::time::timeout(WRITE_MAX, write).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return last_words(&mut stream, &mut buffer, &error).await,
+                Err(_) => return Failure::Silent("the peer took no bytes for 10 s".to_owned()),
+            }
+            outgoing.clear();
+        }
+        owner.settle().await;
+        let now = clock.now();
+        if closed.is_some() || observed_at.is_none_or(|at| now.since_ms(at) >= STATUS_INTERVAL_MS) {
+            status.observe(&session, now);
+            observed_at = Some(now);
+        }
+        if let Some(reason) = closed {
+            let _ = tokio::time::timeout(WRITE_MAX, stream.shutdown()).await;
+            return Failure::of_close(reason);
+        }
+
+        // An idle session renews its status too, once.
+        let status_at = observed_at.map(|at| at.plus_ms(STATUS_INTERVAL_MS));
+        let wake = session
+            .deadline()
+            .into_iter()
+            .chain(status_at.filter(|_| is_behind(status, &session)))
+            .min();
+        let sleep = wake.map_or(Duration::from_hours(1), |wake| clock.until(wake));
+        tokio::select! {
+            read = stream.read(&mut buffer) => match read {
+                Ok(0) => session.handle(clock.now(), Input::Disconnected),
+                Ok(count) => {
+                    let bytes = buffer.get(..count).unwrap_or_default();
+                    session.handle(clock.now(), Input::Received(bytes.into()));
+                }
+                Err(error) => return Failure::of_io(&error),
+            },
+            command = commands.recv(), if has_commands => match command {
+                Some(command) => session.handle(clock.now(), Input::Command(command)),
+                None => has_commands = false,
+            },
+            () = tokio::time::sleep(sleep) => session.handle(clock.now(), Input::Timeout),
+        }
+    }
+}
+
+/// Works off everything that the session has to say.
+fn drain(
+    session: &mut Session,
+    clock: Steady,
+    owner: &mut impl Owner,
+    outgoing: &mut Vec<u8>,
+) -> Option<CloseReason> {
+    let mut answers = Vec::new();
+    loop {
+        match session.poll() {
+            Some(Output::Transmit(bytes)) => outgoing.extend_from_slice(bytes),
+            Some(Output::Event(event)) => answers.append(&mut owner.event(event)),
+            Some(Output::Close(reason)) => return Some(reason),
+            None if answers.is_empty() => return None,
+            None => {
+                for command in answers.drain(..) {
+                    session.handle(clock.now(), Input::Command(command));
+                }
+            }
+        }
+    }
+}
+
+/// A controller that does not trust us says so in an alert and hangs up; our write may fail before
+/// the alert is read. The alert is the better reason.
+async fn last_words(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut [u8],
+    error: &std::io::Error,
+) -> Failure {
+    match tokio::time::timeout(Duration::from_secs(1), stream.read(buffer)).await {
+        Ok(Err(alert)) => Failure::of_io(&alert),
+        _ => Failure::of_io(error),
+    }
+}
+
+fn is_behind(status: &LinkStatus, session: &Session) -> bool {
+    status.snapshot().last_activity != session.counters().last_activity()
+}

@@ -1,0 +1,172 @@
+//! Accepts engines on a controller.
+//!
+//! The log follows the trace of a 3850 (`nmsp-3850-troubleshooting`): connection assigned, peer
+//! certificate checked against the authorisation list, success or `certificate_unknown`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nmsp::{Command, Session, Side, SubserviceMask};
+use rustls::ServerConfig;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+
+use super::drive::{Owner, drive};
+use super::status::{Failure, LinkStatus};
+use crate::clock::Steady;
+use crate::tls::Rejection;
+
+/// Most engines and half-made connections at once. Ours: a controller has a handful of engines.
+pub const CONNECTIONS_MAX: usize = 64;
+/// A TLS handshake must be done after this long; a half-open one holds its place no longer.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// After a refused handshake the peer has this long to read the alert.
+const ALERT_LINGER: Duration = Duration::from_secs(1);
+/// Commands that wait for a slow engine before its notifications are dropped.
+pub const COMMANDS_MAX: usize = 64;
+
+/// How to serve engines.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Our name in the capability.
+    pub name: String,
+    /// TLS with the authorisation list.
+    pub tls: Arc<ServerConfig>,
+    /// NMSP parameters.
+    pub settings: nmsp::Settings,
+    /// The sub-services that are offered.
+    pub offered: SubserviceMask,
+}
+
+/// A new connection, handed to the controller before its session runs.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Number of the connection, from 0.
+    pub connection: u64,
+    /// The engine's address.
+    pub peer: SocketAddr,
+    /// Where to put what shall be sent.
+    pub commands: mpsc::Sender<Command>,
+    /// What operators see of it.
+    pub status: LinkStatus,
+}
+
+/// Serves engines on `listener` until the task is dropped. `owner` makes the owner of each session.
+pub async fn listen<O: Owner + 'static>(
+    listener: TcpListener,
+    listen: Listen,
+    owner: impl Fn(Accepted) -> O + Send + Sync + 'static,
+) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let (listen, owner) = (Arc::new(listen), Arc::new(owner));
+    for connection in 0_u64.. {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept an NMSP connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (listen, owner) = (Arc::clone(&listen), Arc::clone(&owner));
+        tokio::spawn(async move {
+            let _slot = slot;
+            tracing::info!(connection, %peer, "assigned new NMSP connection");
+            let Some(stream) = handshake(&listen, connection, stream, peer).await else {
+                return;
+            };
+            let clock = Steady::new();
+            let status = LinkStatus::new(&peer.ip().to_string(), "", "MSE", clock.now());
+            let (commands, mut waiting) = mpsc::channel(COMMANDS_MAX);
+            let accepted = Accepted {
+                connection,
+                peer,
+                commands,
+                status: status.clone(),
+            };
+            let mut owner = owner(accepted);
+            let session = Session::new(
+                Side::Controller,
+                listen.settings,
+                listen.offered,
+                &listen.name,
+                clock.now(),
+            );
+            let failure = drive(stream, session, clock, &mut owner, &mut waiting, &status).await;
+            status.failed(&failure, clock.now());
+            match failure {
+                Failure::Closed | Failure::Stopped => {
+                    tracing::info!(connection, %peer, "NMSP connection closed");
+                }
+                _ => {
+                    tracing::warn!(connection, %peer, reason = failure.word(), detail = %failure, "NMSP connection ended");
+                }
+            }
+        });
+    }
+}
+
+/// The TLS handshake, with the words of the trace.
+async fn handshake(
+    listen: &Listen,
+    connection: u64,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    let _ = stream.set_nodelay(true);
+    let acceptor = TlsAcceptor::from(Arc::clone(&listen.tls));
+    let accept = acceptor.accept(stream).into_fallible();
+    match tokio::time::timeout(HANDSHAKE_MAX, accept).await {
+        Ok(Ok(stream)) => {
+            let credentials = stream
+                .get_ref()
+                .1
+                .peer_certificates()
+                .and_then(|chain| crate::key_hash::Credentials::of(chain.first()?));
+            let mac = credentials
+                .as_ref()
+                .and_then(|it| it.mac)
+                .unwrap_or_default();
+            tracing::debug!(connection, %mac, "validation of peer certificate done, authlist authentication successful");
+            tracing::info!(connection, %peer, %mac, "NMSP connection success: peer validated against authlist");
+            Some(stream)
+        }
+        Ok(Err((error, mut stream))) => {
+            log_refusal(connection, peer, &error);
+            // Closing at once would reset the connection, and the peer might never read the alert.
+            let mut rest = [0; 1024];
+            let drain =
+                async { while stream.read(&mut rest).await.is_ok_and(|count| count > 0) {} };
+            let _ = tokio::time::timeout(ALERT_LINGER, drain).await;
+            None
+        }
+        Err(_) => {
+            tracing::warn!(connection, %peer, limit_s = HANDSHAKE_MAX.as_secs(), "TLS handshake not finished in time; NMSP connection freed");
+            None
+        }
+    }
+}
+
+fn log_refusal(connection: u64, peer: SocketAddr, error: &std::io::Error) {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls.and_then(Rejection::of) {
+        Some(Rejection { mac, sha1, sha256 }) => {
+            let mac = mac.unwrap_or_default();
+            tracing::warn!(
+                connection, %peer, %mac, %sha256, %sha1, alert = "certificate_unknown",
+                "authlist authentication failed: peer not validated against authlist; NMSP connection freed"
+            );
+        }
+        None => {
+            tracing::warn!(connection, %peer, %error, "TLS handshake failed; NMSP connection freed");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! TLS: one crypto provider, and the three configurations that OpenMSE uses.
+//!
+//! * the NMSP server asks for a client certificate and trusts it by the [`AuthList`];
+//! * the NMSP client trusts the controller by its pinned key hash;
+//! * the HTTPS server presents the node's certificate.
+//!
+//! No certificate authority takes part: the peers of a mobility network are self-signed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use model::Mac;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, OtherError,
+    ServerConfig, SignatureScheme,
+};
+
+use crate::identity::Identity;
+use crate::key_hash::{AuthList, Credentials, KeyHash};
+
+/// The one crypto provider.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// TLS of a controller towards engines.
+///
+/// `None` instead of a list trusts every engine ("unauthenticated NMSP"): for laboratories only.
+pub fn nmsp_server(
+    identity: &Identity,
+    trusted: Option<AuthList>,
+) -> Result<ServerConfig, rustls::Error> {
+    let provider = provider();
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = Arc::new(AuthListVerifier {
+        trusted,
+        algorithms,
+    });
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![identity.certificate()], identity.key())
+}
+
+/// TLS of an engine towards one controller, whose key hash is `pinned`.
+pub fn nmsp_client(identity: &Identity, pinned: KeyHash) -> Result<ClientConfig, rustls::Error> {
+    let provider = provider();
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = Arc::new(PinnedVerifier { pinned, algorithms });
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_auth_cert(vec![identity.certificate()], identity.key())
+}
+
+/// TLS of an HTTPS listener.
+pub fn https_server(identity: &Identity) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![identity.certificate()], identity.key())?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// A certificate that was presented and not accepted: travels inside the TLS error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The address in the certificate.
+    pub mac: Option<Mac>,
+    /// Its key hash, SHA-1.
+    pub sha1: KeyHash,
+    /// Its key hash, SHA-256.
+    pub sha256: KeyHash,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mac {
+            Some(mac) => write!(f, "key hash {} from MAC {mac} is not trusted", self.sha256),
+            None => write!(
+                f,
+                "key hash {} from a certificate without a MAC is not trusted",
+                self.sha256
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+impl Rejection {
+    /// The rejection inside a TLS error, if that is what it is.
+    pub fn of(error: &rustls::Error) -> Option<&Self> {
+        match error {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+                inner.downcast_ref()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The controller's check: signed by its key, valid now, and on the list.
+#[derive(Debug)]
+struct AuthListVerifier {
+    trusted: Option<AuthList>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// The engine's check: signed by its key, valid now, and the pinned key.
+#[derive(Debug)]
+struct PinnedVerifier {
+    pinned: KeyHash,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// What both sides ask of a certificate. `certificate_unknown` (alert 46) is what rustls sends for
+/// a certificate error of ours, as the 3850 does (`nmsp-3850-troubleshooting`, ret = 0x22e).
+fn check(
+    certificate: &CertificateDer<'_>,
+    now: UnixTime,
+    trusts: impl FnOnce(&Credentials) -> bool,
+) -> Result<(), rustls::Error> {
+    let credentials = Credentials::of(certificate).ok_or(CertificateError::BadEncoding)?;
+    let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now_s < credentials.not_before_s {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if now_s > credentials.not_after_s {
+        return Err(CertificateError::Expired.into());
+    }
+    if trusts(&credentials) {
+        return Ok(());
+    }
+    let Credentials {
+        mac, sha1, sha256, ..
+    } = credentials;
+    Err(CertificateError::Other(OtherError(Arc::new(Rejection { mac, sha1, sha256 }))).into())
+}
+
+impl ClientCertVerifier for AuthListVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let trusts = |credentials: &Credentials| {
+            self.trusted
+                .as_ref()
+                .is_none_or(|list| list.accepts(credentials))
+        };
+        check(end_entity, now, trusts).map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+impl ServerCertVerifier for PinnedVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        check(end_entity, now, |credentials| {
+            credentials.has_key(self.pinned)
+        })
+        .map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
