@@ -54,10 +54,15 @@ pub fn load<C: DeserializeOwned>(path: &Path) -> Result<C, ConfigError> {
         });
     }
     let text = std::fs::read_to_string(path).map_err(read_error)?;
-    toml::from_str(&text).map_err(|error| ConfigError::ConfigSyntax {
+    parse(&text).map_err(|message| ConfigError::ConfigSyntax {
         path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
+        message,
     })
+}
+
+/// Reads a configuration from a text. The error names line, column and culprit.
+pub fn parse<C: DeserializeOwned>(text: &str) -> Result<C, String> {
+    toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::Mac;
+pub use rustls::Error;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -30,10 +31,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// TLS of a controller towards engines.
 ///
 /// `None` instead of a list trusts every engine ("unauthenticated NMSP"): for laboratories only.
-pub fn nmsp_server(
-    identity: &Identity,
-    trusted: Option<AuthList>,
-) -> Result<ServerConfig, rustls::Error> {
+pub fn nmsp_server(identity: &Identity, trusted: Option<AuthList>) -> Result<ServerConfig, Error> {
     let provider = provider();
     let algorithms = provider.signature_verification_algorithms;
     let verifier = Arc::new(AuthListVerifier {
@@ -47,7 +45,7 @@ pub fn nmsp_server(
 }
 
 /// TLS of an engine towards one controller, whose key hash is `pinned`.
-pub fn nmsp_client(identity: &Identity, pinned: KeyHash) -> Result<ClientConfig, rustls::Error> {
+pub fn nmsp_client(identity: &Identity, pinned: KeyHash) -> Result<ClientConfig, Error> {
     let provider = provider();
     let algorithms = provider.signature_verification_algorithms;
     let verifier = Arc::new(PinnedVerifier { pinned, algorithms });
@@ -59,7 +57,7 @@ pub fn nmsp_client(identity: &Identity, pinned: KeyHash) -> Result<ClientConfig,
 }
 
 /// TLS of an HTTPS listener.
-pub fn https_server(identity: &Identity) -> Result<ServerConfig, rustls::Error> {
+pub fn https_server(identity: &Identity) -> Result<ServerConfig, Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -96,9 +94,9 @@ impl std::error::Error for Rejection {}
 
 impl Rejection {
     /// The rejection inside a TLS error, if that is what it is.
-    pub fn of(error: &rustls::Error) -> Option<&Self> {
+    pub fn of(error: &Error) -> Option<&Self> {
         match error {
-            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+            Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
                 inner.downcast_ref()
             }
             _ => None,
@@ -126,7 +124,7 @@ fn check(
     certificate: &CertificateDer<'_>,
     now: UnixTime,
     trusts: impl FnOnce(&Credentials) -> bool,
-) -> Result<(), rustls::Error> {
+) -> Result<(), Error> {
     let credentials = Credentials::of(certificate).ok_or(CertificateError::BadEncoding)?;
     let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     if now_s < credentials.not_before_s {
@@ -154,7 +152,7 @@ impl ClientCertVerifier for AuthListVerifier {
         end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
+    ) -> Result<ClientCertVerified, Error> {
         let trusts = |credentials: &Credentials| {
             self.trusted
                 .as_ref()
@@ -168,7 +166,7 @@ impl ClientCertVerifier for AuthListVerifier {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
@@ -177,7 +175,7 @@ impl ClientCertVerifier for AuthListVerifier {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
@@ -194,7 +192,7 @@ impl ServerCertVerifier for PinnedVerifier {
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
+    ) -> Result<ServerCertVerified, Error> {
         check(end_entity, now, |credentials| {
             credentials.has_key(self.pinned)
         })
@@ -206,7 +204,7 @@ impl ServerCertVerifier for PinnedVerifier {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
@@ -215,7 +213,7 @@ impl ServerCertVerifier for PinnedVerifier {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, Error> {
         rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 

@@ -16,13 +16,7 @@ impl Token {
 
     /// The token as it is handed out: 64 hexadecimal digits.
     pub fn to_hex(&self) -> String {
-        self.0
-            .iter()
-            .fold(String::with_capacity(64), |mut text, byte| {
-                use fmt::Write as _;
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        hex(&self.0)
     }
 
     /// Reads a token that was handed out.
@@ -49,6 +43,17 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(..)")
     }
+}
+
+/// `bytes` as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// SHA-256 of `bytes`.

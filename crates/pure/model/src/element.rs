@@ -12,6 +12,7 @@ use crate::{Band, Mac, Metres, Time};
 /// The six kinds of tracked elements, as `getserverinfo` of MSE 8.0 counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Category {
     /// A Wi-Fi station, associated or probing.
     WirelessClient,
@@ -106,6 +107,7 @@ impl FromStr for Category {
 
 /// Where an element is, and how sure that is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Position {
     /// The floor.
     pub floor: MapId,
@@ -119,6 +121,7 @@ pub struct Position {
 
 /// What the network knows about an element besides how it sounds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Association {
     /// Whether the station is associated (otherwise it only probes).
     pub associated: bool,
@@ -133,6 +136,7 @@ pub struct Association {
     pub username: Option<Box<str>>,
     /// Addresses, IPv4 first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     pub ip_addresses: Vec<std::net::IpAddr>,
     /// Bytes the station sent.
     #[serde(default)]
@@ -144,6 +148,7 @@ pub struct Association {
 
 /// One tracked element as the engine publishes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Element {
     /// What kind.
     pub category: Category,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A place on a floor, in metres.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Point {
     /// Metres from the left edge.
     pub x: f32,
@@ -32,6 +33,7 @@ impl Point {
 /// A straight line between two points.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Segment {
     /// One end.
     pub from: Point,
@@ -88,6 +90,7 @@ fn turn(a: Point, b: Point, c: Point) -> f32 {
 /// A closed area; the last corner joins the first.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Polygon {
     /// The corners in order, at least three.
     pub corners: Vec<Point>,

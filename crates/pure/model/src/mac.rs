@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Printed in lower case with colons (`00:50:56:9c:34:89`), which is the form of the CMX API.
 /// Parsed from any of the field's forms: colons, dashes, Cisco dots (`0050.569c.3489`) or none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, example = "00:50:56:9c:34:89"))]
 pub struct Mac(pub [u8; 6]);
 
 /// A text that is not a MAC address.

@@ -27,6 +27,7 @@ pub const CORNERS_MAX: usize = 256;
 /// imports the same maps gives out the same ids. Serialised as text: JavaScript rounds integers
 /// beyond 2^53.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, example = "788149884915780818"))]
 pub struct MapId(pub u64);
 
 impl MapId {
@@ -76,6 +77,7 @@ impl<'de> Deserialize<'de> for MapId {
 /// All maps of one engine.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Maps {
     /// The campuses, in the order they are shown.
     #[serde(default)]
@@ -85,6 +87,7 @@ pub struct Maps {
 /// A group of buildings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Campus {
     /// Unique among campuses.
     pub name: String,
@@ -96,6 +99,7 @@ pub struct Campus {
 /// A building.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Building {
     /// Unique in its campus.
     pub name: String,
@@ -107,6 +111,7 @@ pub struct Building {
 /// One storey.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Floor {
     /// Unique in its building.
     pub name: String,
@@ -139,6 +144,7 @@ pub struct Floor {
 /// The plan of a floor, kept as a file named by its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FloorImage {
     /// SHA-256 of the file, 64 lower-case hexadecimal digits.
     pub sha256: String,
@@ -153,6 +159,7 @@ pub struct FloorImage {
 /// A receiver with a known place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AccessPoint {
     /// Base radio address, as controllers report it.
     pub mac: Mac,
@@ -171,6 +178,7 @@ pub struct AccessPoint {
 /// One radio of an access point.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Radio {
     /// The band it works on.
     pub band: Band,
@@ -183,6 +191,7 @@ pub struct Radio {
 /// A wall, drawn as a line.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Wall {
     /// Where it stands.
     pub line: Segment,
@@ -193,6 +202,7 @@ pub struct Wall {
 /// Where elements can or cannot be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Region {
     /// Whether elements can be in it.
     pub kind: RegionKind,
@@ -203,6 +213,7 @@ pub struct Region {
 /// What a region says about elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum RegionKind {
     /// Elements are inside one of the inclusion regions.
     Inclusion,
@@ -213,6 +224,7 @@ pub enum RegionKind {
 /// A named area of a floor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Zone {
     /// Unique on its floor.
     pub name: String,

@@ -6,6 +6,7 @@ use crate::{Category, Dbm, Mac, Time};
 
 /// A radio band. Propagation differs enough between bands to need a model each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Band {
     /// 2.4 GHz Wi-Fi.
     #[serde(rename = "2.4GHz")]
@@ -38,6 +39,7 @@ impl Band {
 
 /// One signal strength of one element at one access point.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Reading {
     /// Base radio address of the access point that heard.
     pub ap: Mac,

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 /// A received or transmitted power in decibels over one milliwatt.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Dbm(pub f32);
 
 /// A length in metres.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Metres(pub f32);
 
 impl Metres {
@@ -66,6 +68,7 @@ impl fmt::Display for Dbm {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Time(pub u64);
 
 impl Time {

@@ -1,1 +1,20 @@
-//! The NMSP server: recorded or simulated radio, reported to engines
+//! The controller: the NMSP server that tells engines what its access points hear.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`config`] | the configuration file |
+//! | [`source`], [`replay`], [`campus`] | where the radio comes from: a recording, or a simulated campus |
+//! | [`plan`] | floor plans drawn from maps |
+//! | [`feed`] | what every subscribed engine is told |
+//! | [`server`] | puts these together and runs them |
+
+pub mod campus;
+pub mod config;
+pub mod feed;
+pub mod plan;
+pub mod replay;
+pub mod server;
+pub mod source;
+
+pub use config::Config;
+pub use server::{Controller, StartError};

@@ -1,1 +1,26 @@
-//! The mobility services engine: NMSP in, positions out
+//! The mobility services engine: NMSP in, positions out.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`config`] | the configuration file |
+//! | [`ingest`], [`report`] | the links to controllers, and what comes in over them |
+//! | [`elements`] | the table of tracked elements, with limits and timers |
+//! | [`tracker`] | the thread that turns reports into positions, history and notices |
+//! | [`site`], [`archive`] | the maps in use; import and export of maps |
+//! | [`api`] | REST, WebSocket, console, metrics |
+//! | [`cmx`] | the shapes of the CMX API |
+//! | [`engine`](mod@engine) | puts these together and runs them |
+
+pub mod api;
+pub mod archive;
+// pub mod cmx;
+pub mod config;
+pub mod elements;
+pub mod engine;
+pub mod ingest;
+pub mod report;
+pub mod site;
+pub mod tracker;
+
+pub use config::Config;
+pub use engine::{Engine, StartError};

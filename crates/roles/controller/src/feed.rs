@@ -1,0 +1,324 @@
+//! What every subscribed engine is told: the controller's memory and its list of engines.
+//!
+//! A source reports an association once, when it changes; an engine may subscribe at any time. The
+//! feed remembers what it was told last, and tells a new engine all of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{Association, Category, Mac, Observation, Time};
+use nmsp::{
+    AccessPointInfo, Attachment, Batch, Command, Event, Information, MessageId, Subservice,
+    SubserviceMask,
+};
+use node::nmsp::{Accepted, Connection, LinkState, LinkStatus, Owner};
+use tokio::sync::mpsc;
+
+use crate::source::{Report, Source, WiredClient};
+
+/// Ended connections that are still shown.
+const ENDED_MAX: usize = 16;
+
+/// What a controller can do today: what its sources report.
+pub fn offered() -> SubserviceMask {
+    SubserviceMask::of(&[
+        Subservice::RssiMobileStation,
+        Subservice::RssiTag,
+        Subservice::RssiRogue,
+        Subservice::RssiInterferer,
+        Subservice::InformationMobileStation,
+        Subservice::StatisticsMobileStation,
+        Subservice::Attachment,
+        Subservice::ApInfo,
+    ])
+}
+
+/// The feed, shared by the source's loop and the sessions.
+#[derive(Debug, Clone)]
+pub struct Feed(Arc<Mutex<Memory>>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    access_points: Vec<AccessPointInfo>,
+    associations: BTreeMap<Mac, Association>,
+    attachments: BTreeMap<Mac, Attachment>,
+    /// The newest readings, for an engine that asks.
+    observations: (Time, Vec<Observation>),
+    engines: Vec<Engine>,
+    dropped: u64,
+}
+
+/// One connection of an engine.
+#[derive(Debug)]
+struct Engine {
+    connection: u64,
+    commands: mpsc::Sender<Command>,
+    subscribed: SubserviceMask,
+    status: LinkStatus,
+}
+
+impl Feed {
+    /// A feed of what `source` knows.
+    pub fn new(source: &dyn Source) -> Self {
+        let access_points = source
+            .access_points()
+            .into_iter()
+            .map(|ap| AccessPointInfo {
+                mac: ap.mac,
+                name: ap.name,
+                radios: ap.radios,
+            })
+            .collect();
+        Self(Arc::new(Mutex::new(Memory {
+            access_points,
+            ..Memory::default()
+        })))
+    }
+
+    /// Remembers a report and tells every engine what it subscribed to.
+    ///
+    /// An engine whose queue is full misses this report; the next one is newer anyway.
+    pub fn publish(&self, report: Report) {
+        let Report {
+            at,
+            observations,
+            associations,
+            wired_clients,
+        } = report;
+        let mut memory = self.lock();
+        let attachments: Vec<Attachment> = wired_clients.into_iter().map(attachment).collect();
+        for (mac, association) in &associations {
+            memory.associations.insert(*mac, association.clone());
+        }
+        for attachment in &attachments {
+            memory
+                .attachments
+                .insert(attachment.mac, attachment.clone());
+        }
+        memory.observations = (at, observations.clone());
+        let batches = [
+            (!observations.is_empty()).then_some(Batch::Measurements { at, observations }),
+            (!associations.is_empty()).then(|| Batch::Informations(informations(associations))),
+            (!attachments.is_empty()).then_some(Batch::Attachments(attachments)),
+        ];
+        let Memory {
+            engines, dropped, ..
+        } = &mut *memory;
+        for engine in engines {
+            for batch in batches
+                .iter()
+                .flatten()
+                .filter_map(|batch| narrowed(batch, engine.subscribed))
+            {
+                if engine
+                    .commands
+                    .try_send(Command::Send {
+                        transaction: None,
+                        batch,
+                    })
+                    .is_err()
+                {
+                    *dropped += 1;
+                }
+            }
+        }
+    }
+
+    /// The owner of a new session.
+    pub fn accept(&self, accepted: Accepted) -> Session {
+        let Accepted {
+            connection,
+            commands,
+            status,
+            ..
+        } = accepted;
+        let mut memory = self.lock();
+        let ended = memory
+            .engines
+            .iter()
+            .filter(|it| it.commands.is_closed())
+            .count();
+        if ended > ENDED_MAX
+            && let Some(oldest) = memory.engines.iter().position(|it| it.commands.is_closed())
+        {
+            memory.engines.remove(oldest);
+        }
+        let subscribed = SubserviceMask::NONE;
+        memory.engines.push(Engine {
+            connection,
+            commands,
+            subscribed,
+            status,
+        });
+        Session {
+            feed: self.clone(),
+            connection,
+        }
+    }
+
+    /// The connections, the active ones first and the newest of each first.
+    pub fn connections(&self) -> Vec<Connection> {
+        let mut connections: Vec<_> = self
+            .lock()
+            .engines
+            .iter()
+            .rev()
+            .map(|it| it.status.snapshot())
+            .collect();
+        connections.sort_by_key(|it| it.state != LinkState::Active);
+        connections
+    }
+
+    /// Notifications that slow engines missed.
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The controller's end of one session.
+#[derive(Debug)]
+pub struct Session {
+    feed: Feed,
+    connection: u64,
+}
+
+impl Owner for Session {
+    fn event(&mut self, event: Event<'_>) -> Vec<Command> {
+        let mut memory = self.feed.lock();
+        match event {
+            Event::Active { subscribed } => {
+                let own = memory
+                    .engines
+                    .iter_mut()
+                    .find(|it| it.connection == self.connection);
+                if let Some(engine) = own {
+                    engine.subscribed = subscribed;
+                }
+                let known = [
+                    Batch::AccessPoints(memory.access_points.clone()),
+                    Batch::Attachments(memory.attachments.values().cloned().collect()),
+                ];
+                known
+                    .iter()
+                    .filter_map(|batch| narrowed(batch, subscribed))
+                    .map(|batch| Command::Send {
+                        transaction: None,
+                        batch,
+                    })
+                    .collect()
+            }
+            Event::Request { id, transaction } => {
+                let associations = || informations(memory.associations.clone());
+                let batch = match id {
+                    MessageId::InformationRequest => Batch::Informations(associations()),
+                    MessageId::StatisticsRequest => Batch::Statistics(associations()),
+                    _ => {
+                        let (at, observations) = memory.observations.clone();
+                        Batch::Measurements { at, observations }
+                    }
+                };
+                vec![Command::Send {
+                    transaction: Some(transaction),
+                    batch,
+                }]
+            }
+            // The session's table lets no data of an engine pass.
+            Event::Data { .. } => Vec::new(),
+        }
+    }
+}
+
+/// The part of a batch that was subscribed to; none when there is nothing.
+fn narrowed(batch: &Batch, subscribed: SubserviceMask) -> Option<Batch> {
+    let wants = |subservice| subscribed.contains(subservice);
+    let (kept, is_empty) = match batch {
+        Batch::Measurements { at, observations } => {
+            let wanted = |it: &&Observation| wants(Subservice::rssi_of(it.category));
+            let observations: Vec<_> = observations.iter().filter(wanted).cloned().collect();
+            let is_empty = observations.is_empty();
+            (
+                Batch::Measurements {
+                    at: *at,
+                    observations,
+                },
+                is_empty,
+            )
+        }
+        Batch::Informations(it) => (
+            batch.clone(),
+            it.is_empty() || !wants(Subservice::InformationMobileStation),
+        ),
+        Batch::Statistics(it) => (
+            batch.clone(),
+            it.is_empty() || !wants(Subservice::StatisticsMobileStation),
+        ),
+        Batch::AccessPoints(it) => (batch.clone(), it.is_empty() || !wants(Subservice::ApInfo)),
+        Batch::Attachments(it) => (
+            batch.clone(),
+            it.is_empty() || !wants(Subservice::Attachment),
+        ),
+        Batch::Departures(it) => (batch.clone(), it.is_empty()),
+    };
+    (!is_empty).then_some(kept)
+}
+
+/// Sources know the associations of wireless clients only.
+fn informations(associations: impl IntoIterator<Item = (Mac, Association)>) -> Vec<Information> {
+    let information = |(mac, association)| Information {
+        category: Category::WirelessClient,
+        mac,
+        association,
+    };
+    associations.into_iter().map(information).collect()
+}
+
+fn attachment(client: WiredClient) -> Attachment {
+    Attachment {
+        mac: client.mac,
+        attached: true,
+        port: format!("{} {}", client.switch, client.port),
+        username: client.username.map(String::from).unwrap_or_default(),
+        ip_addresses: client.ip_addresses,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observation(category: Category) -> Observation {
+        Observation {
+            category,
+            mac: Mac::default(),
+            readings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_engine_gets_what_it_subscribed_to_and_nothing_else() {
+        let batch = Batch::Measurements {
+            at: Time(0),
+            observations: vec![
+                observation(Category::Tag),
+                observation(Category::WirelessClient),
+            ],
+        };
+        let only_tags = SubserviceMask::of(&[Subservice::RssiTag]);
+        let expected = Batch::Measurements {
+            at: Time(0),
+            observations: vec![observation(Category::Tag)],
+        };
+        assert_eq!(narrowed(&batch, only_tags), Some(expected));
+        assert_eq!(narrowed(&batch, SubserviceMask::NONE), None);
+        let access_points = Batch::AccessPoints(Vec::new());
+        assert_eq!(
+            narrowed(&access_points, SubserviceMask::ALL),
+            None,
+            "nothing to say"
+        );
+    }
+}

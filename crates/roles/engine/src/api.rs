@@ -1,0 +1,179 @@
+//! REST, WebSocket, console and metrics of an engine.
+//!
+//! | path | what | who |
+//! |---|---|---|
+//! | `/`, `/console.js`, .. | the console | everyone; it logs in by itself |
+//! | `/api/v1/..` | the native API, described by `docs/api/openapi.json` | session cookie, Basic, or the node's own Unix socket |
+//! | `/api/location/..`, `/api/config/..` | the CMX API, see [`crate::cmx`] | Basic, or any of the above |
+//! | `/metrics` | Prometheus | as the native API |
+//! | `/health`, `/livez`, `/readyz` | probes | everyone |
+
+pub mod access;
+pub mod assets;
+pub mod compatibility;
+pub mod elements;
+pub mod error;
+pub mod live;
+pub mod maps;
+pub mod nmsp;
+pub mod server;
+pub mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware;
+use model::Time;
+use node::identity::Identity;
+use node::nmsp::LinkStatus;
+use store::Store;
+use tokio::sync::{broadcast, mpsc};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::site::CurrentSite;
+use crate::tracker::{Notice, SharedElements, Task, TrackerCounters};
+
+/// Largest request body, except for a map archive. Ours.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// A request must be answered after this long, except for a map archive.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// What the handlers share: the reading ends of the engine.
+#[derive(Debug)]
+pub struct Shared {
+    /// Name of the engine.
+    pub name: String,
+    /// When it was started.
+    pub started: Time,
+    /// How many times an engine was started on this directory.
+    pub starts: u64,
+    /// Users, sessions, maps, history.
+    pub store: Arc<Store>,
+    /// Key and certificate.
+    pub identity: Arc<Identity>,
+    /// The maps in use.
+    pub site: CurrentSite,
+    /// The element table.
+    pub elements: SharedElements,
+    /// Change notices.
+    pub notices: broadcast::Sender<Arc<Notice>>,
+    /// Counters of the tracker.
+    pub counters: Arc<TrackerCounters>,
+    /// The links to controllers.
+    pub links: Vec<LinkStatus>,
+    /// Tasks for the tracker.
+    pub tasks: mpsc::Sender<Task>,
+    /// Who may do what.
+    pub access: access::Access,
+}
+
+/// State of every handler.
+pub type State = axum::extract::State<Arc<Shared>>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "OpenMSE engine",
+        description = "Native API of the OpenMSE mobility services engine. \
+            Times are milliseconds since 1970-01-01T00:00:00Z; lengths are metres; the origin of a floor is its top left corner; \
+            ids of places are decimal strings. Errors have the body `{\"error\":{\"code\",\"message\"}}`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "session", description = "Log in and out"),
+        (name = "elements", description = "What is tracked and where it is"),
+        (name = "maps", description = "Campuses, buildings, floors"),
+        (name = "nmsp", description = "Links to controllers"),
+        (name = "server", description = "The engine itself")
+    )
+)]
+struct Document;
+
+fn native() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(session::log_in, session::show, session::log_out))
+        .routes(routes!(session::change_password))
+        .routes(routes!(elements::list))
+        .routes(routes!(elements::one))
+        .routes(routes!(elements::trail))
+        .routes(routes!(elements::counts))
+        .routes(routes!(maps::floors))
+        .routes(routes!(maps::floor))
+        .routes(routes!(maps::floor_image))
+        .routes(routes!(maps::document))
+        .routes(routes!(nmsp::links))
+        .routes(routes!(server::about))
+        .routes(routes!(server::info))
+        .routes(routes!(live::live))
+}
+
+/// The OpenAPI document of the native API, as it is committed.
+pub fn openapi() -> String {
+    let (_, archive) = OpenApiRouter::<Arc<Shared>>::new()
+        .routes(routes!(maps::export_archive, maps::import_archive))
+        .split_for_parts();
+    let (_, mut document) = native().split_for_parts();
+    document.merge(archive);
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Everything that an engine serves.
+pub fn router(shared: Arc<Shared>) -> Router {
+    let (native, _) = native().split_for_parts();
+    let (archive, _) = OpenApiRouter::new()
+        .routes(routes!(maps::export_archive, maps::import_archive))
+        .split_for_parts();
+    let archive = archive.layer(DefaultBodyLimit::max(maps::ARCHIVE_BYTES_MAX));
+    let protected = native
+        .route("/metrics", axum::routing::get(server::metrics))
+        .fallback(compatibility::answer)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ANSWER_MAX,
+        ))
+        .merge(archive)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&shared),
+            access::guard,
+        ));
+    let open = Router::new()
+        .route("/health", axum::routing::get(server::health))
+        .route("/livez", axum::routing::get(server::livez))
+        .route("/readyz", axum::routing::get(server::readyz));
+    let router = assets::routes()
+        .merge(open)
+        .merge(protected)
+        .with_state(shared);
+    SECURITY_HEADERS
+        .iter()
+        .fold(router, |router, (name, value)| {
+            let name = HeaderName::from_static(name);
+            router.layer(SetResponseHeaderLayer::if_not_present(
+                name,
+                HeaderValue::from_static(value),
+            ))
+        })
+}
+
+/// Sent with every response that does not say otherwise.
+const SECURITY_HEADERS: [(&str, &str); 5] = [
+    (
+        "content-security-policy",
+        "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; \
+         connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+    ("cache-control", "no-store"),
+];

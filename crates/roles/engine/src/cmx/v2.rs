@@ -1,0 +1,162 @@
+//! `/api/location/v1` and `/v2`: elements as the location service of CMX lists them.
+
+use std::cmp::Ordering;
+
+use model::{Category, Mac};
+use serde::Serialize;
+
+use super::query::{SortField, V2Query};
+use super::shape::{
+    Coordinate, Dimension, Feet, GeoCoordinate, Image, IsoTime, MaxDetectedRssi, RawLocation, band,
+    controller, ip_addresses,
+};
+use super::{Located, View};
+
+/// One element. Every key is always there: programs in the field read all of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Client<'v> {
+    mac_address: Mac,
+    map_info: MapInfo<'v>,
+    map_coordinate: Coordinate,
+    currently_tracked: bool,
+    confidence_factor: i64,
+    statistics: Statistics,
+    history_log_reason: Option<&'static str>,
+    geo_coordinate: Option<GeoCoordinate>,
+    raw_location: RawLocation,
+    network_status: &'static str,
+    changed_on: u64,
+    ip_address: Option<Vec<String>>,
+    user_name: &'v str,
+    ss_id: Option<&'v str>,
+    source_timestamp: Option<u64>,
+    band: &'static str,
+    ap_mac_address: Option<Mac>,
+    dot11_status: &'static str,
+    manufacturer: Option<&'static str>,
+    area_global_id_list: [u64; 0],
+    detecting_controllers: String,
+    bytes_sent: u64,
+    bytes_received: u64,
+    guest_user: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MapInfo<'v> {
+    map_hierarchy_string: &'v str,
+    floor_ref_id: String,
+    floor_dimension: Dimension,
+    image: Option<Image>,
+    tag_list: Vec<&'v str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Statistics {
+    current_server_time: IsoTime,
+    first_located_time: IsoTime,
+    last_located_time: IsoTime,
+    max_detected_rssi: MaxDetectedRssi,
+}
+
+impl<'v> Client<'v> {
+    pub(super) fn new(located: Located<'v>, view: &View<'_>) -> Self {
+        let Located {
+            element,
+            position,
+            place,
+        } = located;
+        let association = &element.association;
+        let is_tracked = view.now.since_ms(element.last_seen) <= view.missing_after_ms;
+        let ip_addresses = ip_addresses(element);
+        Self {
+            mac_address: element.mac,
+            map_info: MapInfo {
+                map_hierarchy_string: &place.path,
+                floor_ref_id: position.floor.to_string(),
+                floor_dimension: Dimension::of_floor(place.floor.floor),
+                image: place.floor.floor.image.as_ref().map(Image::new),
+                tag_list: place.floor.floor.zones_at(position.point).collect(),
+            },
+            map_coordinate: Coordinate::new(position.point, model::Metres(0.0)),
+            currently_tracked: is_tracked,
+            confidence_factor: Feet::from(position.confidence).rounded(),
+            statistics: Statistics {
+                current_server_time: IsoTime(view.now),
+                first_located_time: IsoTime(element.first_seen),
+                last_located_time: IsoTime(position.at),
+                max_detected_rssi: MaxDetectedRssi::new(element.strongest.as_ref(), view.now),
+            },
+            history_log_reason: None,
+            geo_coordinate: None,
+            raw_location: RawLocation::UNKNOWN,
+            network_status: if is_tracked { "ACTIVE" } else { "INACTIVE" },
+            changed_on: position.at.0,
+            ip_address: (!ip_addresses.is_empty()).then_some(ip_addresses),
+            user_name: association.username.as_deref().unwrap_or_default(),
+            ss_id: association.ssid.as_deref(),
+            source_timestamp: None,
+            band: band(element.band),
+            ap_mac_address: association.ap,
+            dot11_status: match (element.category, association.associated) {
+                (_, true) => "ASSOCIATED",
+                (Category::WirelessClient, false) => "PROBING",
+                (_, false) => "UNKNOWN",
+            },
+            manufacturer: None,
+            area_global_id_list: [],
+            detecting_controllers: controller(element),
+            bytes_sent: association.bytes_sent,
+            bytes_received: association.bytes_received,
+            guest_user: false,
+        }
+    }
+}
+
+/// What the query asks for, in its order.
+pub(super) fn select<'v>(
+    located: impl Iterator<Item = Located<'v>>,
+    query: &V2Query,
+) -> Vec<Located<'v>> {
+    let mut found: Vec<_> = located.filter(|located| query.matches(located)).collect();
+    // Pages need an order that is the same at each request.
+    found.sort_by(|a, b| {
+        let order = query.sort.map_or(Ordering::Equal, |sort| {
+            let order = compare(sort.field, a, b);
+            if sort.is_descending {
+                order.reverse()
+            } else {
+                order
+            }
+        });
+        order.then(a.element.mac.cmp(&b.element.mac))
+    });
+    match query.page {
+        None => found,
+        Some(page) => {
+            let before = (page.number - 1).saturating_mul(page.size);
+            found.into_iter().skip(before).take(page.size).collect()
+        }
+    }
+}
+
+/// How many fit the query, on all pages.
+pub(super) fn count<'v>(located: impl Iterator<Item = Located<'v>>, query: &V2Query) -> usize {
+    located.filter(|located| query.matches(located)).count()
+}
+
+fn compare(field: SortField, a: &Located<'_>, b: &Located<'_>) -> Ordering {
+    let (a, p, b, q) = (a.element, a.position, b.element, b.position);
+    match field {
+        SortField::ApMacAddress => a.association.ap.cmp(&b.association.ap),
+        SortField::ChangedOn | SortField::LastLocatedTime => p.at.cmp(&q.at),
+        SortField::ConfidenceFactor => p.confidence.0.total_cmp(&q.confidence.0),
+        SortField::FirstLocatedTime => a.first_seen.cmp(&b.first_seen),
+        SortField::IpAddress => a.association.ip_addresses.cmp(&b.association.ip_addresses),
+        SortField::MacAddress => a.mac.cmp(&b.mac),
+        SortField::SsId => a.association.ssid.cmp(&b.association.ssid),
+        SortField::UserName => a.association.username.cmp(&b.association.username),
+    }
+}

@@ -1,0 +1,279 @@
+//! The engine's configuration file.
+//!
+//! `demo/engine.toml` is a commented example that a test keeps valid.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use model::Category;
+use node::key_hash::KeyHash;
+use serde::Deserialize;
+
+/// Most controllers of one engine. MSE 8.0 manages hundreds; ours.
+pub const CONTROLLERS_MAX: usize = 500;
+
+/// What an engine is told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where everything is kept. One engine per directory.
+    pub data: PathBuf,
+    /// Name in NMSP and in reports; the host name when absent.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The console and the APIs.
+    #[serde(default)]
+    pub https: Https,
+    /// NMSP parameters.
+    #[serde(default)]
+    pub nmsp: nmsp::Settings,
+    /// Where measurements come from.
+    #[serde(default, rename = "controller")]
+    pub controllers: Vec<ControllerConfig>,
+    /// What is tracked.
+    #[serde(default)]
+    pub tracking: Tracking,
+    /// How long positions are kept.
+    #[serde(default)]
+    pub history: History,
+}
+
+/// The listener of the console and the APIs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Https {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Serve plain HTTP. Allowed on loopback only.
+    pub plain: bool,
+}
+
+impl Default for Https {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
+            plain: false,
+        }
+    }
+}
+
+/// One controller.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControllerConfig {
+    /// `host:port`; the port of NMSP is 16113.
+    pub address: String,
+    /// Name for people until the controller tells its own.
+    #[serde(default)]
+    pub name: String,
+    /// The controller's key hash, as its `mse cmdshell show server-auth-info` prints it.
+    pub key_hash: KeyHash,
+}
+
+/// What is tracked, and for how long.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tracking {
+    /// Most elements of all categories together. The platform maximum of the largest MSE.
+    pub limit: usize,
+    /// Limits and switches per category.
+    pub categories: Categories,
+    /// An element that is not heard for this long is missing. MSE default: 60 minutes.
+    pub missing_after_min: u64,
+    /// An element that is missing for this long is forgotten. MSE default: 1,440 minutes.
+    pub absent_after_min: u64,
+}
+
+impl Default for Tracking {
+    fn default() -> Self {
+        Self {
+            limit: 50_000,
+            categories: Categories::default(),
+            missing_after_min: 60,
+            absent_after_min: 1_440,
+        }
+    }
+}
+
+/// Switches and limits per category.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Categories {
+    /// Wireless clients.
+    pub clients: CategoryConfig,
+    /// Tags.
+    pub tags: CategoryConfig,
+    /// Rogue access points.
+    pub rogueaps: CategoryConfig,
+    /// Rogue clients.
+    pub rogueclients: CategoryConfig,
+    /// Interferers.
+    pub interferers: CategoryConfig,
+    /// Wired clients.
+    pub wiredclients: CategoryConfig,
+}
+
+/// Switch and limit of one category.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CategoryConfig {
+    /// Whether the category is tracked.
+    pub enabled: bool,
+    /// Most elements of the category; absent: only the limit of all.
+    pub limit: Option<usize>,
+}
+
+impl Default for CategoryConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            limit: None,
+        }
+    }
+}
+
+impl Categories {
+    /// Switch and limit of a category.
+    pub fn of(&self, category: Category) -> CategoryConfig {
+        match category {
+            Category::WirelessClient => self.clients,
+            Category::Tag => self.tags,
+            Category::RogueAp => self.rogueaps,
+            Category::RogueClient => self.rogueclients,
+            Category::Interferer => self.interferers,
+            Category::WiredClient => self.wiredclients,
+        }
+    }
+}
+
+/// How long positions are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct History {
+    /// Days; MSE default 30. Zero keeps no history.
+    pub keep_days: u64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { keep_days: 30 }
+    }
+}
+
+/// Values that do not fit together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Plain HTTP beyond loopback would send passwords in clear.
+    #[error(
+        "https.plain = true sends passwords in clear; it is allowed only with https.listen on 127.0.0.1 or [::1], not on {0}"
+    )]
+    ConfigPlain(SocketAddr),
+    /// The timers contradict each other or their ranges.
+    #[error("nmsp: {0}")]
+    ConfigNmsp(#[from] nmsp::SettingsError),
+    /// The same controller twice.
+    #[error("controller '{0}' is there twice")]
+    ConfigTwice(String),
+    /// More controllers than an engine manages.
+    #[error(
+        "{0} controllers; one engine manages at most {CONTROLLERS_MAX}, assign the others to another engine"
+    )]
+    ConfigControllers(usize),
+    /// An address without a port.
+    #[error("controller '{0}': write the address as host:port, the port of NMSP is 16113")]
+    ConfigAddress(String),
+    /// A limit that makes no sense.
+    #[error("tracking.{0} must be at least 1")]
+    ConfigZero(&'static str),
+}
+
+impl Config {
+    /// Checks what one value alone cannot show.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.https.plain && !self.https.listen.ip().is_loopback() {
+            return Err(ConfigError::ConfigPlain(self.https.listen));
+        }
+        self.nmsp.validate()?;
+        if self.controllers.len() > CONTROLLERS_MAX {
+            return Err(ConfigError::ConfigControllers(self.controllers.len()));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for ControllerConfig { address, .. } in &self.controllers {
+            let port = address
+                .rsplit_once(':')
+                .map(|(_, port)| port.parse::<u16>());
+            if !matches!(port, Some(Ok(1..))) {
+                return Err(ConfigError::ConfigAddress(address.clone()));
+            }
+            if !seen.insert(address) {
+                return Err(ConfigError::ConfigTwice(address.clone()));
+            }
+        }
+        let Tracking {
+            limit,
+            missing_after_min,
+            absent_after_min,
+            ..
+        } = self.tracking;
+        let zeros = [
+            ("limit", limit as u64),
+            ("missing_after_min", missing_after_min),
+            ("absent_after_min", absent_after_min),
+        ];
+        match zeros.into_iter().find(|(_, value)| *value == 0) {
+            Some((key, _)) => Err(ConfigError::ConfigZero(key)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "6ab919e20afc103d025aaf210c2a9dda151af9403ef52e80a35ae1ecb6d3c177";
+
+    fn check_refused(text: &str, expected: &str) {
+        let text = text.replace("HASH", HASH);
+        let error = match node::config::parse::<Config>(&text) {
+            Ok(config) => config.validate().expect_err(expected).to_string(),
+            Err(error) => error,
+        };
+        assert!(
+            error.contains(expected),
+            "'{error}' does not name {expected}"
+        );
+    }
+
+    #[test]
+    fn a_directory_is_enough() {
+        let config = node::config::parse::<Config>("data = \"/tmp/x\"").unwrap();
+        assert_eq!(config.validate(), Ok(()));
+        assert_eq!(config.tracking.missing_after_min, 60);
+        assert_eq!(config.history.keep_days, 30);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        check_refused("data = \"/tmp\"\nhistry = 3", "histry");
+        check_refused(
+            "data = \"/tmp\"\n[https]\nlisten = \"0.0.0.0:80\"\nplain = true",
+            "0.0.0.0:80",
+        );
+        check_refused(
+            "data = \"/tmp\"\n[nmsp]\necho_interval_ms = 1",
+            "echo_interval_ms",
+        );
+        check_refused("data = \"/tmp\"\n[tracking]\nlimit = 0", "tracking.limit");
+        check_refused(
+            "data = \"/tmp\"\n[[controller]]\naddress = \"wlc\"\nkey_hash = \"HASH\"",
+            "'wlc'",
+        );
+        check_refused(
+            "data = \"/tmp\"\n[[controller]]\naddress = \"wlc:1\"\nkey_hash = \"6ab9\"",
+            "40 (SHA-1)",
+        );
+        let twice = "[[controller]]\naddress = \"wlc:1\"\nkey_hash = \"HASH\"\n";
+        check_refused(&format!("data = \"/tmp\"\n{twice}{twice}"), "twice");
+    }
+}

@@ -1,0 +1,70 @@
+//! What a controller reported, on its way from the link to the tracker.
+
+use std::sync::Arc;
+
+use model::{Category, Mac, Reading, Time};
+use nmsp::{AccessPointInfo, Attachment, Departure, Information, MessageId, Records};
+
+/// One message of one controller, decoded. Readings lie in one list, so that a message costs three
+/// allocations however many elements it measures.
+#[derive(Debug)]
+pub struct Report {
+    /// Address of the controller.
+    pub controller: Arc<str>,
+    /// Measured elements and how many of `readings` are theirs, in order.
+    pub measured: Vec<(Category, Mac, u8)>,
+    /// All readings.
+    pub readings: Vec<Reading>,
+    /// What is known about elements.
+    pub informations: Vec<Information>,
+    /// Traffic counters of elements.
+    pub statistics: Vec<Information>,
+    /// Stations on switch ports.
+    pub attachments: Vec<Attachment>,
+    /// Access points of the controller.
+    pub access_points: Vec<AccessPointInfo>,
+    /// Elements that left.
+    pub departures: Vec<Departure>,
+}
+
+impl Report {
+    /// Copies the records of one message. A reading of the future is one of now: the controller's
+    /// clock is ahead, and later readings must not look old beside it.
+    pub fn new(controller: &Arc<str>, id: MessageId, records: Records<'_>, now: Time) -> Self {
+        let mut report = Self {
+            controller: Arc::clone(controller),
+            measured: Vec::new(),
+            readings: Vec::new(),
+            informations: Vec::new(),
+            statistics: Vec::new(),
+            attachments: Vec::new(),
+            access_points: Vec::new(),
+            departures: Vec::new(),
+        };
+        match id {
+            MessageId::MeasurementNotification | MessageId::MeasurementResponse => {
+                for measured in records.measured() {
+                    let readings = measured.readings();
+                    report
+                        .measured
+                        .push((measured.category, measured.mac, readings.len() as u8));
+                    report.readings.extend(readings.map(|it| Reading {
+                        at: it.at.min(now),
+                        ..it
+                    }));
+                }
+            }
+            MessageId::InformationNotification | MessageId::InformationResponse => {
+                report.informations.extend(records.informations());
+                report.departures.extend(records.departures());
+            }
+            MessageId::StatisticsNotification | MessageId::StatisticsResponse => {
+                report.statistics.extend(records.informations());
+            }
+            MessageId::AttachmentNotification => report.attachments.extend(records.attachments()),
+            MessageId::ApInfoNotification => report.access_points.extend(records.access_points()),
+            _ => {}
+        }
+        report
+    }
+}

@@ -1,0 +1,105 @@
+//! The maps in use, with what is computed from them: the locator and an index of floors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use locate::Locator;
+use model::map::{FloorRef, MapId, Maps};
+use model::{Mac, Position};
+
+/// One set of maps, ready for use. Replaced as a whole when the maps change.
+#[derive(Debug)]
+pub struct Site {
+    /// Revision in the store; 0 before the first import.
+    pub revision: u64,
+    /// The maps.
+    pub maps: Maps,
+    /// The estimator on these maps.
+    pub locator: Locator,
+    /// Where each floor is in `maps`: campus, building, floor.
+    index: BTreeMap<MapId, [usize; 3]>,
+    access_points: BTreeSet<Mac>,
+}
+
+impl Site {
+    /// Prepares a set of maps.
+    pub fn new(revision: u64, maps: Maps) -> Self {
+        let mut index = BTreeMap::new();
+        for (c, campus) in maps.campuses.iter().enumerate() {
+            for (b, building) in campus.buildings.iter().enumerate() {
+                for (f, floor) in building.floors.iter().enumerate() {
+                    index.insert(
+                        FloorRef {
+                            campus,
+                            building,
+                            floor,
+                        }
+                        .id(),
+                        [c, b, f],
+                    );
+                }
+            }
+        }
+        let locator = Locator::new(&maps, locate::Settings::default());
+        let access_points = maps
+            .floors()
+            .flat_map(|it| it.floor.access_points.iter().map(|ap| ap.mac))
+            .collect();
+        Self {
+            revision,
+            maps,
+            locator,
+            index,
+            access_points,
+        }
+    }
+
+    /// Whether an access point has a place on a map.
+    pub fn has_access_point(&self, mac: Mac) -> bool {
+        self.access_points.contains(&mac)
+    }
+
+    /// The floor with this id.
+    pub fn floor(&self, id: MapId) -> Option<FloorRef<'_>> {
+        let [c, b, f] = *self.index.get(&id)?;
+        let campus = self.maps.campuses.get(c)?;
+        let building = campus.buildings.get(b)?;
+        Some(FloorRef {
+            campus,
+            building,
+            floor: building.floors.get(f)?,
+        })
+    }
+
+    /// Names of the zones that hold a position.
+    pub fn zones(&self, position: &Position) -> Vec<String> {
+        let floor = self.floor(position.floor);
+        floor.map_or_else(Vec::new, |it| {
+            it.floor
+                .zones_at(position.point)
+                .map(str::to_owned)
+                .collect()
+        })
+    }
+}
+
+/// The site in use, shared by the tracker and the APIs.
+#[derive(Debug, Clone)]
+pub struct CurrentSite(Arc<RwLock<Arc<Site>>>);
+
+impl CurrentSite {
+    /// Begins with `site`.
+    pub fn new(site: Site) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(site))))
+    }
+
+    /// The site now; it stays whole for as long as the caller holds it.
+    pub fn load(&self) -> Arc<Site> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the site.
+    pub fn replace(&self, site: Site) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
+    }
+}

@@ -1,0 +1,378 @@
+//! From reports to positions: one thread that owns the writing end of the element table.
+//!
+//! ```text
+//!  links --Report--> [bounded queue] --> tracker thread --> Elements (RwLock) <-- APIs
+//!                                          |  Locator            |
+//!                                          +--> history writer   +--> changes (broadcast) --> WebSockets
+//! ```
+//!
+//! Cost sketch, per report of one element with eight readings: decode 0.3 µs, table 0.2 µs, reading
+//! store 0.3 µs, estimate 10-20 µs when a reading moved, history row 0.1 µs (5 µs on the writer's
+//! thread). The estimate decides; one core does some 50,000 of them a second.
+//! Backpressure: when the tracker falls behind, the queue fills, links stop reading, and TCP slows
+//! the controllers down; nothing is dropped on the way in.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use locate::{Change, Power, Scratch};
+use model::{Association, Category, Mac, Reading, Time};
+use nmsp::Information;
+use store::{HistoryRow, HistoryWriter};
+use tokio::sync::{broadcast, mpsc};
+
+use crate::config::Tracking;
+use crate::elements::{Elements, Swept, Tracked};
+use crate::report::Report;
+use crate::site::{CurrentSite, Site};
+
+/// Reports that wait for the tracker before links stop reading.
+pub const QUEUE_REPORTS_MAX: usize = 256;
+/// Change notices that wait for a slow listener before it is told that it missed some.
+const NOTICES_MAX: usize = 64;
+/// Listeners are told at most this often.
+const NOTICE_INTERVAL_MS: u64 = 250;
+/// Timers run this often.
+const SWEEP_INTERVAL_MS: u64 = 1_000;
+/// Access points without a place that are remembered by address.
+const UNPLACED_MAX: usize = 1_024;
+
+/// Something the tracker is told.
+#[derive(Debug)]
+pub enum Task {
+    /// A controller reported.
+    Report(Report),
+    /// The maps were replaced.
+    SiteChanged,
+    /// Time passed.
+    Tick,
+    /// Make the history durable and end.
+    Stop,
+}
+
+/// Elements that changed since the last notice.
+#[derive(Debug, Default)]
+pub struct Notice {
+    /// Changed or new.
+    pub changed: Vec<(Category, Mac)>,
+    /// No longer tracked.
+    pub removed: Vec<(Category, Mac)>,
+}
+
+/// Counters of the tracker, for metrics.
+#[derive(Debug, Default)]
+pub struct TrackerCounters {
+    /// Reports taken in.
+    pub reports: AtomicU64,
+    /// Readings taken in.
+    pub readings: AtomicU64,
+    /// Estimates made.
+    pub estimates: AtomicU64,
+    /// Elements that were measured while no access point with a place heard them.
+    pub unlocatable: AtomicU64,
+    /// Access points that report and have no place on any map.
+    pub unplaced_access_points: AtomicU64,
+}
+
+/// The element table, shared. Writers are quick; readers copy what they need.
+#[derive(Debug, Clone)]
+pub struct SharedElements(Arc<RwLock<Elements>>);
+
+impl SharedElements {
+    /// Reads the table. Hold it briefly: ingest waits meanwhile.
+    pub fn read(&self) -> RwLockReadGuard<'_, Elements> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Turns reports into positions.
+#[derive(Debug)]
+pub struct Tracker {
+    elements: Arc<RwLock<Elements>>,
+    site: CurrentSite,
+    history: Option<HistoryWriter>,
+    notices: broadcast::Sender<Arc<Notice>>,
+    counters: Arc<TrackerCounters>,
+    scratch: Scratch,
+    changed: HashSet<(Category, Mac)>,
+    removed: Vec<(Category, Mac)>,
+    unplaced: BTreeSet<Mac>,
+    noticed_at: Time,
+    swept_at: Time,
+}
+
+impl Tracker {
+    /// A tracker with an empty table. Without a history writer positions are kept in memory only.
+    pub fn new(tracking: &Tracking, site: CurrentSite, history: Option<HistoryWriter>) -> Self {
+        Self {
+            elements: Arc::new(RwLock::new(Elements::new(tracking))),
+            site,
+            history,
+            notices: broadcast::Sender::new(NOTICES_MAX),
+            counters: Arc::default(),
+            scratch: Scratch::default(),
+            changed: HashSet::new(),
+            removed: Vec::new(),
+            unplaced: BTreeSet::new(),
+            noticed_at: Time(0),
+            swept_at: Time(0),
+        }
+    }
+
+    /// The table, for readers.
+    pub fn elements(&self) -> SharedElements {
+        SharedElements(Arc::clone(&self.elements))
+    }
+
+    /// Where notices can be subscribed to.
+    pub fn notices(&self) -> broadcast::Sender<Arc<Notice>> {
+        self.notices.clone()
+    }
+
+    /// The counters, for metrics.
+    pub fn counters(&self) -> Arc<TrackerCounters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Works off tasks until [`Task::Stop`], then makes the history durable.
+    pub fn run(mut self, mut tasks: mpsc::Receiver<Task>, clock: impl Fn() -> Time) {
+        while let Some(task) = tasks.blocking_recv() {
+            if matches!(task, Task::Stop) {
+                break;
+            }
+            self.handle(clock(), task);
+        }
+        if let Some(Err(error)) = self.history.take().map(|history| history.close()) {
+            tracing::error!(%error, "the last positions were not written to the history");
+        }
+    }
+
+    /// Takes one task.
+    pub fn handle(&mut self, now: Time, task: Task) {
+        match task {
+            Task::Report(report) => self.report(&report, now),
+            Task::SiteChanged => {
+                let mut elements = self
+                    .elements
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                elements.forget_positions();
+                self.changed
+                    .extend(elements.iter().map(|(category, mac, _)| (category, mac)));
+                self.unplaced.clear();
+            }
+            Task::Tick | Task::Stop => {}
+        }
+        if now.since_ms(self.swept_at) >= SWEEP_INTERVAL_MS {
+            self.sweep(now);
+        }
+        if now.since_ms(self.noticed_at) >= NOTICE_INTERVAL_MS {
+            self.notify(now);
+        }
+    }
+
+    fn report(&mut self, report: &Report, now: Time) {
+        let site = self.site.load();
+        let shared = Arc::clone(&self.elements);
+        let mut elements = shared.write().unwrap_or_else(PoisonError::into_inner);
+        self.counters.reports.fetch_add(1, Ordering::Relaxed);
+        self.counters
+            .readings
+            .fetch_add(report.readings.len() as u64, Ordering::Relaxed);
+        let mut readings = report.readings.as_slice();
+        for (category, mac, count) in &report.measured {
+            let Some((own, rest)) = readings.split_at_checked(usize::from(*count)) else {
+                break;
+            };
+            readings = rest;
+            self.measure(&mut elements, &site, (*category, *mac), own, report);
+        }
+        for Information {
+            category,
+            mac,
+            association,
+        } in &report.informations
+        {
+            let merge = |tracked: &mut Tracked| {
+                let Association {
+                    bytes_sent,
+                    bytes_received,
+                    ..
+                } = tracked.association.as_deref().cloned().unwrap_or_default();
+                tracked.association = Some(Box::new(Association {
+                    bytes_sent,
+                    bytes_received,
+                    ..association.clone()
+                }));
+            };
+            self.touch(&mut elements, (*category, *mac), report, now, merge);
+        }
+        for Information {
+            category,
+            mac,
+            association,
+        } in &report.statistics
+        {
+            let merge = |tracked: &mut Tracked| {
+                let known = tracked.association.get_or_insert_default();
+                known.bytes_sent = association.bytes_sent;
+                known.bytes_received = association.bytes_received;
+            };
+            self.touch(&mut elements, (*category, *mac), report, now, merge);
+        }
+        for attachment in &report.attachments {
+            let key = (Category::WiredClient, attachment.mac);
+            if !attachment.attached {
+                self.depart(&mut elements, key);
+                continue;
+            }
+            let merge = |tracked: &mut Tracked| {
+                tracked.last_seen = now;
+                let known = tracked.association.get_or_insert_default();
+                known.associated = true;
+                known.username =
+                    (!attachment.username.is_empty()).then(|| attachment.username.as_str().into());
+                known.ip_addresses.clone_from(&attachment.ip_addresses);
+            };
+            self.touch(&mut elements, key, report, now, merge);
+        }
+        for departure in &report.departures {
+            self.depart(&mut elements, (departure.category, departure.mac));
+        }
+        for ap in &report.access_points {
+            if !site.has_access_point(ap.mac)
+                && self.unplaced.len() < UNPLACED_MAX
+                && self.unplaced.insert(ap.mac)
+            {
+                tracing::info!(ap = %ap.mac, name = ap.name, "this access point has no place on any map");
+            }
+        }
+        self.counters
+            .unplaced_access_points
+            .store(self.unplaced.len() as u64, Ordering::Relaxed);
+    }
+
+    fn measure(
+        &mut self,
+        elements: &mut Elements,
+        site: &Site,
+        (category, mac): (Category, Mac),
+        readings: &[Reading],
+        report: &Report,
+    ) {
+        let Some(newest) = readings.iter().map(|reading| reading.at).max() else {
+            return;
+        };
+        let Self {
+            scratch,
+            history,
+            counters,
+            ..
+        } = self;
+        let is_known = elements.change(category, mac, &report.controller, newest, |tracked| {
+            tracked.last_seen = tracked.last_seen.max(newest);
+            if !Arc::ptr_eq(&tracked.controller, &report.controller) {
+                tracked.controller = Arc::clone(&report.controller);
+            }
+            tracked.strongest = readings
+                .iter()
+                .max_by(|a, b| a.rssi.0.total_cmp(&b.rssi.0))
+                .copied();
+            match tracked.readings.update(readings, site.locator.settings()) {
+                Change::Moved => {}
+                Change::Renewed if tracked.position.is_some() => {
+                    if let Some(position) = &mut tracked.position {
+                        position.at = position.at.max(newest);
+                    }
+                    return;
+                }
+                Change::Renewed | Change::Nothing => return,
+            }
+            counters.estimates.fetch_add(1, Ordering::Relaxed);
+            let now = tracked.readings.newest().unwrap_or(newest);
+            let young = tracked.readings.readings(now, site.locator.settings());
+            let Some(estimate) =
+                site.locator
+                    .estimate(scratch, young, power_of(category), tracked.previous_floor)
+            else {
+                counters.unlocatable.fetch_add(1, Ordering::Relaxed);
+                return;
+            };
+            tracked.previous_floor = Some(estimate.previous);
+            tracked.position = Some(estimate.position);
+            if let Some(history) = history {
+                history.push(HistoryRow {
+                    category,
+                    mac,
+                    at: estimate.position.at,
+                    floor: estimate.position.floor,
+                    point: estimate.position.point,
+                    confidence: estimate.position.confidence,
+                    ap: tracked.strongest.map(|reading| reading.ap),
+                });
+            }
+        });
+        if is_known.is_some() {
+            self.changed.insert((category, mac));
+        }
+    }
+
+    /// Changes what is known about an element; one that was never heard is made.
+    fn touch(
+        &mut self,
+        elements: &mut Elements,
+        (category, mac): (Category, Mac),
+        report: &Report,
+        now: Time,
+        merge: impl FnOnce(&mut Tracked),
+    ) {
+        if elements
+            .change(category, mac, &report.controller, now, merge)
+            .is_some()
+        {
+            self.changed.insert((category, mac));
+        }
+    }
+
+    fn depart(&mut self, elements: &mut Elements, (category, mac): (Category, Mac)) {
+        if elements.depart(category, mac) {
+            self.changed.insert((category, mac));
+        }
+    }
+
+    fn sweep(&mut self, now: Time) {
+        self.swept_at = now;
+        let Swept {
+            became_missing,
+            absent,
+        } = self
+            .elements
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sweep(now);
+        self.changed.extend(became_missing);
+        self.removed.extend(absent);
+    }
+
+    fn notify(&mut self, now: Time) {
+        self.noticed_at = now;
+        if self.changed.is_empty() && self.removed.is_empty() {
+            return;
+        }
+        let notice = Notice {
+            changed: self.changed.drain().collect(),
+            removed: std::mem::take(&mut self.removed),
+        };
+        // Without a listener there is nobody to tell.
+        let _ = self.notices.send(Arc::new(notice));
+    }
+}
+
+/// Our clients and tags send with a known power; strangers do not.
+fn power_of(category: Category) -> Power {
+    match category {
+        Category::WirelessClient | Category::Tag | Category::WiredClient => Power::Known,
+        Category::RogueAp | Category::RogueClient | Category::Interferer => Power::Unknown,
+    }
+}
