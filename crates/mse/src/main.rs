@@ -1,2 +1,56 @@
-//! The binary.
-fn main() {}
+//! `mse`: every role and every operator's command of OpenMSE in one program.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `cli` | arguments |
+//! | `output` | text or JSON on standard output, and exit codes |
+//! | `local` | asks a running role through its Unix socket |
+//! | `commands/..` | one file per command |
+
+mod cli;
+mod commands;
+mod local;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::Arguments;
+use crate::output::{Failure, Output};
+
+fn main() -> ExitCode {
+    // A link named getserverinfo is the command of that name, as on the appliance.
+    let called_as = std::env::args_os().next().map(std::path::PathBuf::from);
+    let name = called_as
+        .as_deref()
+        .and_then(|path| path.file_name())
+        .unwrap_or_default();
+    let arguments = if name == "getserverinfo" {
+        let rest = std::env::args_os().skip(1);
+        Arguments::parse_from(
+            ["mse".into(), "getserverinfo".into()]
+                .into_iter()
+                .chain(rest),
+        )
+    } else {
+        Arguments::parse()
+    };
+    node::log::init(
+        &arguments.log,
+        if arguments.log_json {
+            node::log::Format::Json
+        } else {
+            node::log::Format::Text
+        },
+    );
+    let mut output = Output::new(std::io::stdout(), arguments.json);
+    let outcome = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(commands::run(arguments, &mut output)),
+        Err(error) => Err(Failure::from(anyhow::Error::from(error))),
+    };
+    match outcome.and_then(|()| output.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -131,35 +132,65 @@ async fn connection(
     }
 }
 
-/// Asks the role behind the Unix socket at `socket`; the client side of [`serve_local`].
-pub async fn request_local(
-    socket: &Path,
-    method: hyper::Method,
-    path: &str,
-    body: Vec<u8>,
+/// One request to send.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// GET, PUT, ..
+    pub method: hyper::Method,
+    /// Path and query.
+    pub path: &'a str,
+    /// Value of the `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// Body, empty for none.
+    pub body: Vec<u8>,
+}
+
+impl<'a> Call<'a> {
+    /// A GET request.
+    pub fn get(path: &'a str) -> Self {
+        Self {
+            method: hyper::Method::GET,
+            path,
+            authorization: None,
+            body: Vec::new(),
+        }
+    }
+}
+
+/// Sends one request on a fresh connection and returns status and body.
+pub async fn call(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    call: Call<'_>,
 ) -> std::io::Result<(u16, Vec<u8>)> {
-    use http_body_util::{BodyExt as _, Full};
-    let other = |error: hyper::Error| std::io::Error::other(error);
-    let stream = tokio::net::UnixStream::connect(socket).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(other)?;
-    let connection = tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(hyper::header::HOST, "localhost")
-        .body(Full::new(hyper::body::Bytes::from(body)))
         .map_err(std::io::Error::other)?;
-    let response = sender.send_request(request).await.map_err(other)?;
+    let connection = tokio::spawn(connection);
+    let mut request = Request::builder()
+        .method(call.method)
+        .uri(call.path)
+        .header(hyper::header::HOST, "localhost");
+    if let Some(value) = call.authorization {
+        request = request.header(hyper::header::AUTHORIZATION, value);
+    }
+    let request = request
+        .body(Full::new(hyper::body::Bytes::from(call.body)))
+        .map_err(std::io::Error::other)?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(std::io::Error::other)?;
     let status = response.status().as_u16();
     let body = response
         .into_body()
         .collect()
         .await
-        .map_err(other)?
-        .to_bytes()
-        .to_vec();
+        .map_err(std::io::Error::other)?;
     connection.abort();
-    Ok((status, body))
+    Ok((status, body.to_bytes().to_vec()))
+}
+
+/// Sends one request to the role behind the Unix socket at `socket`; the client of [`serve_local`].
+pub async fn call_local(socket: &Path, request: Call<'_>) -> std::io::Result<(u16, Vec<u8>)> {
+    call(tokio::net::UnixStream::connect(socket).await?, request).await
 }

@@ -19,6 +19,7 @@ pub mod nmsp;
 pub mod server;
 pub mod session;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,10 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 pub struct Shared {
     /// Name of the engine.
     pub name: String,
+    /// Where the console and the APIs are.
+    pub address: SocketAddr,
+    /// Days that positions are kept; zero is none.
+    pub history_days: u64,
     /// When it was started.
     pub started: Time,
     /// How many times an engine was started on this directory.
@@ -66,6 +71,8 @@ pub struct Shared {
     pub notices: broadcast::Sender<Arc<Notice>>,
     /// Counters of the tracker.
     pub counters: Arc<TrackerCounters>,
+    /// An element that is not heard for this long is missing.
+    pub missing_after_ms: u64,
     /// The links to controllers.
     pub links: Vec<LinkStatus>,
     /// Tasks for the tracker.

@@ -112,7 +112,16 @@ impl Engine {
             |it: &ControllerConfig| LinkStatus::new(&it.address, &it.name, "Controller", now);
         let links: Vec<LinkStatus> = config.controllers.iter().map(status).collect();
         let access = Access::new(Arc::clone(&store)).ok_or(ConfigError::ConfigZero("limit"))?;
+        let address = config.https.listen;
+        let listen_error = |source| StartError::LocalListen {
+            address: address.to_string(),
+            source,
+        };
+        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
         let shared = Arc::new(Shared {
+            address,
+            history_days: config.history.keep_days,
             name: config.name.clone().unwrap_or_else(host_name),
             started: now,
             starts,
@@ -122,6 +131,7 @@ impl Engine {
             elements,
             notices,
             counters,
+            missing_after_ms: config.tracking.missing_after_min.saturating_mul(60_000),
             links,
             tasks,
             access,
@@ -129,7 +139,7 @@ impl Engine {
 
         let mut services = JoinSet::new();
         start_links(&config, &shared, &mut services)?;
-        let address = start_listeners(&config, &shared, &mut services).await?;
+        start_listeners(&config, &shared, listener, &mut services)?;
         services.spawn(tick(shared.tasks.clone()));
         if config.history.keep_days > 0 {
             services.spawn(prune(Arc::clone(&shared.store), config.history.keep_days));
@@ -182,33 +192,26 @@ fn start_links(
     Ok(())
 }
 
-async fn start_listeners(
+fn start_listeners(
     config: &Config,
     shared: &Arc<Shared>,
+    listener: TcpListener,
     services: &mut JoinSet<()>,
-) -> Result<SocketAddr, StartError> {
+) -> Result<(), StartError> {
     let router = api::router(Arc::clone(shared));
-    let address = config.https.listen;
-    let listen_error = |source| StartError::LocalListen {
-        address: address.to_string(),
-        source,
-    };
-    let listener = TcpListener::bind(address).await.map_err(listen_error)?;
-    let bound = listener.local_addr().map_err(listen_error)?;
     let tls = if config.https.plain {
         None
     } else {
         Some(Arc::new(tls::https_server(&shared.identity)?))
     };
     services.spawn(http::serve(listener, tls, router.clone()));
-
     let socket = config.data.join(SOCKET_NAME);
     let local = http::serve_local(&socket, router).map_err(|source| StartError::LocalMake {
         what: socket.display().to_string(),
         source,
     })?;
     services.spawn(local);
-    Ok(bound)
+    Ok(())
 }
 
 async fn tick(tasks: mpsc::Sender<Task>) {

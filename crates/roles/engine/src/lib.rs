@@ -13,7 +13,7 @@
 
 pub mod api;
 pub mod archive;
-// pub mod cmx;
+pub mod cmx;
 pub mod config;
 pub mod elements;
 pub mod engine;

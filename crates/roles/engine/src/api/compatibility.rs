@@ -1,10 +1,104 @@
-//! The CMX API over HTTP.
+//! The CMX API over HTTP: what [`crate::cmx`] answers, and the images of maps.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State as FromState};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::Element;
+use model::map::FloorImage;
+use node::clock;
 
 use super::error::ApiError;
+use super::{Shared, State, maps};
+use crate::cmx::{self, View, shape};
 
-/// Answers.
-pub async fn answer(request: Request) -> ApiError {
-    ApiError::not_found(format!("no such resource: {}", request.uri().path()))
+/// Answers what no route of the native API matched.
+pub async fn answer(FromState(shared): State, request: Request) -> Response {
+    let segments = cmx::path::segments(request.uri().path());
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let is_cmx = matches!(segments[..], ["api", "location" | "config", ..]);
+    if !is_cmx {
+        let message = format!("no such resource: {}", request.uri().path());
+        return ApiError::not_found(message).into_response();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let message = "only GET is answered here yet";
+        return ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            message,
+        )
+        .into_response();
+    }
+    if let Some(image) = image(&shared, &segments) {
+        let outcome =
+            maps::image_response(&shared, &image.sha256, &image.media_type, request.headers())
+                .await;
+        return outcome.unwrap_or_else(IntoResponse::into_response);
+    }
+    let (path, query) = (
+        request.uri().path().to_owned(),
+        request.uri().query().unwrap_or_default().to_owned(),
+    );
+    // A full list of a large site takes tenths of a second.
+    let work = move || shape(&shared, &path, &query);
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Some(response)) => response,
+        Ok(None) => ApiError::not_found("CMX has no such resource, or it is not answered here yet")
+            .into_response(),
+        Err(panicked) => ApiError::internal(&panicked).into_response(),
+    }
+}
+
+fn shape(shared: &Shared, path: &str, query: &str) -> Option<Response> {
+    let site = shared.site.load();
+    // Published first: ingest waits for as long as the table is read.
+    let elements: Vec<Element> = shared
+        .elements
+        .read()
+        .iter()
+        .map(|(category, mac, tracked)| tracked.publish(category, mac))
+        .collect();
+    let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
+    let cmx::Answer { status, body } = cmx::answer(path, query, &view, &elements)?;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status != 204 {
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json;charset=UTF-8"),
+        );
+    }
+    Some(response)
+}
+
+/// The image that a path of `/api/config/v1/maps` names.
+fn image(shared: &Arc<Shared>, segments: &[&str]) -> Option<FloorImage> {
+    let site = shared.site.load();
+    let mut floors = site.maps.floors();
+    let found = match segments {
+        [
+            "api",
+            "config",
+            "v1",
+            "maps",
+            "image",
+            campus,
+            building,
+            floor,
+        ] => floors.find(|it| {
+            it.campus.name == *campus && it.building.name == *building && it.floor.name == *floor
+        }),
+        ["api", "config", "v1", "maps", "imagesource", name] => floors.find(|it| {
+            it.floor
+                .image
+                .as_ref()
+                .is_some_and(|image| shape::image_name(image) == *name)
+        }),
+        _ => None,
+    };
+    found.and_then(|it| it.floor.image.clone())
 }

@@ -74,7 +74,13 @@ pub struct ServerInfo {
     pub max_memory_mb: u64,
     /// Size of the database.
     pub database_mb: u64,
-    /// Days that positions are kept: zero is none.
+    /// Days that positions are kept; zero is none.
+    pub history_days: u64,
+    /// Address of the console and the APIs.
+    pub https: String,
+    /// The least important level that is logged.
+    pub log_level: String,
+    /// A session ends after this long without a request.
     pub session_timeout_minutes: u64,
     /// Elements.
     pub counts: Counts,
@@ -126,6 +132,11 @@ pub async fn info(FromState(shared): State) -> Result<Json<ServerInfo>, ApiError
         used_memory_mb,
         max_memory_mb,
         database_mb: database_bytes / (1 << 20),
+        history_days: shared.history_days,
+        https: shared.address.to_string(),
+        log_level: tracing::level_filters::LevelFilter::current()
+            .to_string()
+            .to_uppercase(),
         session_timeout_minutes: super::access::SESSION_IDLE_MS / 60_000,
         counts: Counts::of(&shared.elements.read()),
         sessions: sessions.into_iter().map(session).collect(),

@@ -1,0 +1,322 @@
+// The native API of the engine, written by hand from its contract.
+// Times are milliseconds since 1970 UTC, lengths are metres, ids of places are decimal strings.
+// This file knows no user interface; it deliberately keeps no state besides what fetch keeps.
+
+/** Category of an element as elements carry it. */
+export type Category =
+  'wireless_client' | 'tag' | 'rogue_ap' | 'rogue_client' | 'interferer' | 'wired_client';
+
+/** Category of an element as URLs and counts name it. */
+export type CategoryPath =
+  'clients' | 'tags' | 'rogueaps' | 'rogueclients' | 'interferers' | 'wiredclients';
+
+export type Role = 'admin' | 'operator' | 'viewer';
+
+export interface Session {
+  username: string;
+  role: Role;
+  must_change_password: boolean;
+}
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export interface FloorSummary {
+  id: string;
+  campus: string;
+  building: string;
+  name: string;
+  level: number;
+  width: number;
+  length: number;
+  counts: Record<CategoryPath, number>;
+}
+
+export interface FloorImage {
+  sha256: string;
+  media_type: string;
+  width_px: number;
+  height_px: number;
+}
+
+export interface AccessPoint {
+  mac: string;
+  name: string;
+  at: Point;
+  height: number;
+  radios: { band: string; channel: number; tx_power: number }[];
+}
+
+export interface Floor {
+  name: string;
+  level: number;
+  width: number;
+  length: number;
+  height: number;
+  image?: FloorImage;
+  access_points: AccessPoint[];
+  walls: { line: { from: Point; to: Point }; loss_db: number }[];
+  regions: { kind: 'inclusion' | 'exclusion'; outline: Point[] }[];
+  zones: { name: string; outline: Point[] }[];
+}
+
+export interface FloorDetails {
+  id: string;
+  campus: string;
+  building: string;
+  floor: Floor;
+}
+
+export interface ImportedMaps {
+  campuses: number;
+  buildings: number;
+  floors: number;
+  access_points: number;
+}
+
+export interface Reading {
+  ap: string;
+  band: string;
+  rssi: number;
+  at: number;
+}
+
+export interface Position {
+  floor: string;
+  point: Point;
+  confidence: number;
+  at: number;
+}
+
+export interface Association {
+  associated: boolean;
+  ap?: string;
+  ssid?: string;
+  username?: string;
+  ip_addresses?: string[];
+  bytes_sent: number;
+  bytes_received: number;
+}
+
+export interface Element {
+  category: Category;
+  mac: string;
+  first_seen: number;
+  last_seen: number;
+  band: string | null;
+  strongest: Reading | null;
+  position: Position | null;
+  association: Association;
+  controller: string;
+  missing: boolean;
+  zones: string[];
+}
+
+export interface ElementsPage {
+  total: number;
+  elements: Element[];
+}
+
+export interface ElementsQuery {
+  category?: CategoryPath | undefined;
+  floor?: string;
+  search?: string;
+  page?: number;
+  page_size?: number;
+}
+
+export interface TrailPoint {
+  at: number;
+  floor: string;
+  x: number;
+  y: number;
+  confidence: number;
+}
+
+export interface CategoryCounts {
+  category: CategoryPath;
+  title: string;
+  active: number;
+  located: number;
+  limit: number;
+  not_tracked: number;
+}
+
+export interface Counts {
+  limit: number;
+  total: number;
+  categories: CategoryCounts[];
+}
+
+export interface NmspMessages {
+  id: number;
+  name: string;
+  direction: 'in' | 'out';
+  count: number;
+  bytes: number;
+  last_activity: number;
+}
+
+export interface NmspConnection {
+  address: string;
+  name: string;
+  state: 'active' | 'connecting' | 'inactive';
+  reason: string | null;
+  detail: string | null;
+  target_type: string;
+  since: number;
+  echo_requests: number;
+  echo_responses: number;
+  last_activity: number | null;
+  last_echo_request: number | null;
+  last_echo_response: number | null;
+  capable: string[];
+  subscribed: { service: string; subservices: string[] }[];
+  messages: NmspMessages[];
+  unsupported: number;
+}
+
+export interface Server {
+  product: string;
+  version: string;
+  start_time: number;
+  current_time: number;
+}
+
+export interface ElementsFrame {
+  type: 'elements';
+  elements: Element[];
+  removed: { category: CategoryPath; mac: string }[];
+}
+
+export type LiveFrame = ElementsFrame | { type: 'lagged'; missed: number };
+
+/** A refusal of the engine, or `status` 0 when there was no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    /** How long to wait before the next try, where the engine says so. */
+    readonly retry_after_s = 0,
+  ) {
+    super(message);
+  }
+}
+
+/** Text for people of anything thrown by a request. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const ROOT = '/api/v1';
+/** More points than this are finer than a screen shows; ours. */
+const TRAIL_POINTS_MAX = 1000;
+/** Without this header the engine refuses every request that changes something. */
+const FORGERY_GUARD = { 'X-MSE-Console': '1' };
+/** Used where a 429 comes without `Retry-After`; ours. */
+const RETRY_AFTER_DEFAULT_S = 5;
+
+let onRefusal: (error: ApiError) => void = () => {};
+
+/** Tells `listener` about every refusal; the session watches for the ones that end it. */
+export function watchRefusals(listener: (error: ApiError) => void): void {
+  onRefusal = listener;
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const body: unknown = await response.json().catch(() => null);
+  const error = (body as { error?: { code?: string; message?: string } } | null)?.error;
+  const wait_s = Number(response.headers.get('Retry-After')) || 0;
+  return new ApiError(
+    response.status,
+    error?.code ?? 'unknown',
+    error?.message ?? `The engine answered ${response.status} ${response.statusText}.`,
+    response.status === 429 ? wait_s || RETRY_AFTER_DEFAULT_S : wait_s,
+  );
+}
+
+async function request<T>(method: string, path: string, init: RequestInit = {}): Promise<T> {
+  const headers = method === 'GET' ? {} : { ...FORGERY_GUARD, ...init.headers };
+  let response: Response;
+  try {
+    response = await fetch(ROOT + path, { ...init, method, headers });
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    throw new ApiError(0, 'unreachable', 'The engine does not answer. Is it running?');
+  }
+  if (!response.ok) {
+    const error = await refusal(response);
+    onRefusal(error);
+    throw error;
+  }
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return request<T>('GET', path, signal ? { signal } : {});
+}
+
+function write<T>(method: string, path: string, body?: unknown): Promise<T> {
+  if (body === undefined) return request<T>(method, path);
+  const headers = { 'Content-Type': 'application/json' };
+  return request<T>(method, path, { headers, body: JSON.stringify(body) });
+}
+
+export const logIn = (username: string, password: string) =>
+  write<Session>('POST', '/session', { username, password });
+export const readSession = () => read<Session>('/session');
+export const logOut = () => write<void>('DELETE', '/session');
+export const changePassword = (current: string, next: string) =>
+  write<void>('PUT', '/session/password', { current, new: next });
+
+export const readFloors = (signal?: AbortSignal) => read<FloorSummary[]>('/floors', signal);
+export const readFloor = (id: string, signal?: AbortSignal) =>
+  read<FloorDetails>(`/floors/${encodeURIComponent(id)}`, signal);
+/** Address of the plan; the hash makes a newly imported plan a new address for the cache. */
+export const floorImageUrl = (id: string, image: FloorImage) =>
+  `${ROOT}/floors/${encodeURIComponent(id)}/image?sha256=${image.sha256}`;
+export const MAPS_ARCHIVE_URL = `${ROOT}/maps/archive`;
+export const importMaps = (archive: Blob) =>
+  request<ImportedMaps>('PUT', '/maps/archive', {
+    headers: { 'Content-Type': 'application/gzip' },
+    body: archive,
+  });
+
+export function readElements(query: ElementsQuery, signal?: AbortSignal): Promise<ElementsPage> {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== '') parameters.set(name, String(value));
+  }
+  return read<ElementsPage>(`/elements?${parameters}`, signal);
+}
+/** Colons are allowed in a path, and keep addresses readable in the engine's log. */
+const elementPath = (category: CategoryPath, mac: string) =>
+  `/elements/${category}/${encodeURIComponent(mac).replaceAll('%3A', ':')}`;
+export const readElement = (category: CategoryPath, mac: string, signal?: AbortSignal) =>
+  read<Element>(elementPath(category, mac), signal);
+export const readTrail = (
+  category: CategoryPath,
+  mac: string,
+  minutes: number,
+  signal?: AbortSignal,
+) =>
+  read<TrailPoint[]>(
+    `${elementPath(category, mac)}/trail?minutes=${minutes}&limit=${TRAIL_POINTS_MAX}`,
+    signal,
+  );
+export const readCounts = (signal?: AbortSignal) => read<Counts>('/counts', signal);
+
+export const readNmsp = (signal?: AbortSignal) =>
+  read<{ connections: NmspConnection[] }>('/nmsp', signal);
+export const readServer = () => read<Server>('/server');
+
+/** Address of the live feed of one floor. */
+export function liveUrl(floor: string): string {
+  const url = new URL(`${ROOT}/live`, location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.searchParams.set('floor', floor);
+  return url.href;
+}

@@ -1,0 +1,234 @@
+//! Arguments. The texts here are the manual; keep them true and short.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use model::Mac;
+
+use crate::output::EXIT_CODES;
+
+/// Open mobility services suite: locates Wi-Fi devices on a campus.
+#[derive(Debug, Parser)]
+#[command(name = "mse", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to log to standard error: error, warn, info, debug, or `engine=debug,warn`.
+    ///
+    /// Roles log info by default, commands and the demo warn.
+    #[arg(long, global = true, env = "MSE_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// Log JSON lines.
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where a role keeps its things.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// Data directory of the role.
+    #[arg(
+        long,
+        env = "MSE_DATA",
+        default_value = "/var/lib/mse",
+        value_name = "DIR"
+    )]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show everything on this machine: a recording of real radio and a simulated hospital.
+    ///
+    /// Runs two controllers and an engine on loopback, with storage in a temporary directory that
+    /// is removed at the end. Prints the address of the console and a password for this run.
+    Demo {
+        /// Play the recording once, fast, compare with where the device truly was, and exit.
+        #[arg(long)]
+        once: bool,
+        /// Port of the console; another one is taken when it is in use.
+        #[arg(long, default_value_t = 8880)]
+        port: u16,
+    },
+    /// Run an engine.
+    Engine {
+        /// Configuration file; demo/engine.toml explains it.
+        #[arg(
+            long,
+            env = "MSE_CONFIG",
+            default_value = "/etc/mse/engine.toml",
+            value_name = "FILE"
+        )]
+        config: PathBuf,
+    },
+    /// Run a controller.
+    Controller {
+        /// Configuration file; demo/controller.toml explains it.
+        #[arg(
+            long,
+            env = "MSE_CONFIG",
+            default_value = "/etc/mse/controller.toml",
+            value_name = "FILE"
+        )]
+        config: PathBuf,
+    },
+    /// Check configuration files without starting anything.
+    CheckConfig {
+        /// Files of an engine or a controller, or a campus.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Print the state of the engine and its services, as on the appliance.
+    Getserverinfo {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Links between the engine and its controllers.
+    Nmsp {
+        #[command(subcommand)]
+        command: NmspCommand,
+    },
+    /// Where an element is. Exits with 4 when it is not tracked.
+    Track {
+        /// Its MAC address, in any form.
+        mac: Mac,
+        /// Print a line whenever it is heard, until interrupted.
+        #[arg(long)]
+        follow: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Commands of the controller: `mse show nmsp status`.
+    Show {
+        #[command(subcommand)]
+        command: ShowCommand,
+    },
+    /// The command shell of the appliance. Without words it reads commands line by line.
+    Cmdshell {
+        #[command(flatten)]
+        data: Data,
+        /// A command, such as `show server-auth-info`.
+        words: Vec<String>,
+    },
+    /// Import, export and make maps.
+    Maps {
+        #[command(subcommand)]
+        command: MapsCommand,
+    },
+    /// Users of the console and the APIs.
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Print the OpenAPI document of the native API.
+    Openapi,
+}
+
+impl Arguments {
+    /// What to log.
+    pub(crate) fn log_filter(&self) -> &str {
+        let is_role = matches!(
+            self.command,
+            Command::Engine { .. } | Command::Controller { .. }
+        );
+        self.log
+            .as_deref()
+            .unwrap_or(if is_role { "info" } else { "warn" })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NmspCommand {
+    /// State of every link, and why it is not active.
+    Status {
+        #[command(flatten)]
+        data: Data,
+        /// Print services and message counters too.
+        #[arg(long)]
+        detail: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShowCommand {
+    /// NMSP of this controller.
+    Nmsp {
+        #[command(flatten)]
+        data: Data,
+        #[command(subcommand)]
+        command: ShowNmsp,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ShowNmsp {
+    /// Connections and their echo and data counters.
+    Status,
+    /// What each engine subscribed to.
+    Subscription,
+    /// Message counters of each connection.
+    Statistics,
+    /// What this controller can report.
+    Capability,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MapsCommand {
+    /// Replace the maps of the running engine by those of an archive.
+    Import {
+        /// The archive (tar.gz).
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Write the maps of the running engine to an archive.
+    Export {
+        /// The archive (tar.gz).
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Write the maps of a controller's source (recording or campus) to an archive, plans drawn.
+    FromSource {
+        /// Configuration file of the controller.
+        config: PathBuf,
+        /// The archive (tar.gz).
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// List users.
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Add a user. The password is read from standard input.
+    Add {
+        /// User name.
+        name: String,
+        /// viewer, operator or admin.
+        #[arg(long, default_value = "viewer")]
+        role: store::Role,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Set a password, read from standard input, and end the user's sessions.
+    Passwd {
+        /// User name.
+        name: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Remove a user.
+    Remove {
+        /// User name.
+        name: String,
+        #[command(flatten)]
+        data: Data,
+    },
+}

@@ -1,0 +1,41 @@
+//! One file per command.
+
+mod check_config;
+mod cmdshell;
+mod demo;
+mod maps;
+mod nmsp;
+mod roles;
+mod server_info;
+mod show;
+mod track;
+mod user;
+
+use std::io::Write;
+
+use crate::cli::{Arguments, Command};
+use crate::output::{Failure, Output};
+
+/// Does what the arguments say.
+pub(crate) async fn run(
+    arguments: Arguments,
+    output: &mut Output<impl Write>,
+) -> Result<(), Failure> {
+    match arguments.command {
+        Command::Demo { once, port } => demo::run(output, once, port).await,
+        Command::Engine { config } => roles::engine(&config).await,
+        Command::Controller { config } => roles::controller(&config).await,
+        Command::CheckConfig { files } => check_config::run(output, &files),
+        Command::Getserverinfo { data } => server_info::run(output, &data.data).await,
+        Command::Nmsp { command } => nmsp::run(output, command).await,
+        Command::Track { mac, follow, data } => track::run(output, mac, follow, &data.data).await,
+        Command::Show { command } => show::run(output, command).await,
+        Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
+        Command::Maps { command } => maps::run(output, command).await,
+        Command::User { command } => user::run(output, command),
+        Command::Openapi => output
+            .writer()
+            .write_all(engine::api::openapi().as_bytes())
+            .map_err(Failure::from),
+    }
+}

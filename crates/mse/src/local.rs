@@ -1,0 +1,55 @@
+//! Asks a running role through its Unix socket.
+
+use std::path::Path;
+
+use node::http::Call;
+use serde::de::DeserializeOwned;
+
+use crate::output::Failure;
+
+/// Sends a request to the role in `data`; `socket` is the name of its socket there.
+pub(crate) async fn call(data: &Path, socket: &str, call: Call<'_>) -> Result<Vec<u8>, Failure> {
+    let path = data.join(socket);
+    let role = socket.trim_end_matches(".sock");
+    let (status, body) = node::http::call_local(&path, call)
+        .await
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
+                Failure::NotRunning(format!(
+                    "no {role} runs in {}; start it, or name its directory with --data",
+                    data.display()
+                ))
+            }
+            std::io::ErrorKind::PermissionDenied => Failure::Failed(anyhow::anyhow!(
+                "{} belongs to the user of the {role}; run this command as that user or as root",
+                path.display()
+            )),
+            _ => Failure::Failed(anyhow::Error::from(error).context(path.display().to_string())),
+        })?;
+    if status < 400 {
+        return Ok(body);
+    }
+    let message = serde_json::from_slice::<serde_json::Value>(&body)
+        .ok()
+        .and_then(|body| {
+            body.pointer("/error/message")
+                .and_then(|it| it.as_str())
+                .map(str::to_owned)
+        })
+        .unwrap_or_else(|| format!("the {role} answered {status}"));
+    Err(if status == 404 {
+        Failure::NotFound(message)
+    } else {
+        Failure::Failed(anyhow::anyhow!(message))
+    })
+}
+
+/// Gets a JSON document.
+pub(crate) async fn get<T: DeserializeOwned>(
+    data: &Path,
+    socket: &str,
+    path: &str,
+) -> Result<T, Failure> {
+    let body = call(data, socket, Call::get(path)).await?;
+    Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
+}
