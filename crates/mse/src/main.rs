@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Arguments::parse()
     };
     node::log::init(
-        &arguments.log,
+        arguments.log_filter(),
         if arguments.log_json {
             node::log::Format::Json
         } else {

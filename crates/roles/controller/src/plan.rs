@@ -2,13 +2,13 @@
 //!
 //! The picture spans the floor exactly and has no margin, so a place in metres is a place on it in
 //! pixels after one multiplication. It holds no script, no style sheet, no reference to anything
-//! outside, and is the same text for the same floor. Access points are left to the console, which
-//! knows whether they are heard.
+//! outside, and is the same text for the same floor. Names of zones and access points are left to the
+//! console, which writes them over any plan.
 
 use std::fmt::Write;
 
-use model::geometry::{Point, Polygon, Segment};
-use model::map::{Floor, RegionKind, Wall, Zone};
+use model::geometry::{Point, Polygon};
+use model::map::{Floor, RegionKind, Wall};
 
 /// Length of the longer side in pixels: sharp on a large screen, small as a file. Ours.
 const LONGER_SIDE_PX: f32 = 1_600.0;
@@ -23,14 +23,6 @@ const LIGHT_PX: f32 = 3.2;
 const DOOR_PX: f32 = 1.6;
 /// Half of it is covered by the fill.
 const EDGE_PX: f32 = 3.0;
-/// Sizes of zone names in pixels, largest first; the first that fits is used. Ours.
-const NAME_SIZES_PX: [f32; 5] = [26.0, 22.0, 19.0, 16.0, 13.5];
-/// Room that a name keeps around itself, relative to its size.
-const NAME_MARGIN: f32 = 0.35;
-/// Places that are tried for a name along each direction. Ours.
-const NAME_TRIES: u16 = 24;
-/// Mean width and line height of letters relative to their size.
-const LETTER: (f32, f32) = (0.58, 1.2);
 /// Floor of zones, in turn: warm and cool tints next to each other.
 const ZONE_FILLS: [&str; 8] = [
     "#e9f0f7", "#f6efe2", "#e8f2ea", "#f5e9e8", "#eeebf6", "#e6f1f1", "#f4f0e0", "#eef0f3",
@@ -39,7 +31,6 @@ const GROUND: &str = "#faf9f6";
 const INK: &str = "#66727f";
 const INK_LIGHT: &str = "#a3adb8";
 const INK_DOOR: &str = "#c3cad2";
-const NAME: &str = "#66717d";
 const EDGE: &str = "#cfccc4";
 
 /// Fill of exclusion regions.
@@ -98,9 +89,6 @@ pub fn draw(floor: &Floor) -> Plan {
     pen.put(format_args!(
         r#"<rect width="{width_px}" height="{height_px}" fill="none" stroke="{INK}" stroke-width="{BORDER_PX}"/>"#
     ));
-    for zone in &floor.zones {
-        pen.name(zone, floor);
-    }
     pen.put(format_args!("</svg>"));
     Plan {
         svg: pen.svg,
@@ -177,116 +165,13 @@ impl Pen {
             self.place(latch),
         ));
     }
-
-    /// The name of `zone`, as near its middle and as large as there is room for; none when there is
-    /// not.
-    fn name(&mut self, zone: &Zone, floor: &Floor) {
-        let corners = &zone.outline.corners;
-        let x = bounds(corners.iter().map(|corner| corner.x));
-        let y = bounds(corners.iter().map(|corner| corner.y));
-        let words = zone.name.split_whitespace();
-        let longest_word = words.map(|word| word.chars().count()).max().unwrap_or(0);
-        // As large as possible; of the same size rather in one line than in several.
-        let fitting = NAME_SIZES_PX.iter().find_map(|size_px| {
-            let size = size_px / self.scale;
-            let widths = [zone.name.chars().count(), longest_word];
-            widths.into_iter().find_map(|letters| {
-                let lines = wrap(&zone.name, letters);
-                let longest = lines.iter().map(|line| line.chars().count()).max()?;
-                let half = Point::new(
-                    size * (longest as f32 * LETTER.0 / 2.0 + NAME_MARGIN),
-                    size * (lines.len() as f32 * LETTER.1 / 2.0 + NAME_MARGIN),
-                );
-                let middle = places(x, y).find(|place| has_room(*place, half, zone, floor))?;
-                Some((*size_px, lines, middle))
-            })
-        });
-        let Some((size_px, lines, middle)) = fitting else {
-            return;
-        };
-        // The first line's baseline: letters reach about 0.35 of their size below their middle.
-        let above = (lines.len() as f32 - 1.0) / 2.0 * LETTER.1;
-        let first = middle.y + (0.35 - above) * size_px / self.scale;
-        for (nth, line) in lines.iter().enumerate() {
-            let baseline = first + nth as f32 * LETTER.1 * size_px / self.scale;
-            self.put(format_args!(
-                r#"<text x="{}" y="{}" font-family="system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="{size_px}" font-weight="500" fill="{NAME}" text-anchor="middle">{}</text>"#,
-                self.number(middle.x),
-                self.number(baseline),
-                escape(line)
-            ));
-        }
-    }
-}
-
-/// Places between the bounds, those next to the middle first.
-fn places(x: (f32, f32), y: (f32, f32)) -> impl Iterator<Item = Point> {
-    let between = |(low, high): (f32, f32), step: u16| {
-        low + (high - low) * f32::from(step) / f32::from(NAME_TRIES)
-    };
-    let middle = Point::new(f32::midpoint(x.0, x.1), f32::midpoint(y.0, y.1));
-    let tries = (0..=NAME_TRIES).flat_map(|row| (0..=NAME_TRIES).map(move |column| (column, row)));
-    let mut places: Vec<Point> = tries
-        .map(|(column, row)| Point::new(between(x, column), between(y, row)))
-        .collect();
-    places.sort_by(|a, b| a.distance(middle).total_cmp(&b.distance(middle)));
-    places.into_iter()
-}
-
-/// Whether a box around `middle` is inside `zone` and touches no wall and no region.
-fn has_room(middle: Point, half: Point, zone: &Zone, floor: &Floor) -> bool {
-    let frame = Polygon::rectangle(
-        middle.x - half.x,
-        middle.y - half.y,
-        middle.x + half.x,
-        middle.y + half.y,
-    );
-    let is_outside = |line: &Segment| {
-        !frame.contains(line.from) && !frame.sides().any(|side| side.crosses(line))
-    };
-    let edges = floor.regions.iter().flat_map(|r| r.outline.sides());
-    let mut lines = floor.walls.iter().map(|wall| wall.line).chain(edges);
-    let is_in_exclusion = floor
-        .regions
-        .iter()
-        .any(|region| region.kind == RegionKind::Exclusion && region.outline.contains(middle));
-    let is_in_zone = |corner: &Point| zone.outline.contains(*corner);
-    !is_in_exclusion && frame.corners.iter().all(is_in_zone) && lines.all(|line| is_outside(&line))
-}
-
-/// The smallest and the largest of `numbers`.
-fn bounds(numbers: impl Iterator<Item = f32>) -> (f32, f32) {
-    numbers.fold((f32::MAX, f32::MIN), |(low, high), n| {
-        (low.min(n), high.max(n))
-    })
-}
-
-/// `text` in lines of at most `letters`, cut between words.
-fn wrap(text: &str, letters: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= letters => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-/// `text` as XML character data.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
 mod tests {
     use model::Metres;
-    use model::map::Region;
+    use model::geometry::Segment;
+    use model::map::{Region, Zone};
 
     use super::*;
 
@@ -313,7 +198,7 @@ mod tests {
                 outline: Polygon::rectangle(14.0, 13.0, 26.0, 17.0),
             }],
             zones: vec![Zone {
-                name: "Mum & <Baby>".into(),
+                name: "Lobby".into(),
                 outline: Polygon::rectangle(0.0, 10.0, 40.0, 20.0),
             }],
         }
@@ -344,26 +229,5 @@ mod tests {
         let mut aside = wall(11.4, 40.0, 3.0);
         aside.line.to.y = 18.0;
         check(aside, 0);
-    }
-
-    #[test]
-    fn names_are_escaped_and_keep_clear_of_regions() {
-        let svg = draw(&floor()).svg;
-        assert!(svg.contains(">Mum &amp; &lt;Baby&gt;</text>"), "{svg}");
-        let text = svg.lines().find(|line| line.starts_with("<text")).unwrap();
-        let number = |key: &str| -> f32 {
-            let rest = text.split(key).nth(1).unwrap();
-            rest.split('"').next().unwrap().parse().unwrap()
-        };
-        let at = Point::new(number("x=\""), number("y=\""));
-        let region = Polygon::rectangle(14.0 * 40.0, 13.0 * 40.0, 26.0 * 40.0, 17.0 * 40.0);
-        assert!(!region.contains(at), "{text}");
-    }
-
-    #[test]
-    fn a_name_without_room_is_left_out() {
-        let mut floor = floor();
-        floor.zones[0].outline = Polygon::rectangle(1.0, 1.0, 2.0, 9.0);
-        assert!(!draw(&floor).svg.contains("<text"));
     }
 }
