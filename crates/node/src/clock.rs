@@ -7,9 +7,7 @@ use model::Time;
 
 /// The wall clock, now. For timestamps; never for measuring a duration.
 pub fn wall() -> Time {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -23,27 +21,19 @@ pub struct Steady {
 impl Steady {
     /// A clock that agrees with the wall clock now.
     pub fn new() -> Self {
-        Self {
-            wall: wall(),
-            start: Instant::now(),
-        }
+        Self { wall: wall(), start: Instant::now() }
     }
 
     /// The time on this clock.
     pub fn now(&self) -> Time {
-        self.wall
-            .plus_ms(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+        self.wall.plus_ms(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     /// How long from now until `deadline`; zero when it has passed.
     pub fn until(&self, deadline: Time) -> Duration {
         // A deadline may be rounded down to the millisecond that has not quite begun.
         let left_ms = deadline.since_ms(self.now());
-        if left_ms == 0 {
-            Duration::ZERO
-        } else {
-            Duration::from_millis(left_ms)
-        }
+        if left_ms == 0 { Duration::ZERO } else { Duration::from_millis(left_ms) }
     }
 }
 
@@ -55,9 +45,7 @@ impl Default for Steady {
 
 /// `2015-03-17T00:27:33.437Z`, for logs and the command line.
 pub fn text(time: Time) -> String {
-    timestamp(time)
-        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-        .to_string()
+    timestamp(time).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// `Sun Mar 08 12:40:32 CET 2015`, as `getserverinfo` prints times, in the system's zone.

@@ -44,20 +44,12 @@ pub enum ConfigError {
 
 /// Reads a configuration file.
 pub fn load<C: DeserializeOwned>(path: &Path) -> Result<C, ConfigError> {
-    let read_error = |source| ConfigError::LocalRead {
-        path: path.to_owned(),
-        source,
-    };
+    let read_error = |source| ConfigError::LocalRead { path: path.to_owned(), source };
     if std::fs::metadata(path).map_err(read_error)?.len() > FILE_BYTES_MAX {
-        return Err(ConfigError::ConfigTooLarge {
-            path: path.to_owned(),
-        });
+        return Err(ConfigError::ConfigTooLarge { path: path.to_owned() });
     }
     let text = std::fs::read_to_string(path).map_err(read_error)?;
-    parse(&text).map_err(|message| ConfigError::ConfigSyntax {
-        path: path.to_owned(),
-        message,
-    })
+    parse(&text).map_err(|message| ConfigError::ConfigSyntax { path: path.to_owned(), message })
 }
 
 /// Reads a configuration from a text. The error names line, column and culprit.
@@ -84,15 +76,7 @@ mod tests {
         std::fs::write(&path, "listen = \"a\"\nlisten_prot = 1\n").unwrap();
         let error = load::<Example>(&path).unwrap_err().to_string();
         std::fs::remove_file(&path).unwrap();
-        assert!(
-            error.contains("line 2") && error.contains("listen_prot"),
-            "{error}"
-        );
-        assert!(
-            load::<Example>(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("openmse-config")
-        );
+        assert!(error.contains("line 2") && error.contains("listen_prot"), "{error}");
+        assert!(load::<Example>(&path).unwrap_err().to_string().contains("openmse-config"));
     }
 }

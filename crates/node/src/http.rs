@@ -1,7 +1,8 @@
 //! HTTP listeners: TLS, plain on loopback, and Unix sockets, all serving one axum router.
 //!
 //! A connection that does not finish its TLS handshake or its request header in time is dropped,
-//! and there are never more than [`CONNECTIONS_MAX`] of them.
+//! one that waits between requests is dropped after the same time, and there are never more than
+//! [`LIMITS`] allow.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,22 +15,23 @@ use axum::body::Body;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-/// Most connections at once per listener. Ours: a thousand consoles and API clients.
-const CONNECTIONS_MAX: usize = 1_024;
+use crate::accept::{Limits, accept};
+
+/// Most connections at once per listener. Ours: a thousand consoles and API clients, a quarter of
+/// them behind one proxy.
+pub const LIMITS: Limits = Limits { connections_max: 1_024, per_address_max: 256 };
 /// A TLS handshake must be done after this long.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// A request header must be whole after this long.
-const HEADER_MAX: Duration = Duration::from_secs(15);
-/// After a failed accept (no file descriptors left, mostly) the listener rests this long.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
+const HEADER_MAX: Duration = Duration::from_secs(30);
 
 /// Where a request came from; an extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,50 +42,36 @@ pub enum Origin {
     Local,
 }
 
-/// Serves `router` on `listener` until the task is dropped.
+/// Serves `router` on `listener` until the task is dropped; then all connections end.
 pub async fn serve(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, router: Router) {
     let acceptor = tls.map(TlsAcceptor::from);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
-        };
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept an HTTP connection");
-                tokio::time::sleep(ACCEPT_REST).await;
-                continue;
-            }
-        };
+    accept(listener, LIMITS, |stream, peer| {
         let (acceptor, router) = (acceptor.clone(), router.clone());
-        tokio::spawn(async move {
-            let _slot = slot;
-            let _ = stream.set_nodelay(true);
+        async move {
             let origin = Origin::Network(peer);
-            let Some(acceptor) = acceptor else {
-                return connection(stream, origin, router).await;
-            };
+            let Some(acceptor) = acceptor else { return connection(stream, origin, router).await };
             match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => connection(stream, origin, router).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "TLS handshake not finished in time"),
             }
-        });
-    }
+        }
+    })
+    .await;
 }
 
 /// Serves `router` on a Unix socket at `path`, open to the node's own user only.
+///
+/// The directory of the socket must be closed to others: between making the socket and closing it
+/// to them there is a moment.
 pub fn serve_local(
     path: &Path,
     router: Router,
 ) -> std::io::Result<impl Future<Output = ()> + use<>> {
     // A socket file of an earlier run is in the way; one that answers is somebody's.
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::AddrInUse,
-            format!("{} is served by a running process", path.display()),
-        ));
+        let message = format!("{} is served by a running process", path.display());
+        return Err(std::io::Error::new(std::io::ErrorKind::AddrInUse, message));
     }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -92,20 +80,26 @@ pub fn serve_local(
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(async move {
+        let mut running = JoinSet::new();
         loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    tokio::spawn(connection(stream, Origin::Local, router.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a local connection");
-                    tokio::time::sleep(ACCEPT_REST).await;
-                }
+            tokio::select! {
+                Some(_) = running.join_next() => {}
+                accepted = listener.accept(), if running.len() < LIMITS.connections_max => match accepted {
+                    Ok((stream, _)) => {
+                        running.spawn(connection(stream, Origin::Local, router.clone()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a local connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
             }
         }
     })
 }
 
+/// HTTP/1.1 only: its header timeout holds from the first byte on, and one connection is one
+/// request at a time, so the limits on connections are limits on work.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     origin: Origin,
@@ -115,19 +109,13 @@ async fn connection(
         request.extensions_mut().insert(origin);
         router.clone().oneshot(request.map(Body::new))
     });
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
+    let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_MAX);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(Duration::from_secs(30)));
-    if let Err(error) = server
-        .serve_connection_with_upgrades(TokioIo::new(stream), service)
-        .await
-    {
+        .header_read_timeout(HEADER_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
         tracing::debug!(?origin, %error, "HTTP connection ended");
     }
 }
@@ -148,12 +136,7 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A GET request.
     pub fn get(path: &'a str) -> Self {
-        Self {
-            method: hyper::Method::GET,
-            path,
-            authorization: None,
-            body: Vec::new(),
-        }
+        Self { method: hyper::Method::GET, path, authorization: None, body: Vec::new() }
     }
 }
 
@@ -176,16 +159,9 @@ pub async fn call(
     let request = request
         .body(Full::new(hyper::body::Bytes::from(call.body)))
         .map_err(std::io::Error::other)?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(std::io::Error::other)?;
+    let response = sender.send_request(request).await.map_err(std::io::Error::other)?;
     let status = response.status().as_u16();
-    let body = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(std::io::Error::other)?;
+    let body = response.into_body().collect().await.map_err(std::io::Error::other)?;
     connection.abort();
     Ok((status, body.to_bytes().to_vec()))
 }

@@ -65,10 +65,7 @@ pub struct Validity {
 impl Validity {
     /// The usual span around `now_s`.
     pub fn around(now_s: i64) -> Self {
-        Self {
-            not_before_s: now_s - VALID_BEFORE_S,
-            not_after_s: now_s + VALID_AFTER_S,
-        }
+        Self { not_before_s: now_s - VALID_BEFORE_S, not_after_s: now_s + VALID_AFTER_S }
     }
 }
 
@@ -76,44 +73,44 @@ impl Identity {
     /// The identity in `dir`; made and written there when there is none.
     pub fn load_or_create(dir: &Path, mac: impl FnOnce() -> Mac) -> Result<Self, IdentityError> {
         let (key_path, certificate_path) = (dir.join("identity.key"), dir.join("identity.crt"));
-        if !key_path.exists() && !certificate_path.exists() {
+        if !certificate_path.exists() {
+            let file_error = |source| IdentityError::LocalFile { path: dir.to_owned(), source };
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700).create(dir).map_err(file_error)?;
+            // A key without a certificate is left from an interrupted first start, or is all that
+            // was restored: controllers trust the key, so it gets a new certificate.
+            if !key_path.exists() {
+                write_new(&key_path, &KeyPair::generate()?.serialize_pem(), 0o600)?;
+            }
+            let pem = String::from_utf8(read(&key_path)?).ok();
+            let key = pem.and_then(|pem| KeyPair::from_pem(&pem).ok());
+            let key = key.ok_or(IdentityError::LocalDamaged { path: key_path })?;
             let now_s = i64::try_from(crate::clock::wall().0 / 1000).unwrap_or(i64::MAX);
-            let (certificate_pem, key_pem) = Self::make_pem(mac(), Validity::around(now_s))?;
-            let file_error = |source| IdentityError::LocalFile {
-                path: dir.to_owned(),
-                source,
-            };
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(dir)
-                .map_err(file_error)?;
-            write_new(&key_path, &key_pem, 0o600)?;
-            write_new(&certificate_path, &certificate_pem, 0o644)?;
+            let certificate = self_signed(&key, mac(), Validity::around(now_s))?;
+            write_new(&certificate_path, &certificate, 0o644)?;
         }
-        let certificate =
-            CertificateDer::from_pem_slice(&read(&certificate_path)?).map_err(|_| {
-                IdentityError::LocalDamaged {
-                    path: certificate_path.clone(),
-                }
-            })?;
+        Self::load(dir)
+    }
+
+    /// The identity in `dir`, which must be there.
+    pub fn load(dir: &Path) -> Result<Self, IdentityError> {
+        let (key_path, certificate_path) = (dir.join("identity.key"), dir.join("identity.crt"));
+        let certificate = CertificateDer::from_pem_slice(&read(&certificate_path)?)
+            .map_err(|_| IdentityError::LocalDamaged { path: certificate_path.clone() })?;
         let key = PrivateKeyDer::from_pem_slice(&read(&key_path)?)
             .map_err(|_| IdentityError::LocalDamaged { path: key_path })?;
-        Self::new(certificate, key).ok_or(IdentityError::LocalDamaged {
-            path: certificate_path,
-        })
+        Self::new(certificate, key).ok_or(IdentityError::LocalDamaged { path: certificate_path })
     }
 
     /// A new identity that is not kept, for tests and for showing what happens outside its validity.
     pub fn ephemeral(mac: Mac, validity: Validity) -> Result<Self, IdentityError> {
-        let (certificate, key) = Self::make_pem(mac, validity)?;
-        let damaged = || IdentityError::LocalDamaged {
-            path: PathBuf::from("identity"),
-        };
+        let key = KeyPair::generate()?;
+        let certificate = self_signed(&key, mac, validity)?;
+        let damaged = || IdentityError::LocalDamaged { path: PathBuf::from("identity") };
         let certificate =
             CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|_| damaged())?;
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| damaged())?;
-        Self::new(certificate, key).ok_or_else(damaged)
+        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes());
+        Self::new(certificate, key.map_err(|_| damaged())?).ok_or_else(damaged)
     }
 
     /// The certificate, as the peer sees it.
@@ -128,30 +125,23 @@ impl Identity {
 
     fn new(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Option<Self> {
         let credentials = Credentials::of(&certificate)?;
-        Some(Self {
-            mac: credentials.mac?,
-            credentials,
-            certificate,
-            key,
-        })
+        Some(Self { mac: credentials.mac?, credentials, certificate, key })
     }
+}
 
-    fn make_pem(mac: Mac, validity: Validity) -> Result<(String, String), IdentityError> {
-        let key = KeyPair::generate()?;
-        let mut parameters = CertificateParams::default();
-        parameters.distinguished_name = DistinguishedName::new();
-        parameters
-            .distinguished_name
-            .push(DnType::CommonName, format!("mse-{}", mac.bare()));
-        // The same certificate serves HTTPS; a browser wants a name besides the subject.
-        parameters.subject_alt_names = vec![
-            SanType::DnsName("localhost".try_into()?),
-            SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()),
-        ];
-        parameters.not_before = date(validity.not_before_s);
-        parameters.not_after = date(validity.not_after_s);
-        Ok((parameters.self_signed(&key)?.pem(), key.serialize_pem()))
-    }
+/// A self-signed certificate, as PEM.
+fn self_signed(key: &KeyPair, mac: Mac, validity: Validity) -> Result<String, rcgen::Error> {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, format!("mse-{}", mac.bare()));
+    // The same certificate serves HTTPS; a browser wants a name besides the subject.
+    parameters.subject_alt_names = vec![
+        SanType::DnsName("localhost".try_into()?),
+        SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()),
+    ];
+    parameters.not_before = date(validity.not_before_s);
+    parameters.not_after = date(validity.not_after_s);
+    Ok(parameters.self_signed(key)?.pem())
 }
 
 /// A MAC for this machine: that of its first physical interface, else a random local one.
@@ -160,20 +150,17 @@ pub fn machine_mac() -> Mac {
         .into_iter()
         .flatten()
         .flatten()
+        // Bridges and tunnels have no device, and the same address on many machines.
+        .filter(|entry| entry.path().join("device").exists())
         .filter_map(|entry| {
-            let address = std::fs::read_to_string(entry.path().join("address"))
-                .ok()?
-                .parse()
-                .ok()?;
+            let address =
+                std::fs::read_to_string(entry.path().join("address")).ok()?.parse().ok()?;
             Some((entry.file_name().to_string_lossy().into_owned(), address))
         })
         .filter(|(_, mac)| *mac != Mac::default())
         .collect();
     addresses.sort();
-    addresses
-        .into_iter()
-        .next()
-        .map_or_else(random_mac, |(_, mac)| mac)
+    addresses.into_iter().next().map_or_else(random_mac, |(_, mac)| mac)
 }
 
 /// A random locally administered MAC, for a role that shares its machine with others.
@@ -188,26 +175,24 @@ fn date(seconds: i64) -> time::OffsetDateTime {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
-    std::fs::read(path).map_err(|source| IdentityError::LocalFile {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| IdentityError::LocalFile { path: path.to_owned(), source })
 }
 
 fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), IdentityError> {
     let write = || {
+        let unfinished = path.with_extension("new");
         let mut file = OpenOptions::new()
             .write(true)
-            .create_new(true)
+            .create(true)
+            .truncate(true)
             .mode(mode)
-            .open(path)?;
+            .open(&unfinished)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        std::fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), |dir| std::fs::File::open(dir)?.sync_all())
     };
-    write().map_err(|source| IdentityError::LocalFile {
-        path: path.to_owned(),
-        source,
-    })
+    write().map_err(|source| IdentityError::LocalFile { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -225,16 +210,15 @@ mod tests {
         assert_eq!(made.credentials, loaded.credentials);
         assert_eq!(made.mac, mac);
 
-        let mode = std::fs::metadata(dir.join("identity.key"))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(dir.join("identity.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "nobody else reads the key");
 
+        std::fs::remove_file(dir.join("identity.crt")).unwrap();
+        let again = Identity::load_or_create(&dir, || mac).unwrap();
+        assert_eq!(again.credentials.sha256, made.credentials.sha256, "controllers trust the key");
+
         std::fs::write(dir.join("identity.crt"), "gone").unwrap();
-        let error = Identity::load_or_create(&dir, || mac)
-            .unwrap_err()
-            .to_string();
+        let error = Identity::load_or_create(&dir, || mac).unwrap_err().to_string();
         assert!(error.contains("identity.crt is damaged"), "{error}");
         std::fs::remove_dir_all(&dir).unwrap();
     }

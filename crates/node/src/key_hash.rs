@@ -49,13 +49,9 @@ impl FromStr for KeyHash {
 
     fn from_str(text: &str) -> Result<Self, KeyHashError> {
         let text = text.trim();
-        let error = KeyHashError {
-            digits: text.chars().filter(char::is_ascii_hexdigit).count(),
-        };
-        let digits: Option<Vec<u8>> = text
-            .chars()
-            .map(|c| c.to_digit(16).map(|it| it as u8))
-            .collect();
+        let error = KeyHashError { digits: text.chars().filter(char::is_ascii_hexdigit).count() };
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|c| c.to_digit(16).map(|it| it as u8)).collect();
         let bytes: Vec<u8> = digits
             .ok_or_else(|| error.clone())?
             .chunks(2)
@@ -81,9 +77,7 @@ impl Serialize for KeyHash {
 
 impl<'de> Deserialize<'de> for KeyHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -109,15 +103,10 @@ impl Credentials {
         let key = certificate.public_key().raw;
         let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, key);
         let sha256 = digest::digest(&digest::SHA256, key);
-        let name = certificate
-            .subject()
-            .iter_common_name()
-            .next()
-            .and_then(|name| name.as_str().ok());
+        let name =
+            certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
         // Cisco certificates are named like C1130-00146a1b3744: the address is the last part.
-        let mac = name
-            .and_then(|name| name.rsplit('-').next())
-            .and_then(|text| text.parse().ok());
+        let mac = name.and_then(|name| name.rsplit('-').next()).and_then(|text| text.parse().ok());
         Some(Self {
             mac,
             sha1: KeyHash::Sha1(sha1.as_ref().try_into().ok()?),
@@ -172,17 +161,8 @@ mod tests {
 
     #[test]
     fn what_is_no_hash_says_how_many_digits_it_has() {
-        for (text, digits) in [
-            ("", 0),
-            ("6ab9", 4),
-            (&"g".repeat(64), 0),
-            (&"a".repeat(63), 63),
-        ] {
-            assert_eq!(
-                text.parse::<KeyHash>(),
-                Err(KeyHashError { digits }),
-                "{text}"
-            );
+        for (text, digits) in [("", 0), ("6ab9", 4), (&"g".repeat(64), 0), (&"a".repeat(63), 63)] {
+            assert_eq!(text.parse::<KeyHash>(), Err(KeyHashError { digits }), "{text}");
         }
     }
 }

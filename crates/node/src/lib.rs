@@ -2,6 +2,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`accept`] | the accept loop behind every listener, with its limits |
 //! | [`clock`] | the only place that asks what time it is |
 //! | [`config`] | configuration files, with errors that name file, line and key |
 //! | [`identity`] | a node's key, certificate and MAC; made once, kept for good |
@@ -15,6 +16,7 @@
 //! Nothing here knows what a role does with a measurement, and nothing here is global: an engine is
 //! one of possibly several instances in a node, each with its own identity, links and listener.
 
+pub mod accept;
 pub mod clock;
 pub mod config;
 pub mod http;

@@ -21,4 +21,4 @@ pub mod status;
 pub use dial::{Dial, dial};
 pub use drive::Owner;
 pub use listen::{Accepted, Listen, listen};
-pub use status::{Connection, Failure, LinkState, LinkStatus};
+pub use status::{Connection, Failure, LinkState, LinkStatus, MessageRow, ServiceRow};

@@ -1,38 +1,37 @@
 //! Slows down guessing: a limit on tries per key, on top of the `governor` crate.
+//!
+//! Keys fall into a fixed number of buckets by a hash that nobody else can compute, so a scan cannot
+//! fill the memory. Two keys that share a bucket share its limit, which is rare and harmless.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-/// Keys beyond which old ones are forgotten, so that a scan cannot fill the memory.
-const KEYS_MAX: usize = 10_000;
+/// Buckets: more than the people who mistype a password within a minute.
+const BUCKETS: u64 = 1 << 16;
 
-/// A limit of tries per key: a burst, then one every so often.
+/// A limit of tries per key: a burst, then so many a minute.
 #[derive(Debug)]
-pub struct Throttle<K: Hash + Eq + Clone> {
-    limiter: DefaultKeyedRateLimiter<K>,
+pub struct Throttle {
+    limiter: DefaultKeyedRateLimiter<u64>,
+    hasher: RandomState,
 }
 
-impl<K: Hash + Eq + Clone> Throttle<K> {
-    /// Allows `burst` tries at once and then one per `period`.
-    pub fn new(burst: NonZeroU32, period: Duration) -> Option<Self> {
-        let quota = Quota::with_period(period)?.allow_burst(burst);
-        Some(Self {
-            limiter: RateLimiter::keyed(quota),
-        })
+impl Throttle {
+    /// Allows `burst` tries at once and then `per_minute`.
+    pub fn new(burst: NonZeroU32, per_minute: NonZeroU32) -> Self {
+        let quota = Quota::per_minute(per_minute).allow_burst(burst);
+        Self { limiter: RateLimiter::keyed(quota), hasher: RandomState::new() }
     }
 
     /// Counts one try; when there are too many, how long to wait.
-    pub fn check(&self, key: &K) -> Result<(), Duration> {
-        if self.limiter.len() > KEYS_MAX {
-            self.limiter.retain_recent();
-        }
-        self.limiter
-            .check_key(key)
-            .map_err(|not_until| not_until.wait_time_from(DefaultClock::default().now()))
+    pub fn check(&self, key: &(impl Hash + ?Sized)) -> Result<(), Duration> {
+        let bucket = self.hasher.hash_one(key) % BUCKETS;
+        let now = || DefaultClock::default().now();
+        self.limiter.check_key(&bucket).map_err(|not_until| not_until.wait_time_from(now()))
     }
 }
 
@@ -42,16 +41,12 @@ mod tests {
 
     #[test]
     fn a_burst_is_allowed_and_then_the_key_waits() {
-        let throttle = Throttle::new(NonZeroU32::new(3).unwrap(), Duration::from_mins(1)).unwrap();
+        let throttle = Throttle::new(NonZeroU32::new(3).unwrap(), NonZeroU32::new(1).unwrap());
         for _ in 0..3 {
-            assert_eq!(throttle.check(&"ana"), Ok(()));
+            assert_eq!(throttle.check("ana"), Ok(()));
         }
-        let wait = throttle.check(&"ana").unwrap_err();
+        let wait = throttle.check("ana").unwrap_err();
         assert!(wait > Duration::from_secs(50), "{wait:?}");
-        assert_eq!(
-            throttle.check(&"ben"),
-            Ok(()),
-            "another key is not punished"
-        );
+        assert_eq!(throttle.check("ben"), Ok(()), "another key is not punished");
     }
 }

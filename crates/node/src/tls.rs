@@ -34,10 +34,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 pub fn nmsp_server(identity: &Identity, trusted: Option<AuthList>) -> Result<ServerConfig, Error> {
     let provider = provider();
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = Arc::new(AuthListVerifier {
-        trusted,
-        algorithms,
-    });
+    let verifier = Arc::new(AuthListVerifier { trusted, algorithms });
     ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier)
@@ -62,7 +59,7 @@ pub fn https_server(identity: &Identity) -> Result<ServerConfig, Error> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![identity.certificate()], identity.key())?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
@@ -136,9 +133,7 @@ fn check(
     if trusts(&credentials) {
         return Ok(());
     }
-    let Credentials {
-        mac, sha1, sha256, ..
-    } = credentials;
+    let Credentials { mac, sha1, sha256, .. } = credentials;
     Err(CertificateError::Other(OtherError(Arc::new(Rejection { mac, sha1, sha256 }))).into())
 }
 
@@ -154,9 +149,7 @@ impl ClientCertVerifier for AuthListVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let trusts = |credentials: &Credentials| {
-            self.trusted
-                .as_ref()
-                .is_none_or(|list| list.accepts(credentials))
+            self.trusted.as_ref().is_none_or(|list| list.accepts(credentials))
         };
         check(end_entity, now, trusts).map(|()| ClientCertVerified::assertion())
     }
@@ -193,10 +186,8 @@ impl ServerCertVerifier for PinnedVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        check(end_entity, now, |credentials| {
-            credentials.has_key(self.pinned)
-        })
-        .map(|()| ServerCertVerified::assertion())
+        check(end_entity, now, |credentials| credentials.has_key(self.pinned))
+            .map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -48,12 +48,10 @@ impl fmt::Debug for Token {
 /// `bytes` as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// SHA-256 of `bytes`.
@@ -71,9 +69,8 @@ pub fn one_time_password() -> String {
     while text.len() < 24 {
         let [byte] = random::<1>();
         // Bytes beyond the last whole multiple of 31 would make some letters likelier.
-        if let Some(letter) = (byte < 248)
-            .then(|| ALPHABET.get(usize::from(byte) % ALPHABET.len()))
-            .flatten()
+        if let Some(letter) =
+            (byte < 248).then(|| ALPHABET.get(usize::from(byte) % ALPHABET.len())).flatten()
         {
             if text.len() % 5 == 4 {
                 text.push('-');
@@ -85,10 +82,7 @@ pub fn one_time_password() -> String {
 }
 
 /// Random bytes from the system.
-#[expect(
-    clippy::expect_used,
-    reason = "a machine without randomness must not go on"
-)]
+#[expect(clippy::expect_used, reason = "a machine without randomness must not go on")]
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).expect("invariant: the system has randomness");
@@ -111,10 +105,7 @@ mod tests {
     fn one_time_passwords_can_be_read_aloud() {
         let password = one_time_password();
         assert_eq!(password.len(), 24);
-        assert_eq!(
-            password.split('-').map(str::len).collect::<Vec<_>>(),
-            [4; 5]
-        );
+        assert_eq!(password.split('-').map(str::len).collect::<Vec<_>>(), [4; 5]);
         assert_ne!(password, one_time_password());
     }
 }

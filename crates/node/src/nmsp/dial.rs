@@ -37,7 +37,8 @@ pub struct Dial {
     pub wanted: SubserviceMask,
 }
 
-/// Connects, runs the session, and tries again when it ends, until the task is dropped.
+/// Connects, runs the session, and tries again when it ends, until it is told to stop or the task is
+/// dropped.
 pub async fn dial(
     dial: Dial,
     owner: &mut impl Owner,
@@ -47,17 +48,12 @@ pub async fn dial(
     let clock = Steady::new();
     let mut retry = RETRY_FIRST;
     loop {
-        status.connecting(clock.now());
+        status.connecting();
         let started = clock.now();
         let failure = match connect(&dial).await {
             Ok(stream) => {
-                let session = Session::new(
-                    Side::Engine,
-                    dial.settings,
-                    dial.wanted,
-                    &dial.name,
-                    clock.now(),
-                );
+                let session =
+                    Session::new(Side::Engine, dial.settings, dial.wanted, &dial.name, clock.now());
                 drive(stream, session, clock, owner, &mut commands, &status).await
             }
             Err(failure) => failure,
@@ -65,6 +61,10 @@ pub async fn dial(
         // A session that held for a while was a good one: begin again with short pauses.
         if clock.now().since_ms(started) > 60_000 {
             retry = RETRY_FIRST;
+        }
+        if failure == Failure::Stopped {
+            status.failed(&failure, clock.now());
+            return;
         }
         if status.failed(&failure, clock.now()) {
             tracing::warn!(controller = %dial.address, reason = failure.word(), detail = %failure, "NMSP is inactive");

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use model::Time;
 use nmsp::{CloseReason, Command, Event, Input, Output, Session};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
@@ -41,42 +42,30 @@ pub async fn drive(
 ) -> Failure {
     let mut outgoing = Vec::new();
     let mut buffer = vec![0; READ_BYTES];
-    let mut observed_at = None;
+    let mut shown = Shown::default();
     let mut has_commands = true;
     loop {
-        let closed = drain(&mut session, clock, owner, &mut outgoing);
-        if !outgoing.is_empty() {
-            let write = async {
-                stream.write_all(&outgoing).await?;
-                stream.flush().await
-            };
-            match tokio::time::timeout(WRITE_MAX, write).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return last_words(&mut stream, &mut buffer, &error).await,
-                Err(_) => return Failure::Silent("the peer took no bytes for 10 s".to_owned()),
-            }
-            outgoing.clear();
+        let mut closed = drain(&mut session, clock, owner, &mut outgoing);
+        // Everything that was read is worked off: what is overdue now is overdue for the peer.
+        if session.deadline().is_some_and(|deadline| deadline <= clock.now()) {
+            session.handle(clock.now(), Input::Timeout);
+            closed = closed.or(drain(&mut session, clock, owner, &mut outgoing));
         }
+        if let Err(failure) = write(&mut stream, &outgoing, &mut buffer).await {
+            return failure;
+        }
+        outgoing.clear();
+        // The owner may take its time. What arrives meanwhile is read before any timer is asked.
         owner.settle().await;
-        let now = clock.now();
-        if closed.is_some() || observed_at.is_none_or(|at| now.since_ms(at) >= STATUS_INTERVAL_MS) {
-            status.observe(&session, now);
-            observed_at = Some(now);
-        }
+        shown.renew(&session, status, clock.now(), closed.is_some());
         if let Some(reason) = closed {
             let _ = tokio::time::timeout(WRITE_MAX, stream.shutdown()).await;
             return Failure::of_close(reason);
         }
-
-        // An idle session renews its status too, once.
-        let status_at = observed_at.map(|at| at.plus_ms(STATUS_INTERVAL_MS));
-        let wake = session
-            .deadline()
-            .into_iter()
-            .chain(status_at.filter(|_| is_behind(status, &session)))
-            .min();
+        let wake = session.deadline().into_iter().chain(shown.due(&session)).min();
         let sleep = wake.map_or(Duration::from_hours(1), |wake| clock.until(wake));
         tokio::select! {
+            biased;
             read = stream.read(&mut buffer) => match read {
                 Ok(0) => session.handle(clock.now(), Input::Disconnected),
                 Ok(count) => {
@@ -89,8 +78,59 @@ pub async fn drive(
                 Some(command) => session.handle(clock.now(), Input::Command(command)),
                 None => has_commands = false,
             },
-            () = tokio::time::sleep(sleep) => session.handle(clock.now(), Input::Timeout),
+            () = tokio::time::sleep(sleep) => {}
         }
+    }
+}
+
+/// Writes everything. A peer may be slow; it may not stand still.
+async fn write(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    mut outgoing: &[u8],
+    buffer: &mut [u8],
+) -> Result<(), Failure> {
+    let stalled =
+        || Failure::Silent(format!("the peer took no bytes for {} s", WRITE_MAX.as_secs()));
+    let is_empty = outgoing.is_empty();
+    while !outgoing.is_empty() {
+        match tokio::time::timeout(WRITE_MAX, stream.write(outgoing)).await {
+            Ok(Ok(count)) => outgoing = outgoing.get(count..).unwrap_or_default(),
+            Ok(Err(error)) => return Err(last_words(stream, buffer, &error).await),
+            Err(_) => return Err(stalled()),
+        }
+    }
+    if is_empty {
+        return Ok(());
+    }
+    match tokio::time::timeout(WRITE_MAX, stream.flush()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(last_words(stream, buffer, &error).await),
+        Err(_) => Err(stalled()),
+    }
+}
+
+/// What of the session the status shows.
+#[derive(Default)]
+struct Shown {
+    at: Option<Time>,
+    messages: u64,
+}
+
+impl Shown {
+    /// Renews the status, unless that was done a moment ago.
+    fn renew(&mut self, session: &Session, status: &LinkStatus, now: Time, is_last: bool) {
+        let is_due = self.at.is_none_or(|at| now.since_ms(at) >= STATUS_INTERVAL_MS);
+        if is_last || (is_due && self.messages != session.counters().messages()) {
+            status.observe(session, now);
+            self.at = Some(now);
+            self.messages = session.counters().messages();
+        }
+    }
+
+    /// When the status must be renewed though nothing more arrives.
+    fn due(&self, session: &Session) -> Option<Time> {
+        let is_behind = self.messages != session.counters().messages();
+        self.at.filter(|_| is_behind).map(|at| at.plus_ms(STATUS_INTERVAL_MS))
     }
 }
 
@@ -128,8 +168,4 @@ async fn last_words(
         Ok(Err(alert)) => Failure::of_io(&alert),
         _ => Failure::of_io(error),
     }
-}
-
-fn is_behind(status: &LinkStatus, session: &Session) -> bool {
-    status.snapshot().last_activity != session.counters().last_activity()
 }

@@ -11,21 +11,25 @@ use nmsp::{Command, Session, Side, SubserviceMask};
 use rustls::ServerConfig;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::drive::{Owner, drive};
 use super::status::{Failure, LinkStatus};
+use crate::accept::{Limits, accept};
 use crate::clock::Steady;
+use crate::key_hash::Credentials;
 use crate::tls::Rejection;
 
-/// Most engines and half-made connections at once. Ours: a controller has a handful of engines.
-pub const CONNECTIONS_MAX: usize = 64;
+/// Engines and half-made connections at once. Ours: a controller has a handful of engines, and an
+/// engine has one connection and now and then one that is ending.
+const LIMITS: Limits = Limits { connections_max: 64, per_address_max: 8 };
 /// A TLS handshake must be done after this long; a half-open one holds its place no longer.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// After a refused handshake the peer has this long to read the alert.
 const ALERT_LINGER: Duration = Duration::from_secs(1);
-/// Commands that wait for a slow engine before its notifications are dropped.
+/// Commands that wait for a slow engine before the owner must leave some out.
 pub const COMMANDS_MAX: usize = 64;
 
 /// How to serve engines.
@@ -35,6 +39,8 @@ pub struct Listen {
     pub name: String,
     /// TLS with the authorisation list.
     pub tls: Arc<ServerConfig>,
+    /// Whether there is a list: otherwise every engine is let in.
+    pub is_authenticated: bool,
     /// NMSP parameters.
     pub settings: nmsp::Settings,
     /// The sub-services that are offered.
@@ -54,61 +60,52 @@ pub struct Accepted {
     pub status: LinkStatus,
 }
 
-/// Serves engines on `listener` until the task is dropped. `owner` makes the owner of each session.
+/// Serves engines on `listener` until the task is dropped; then all sessions end.
+/// `owner` makes the owner of each session.
 pub async fn listen<O: Owner + 'static>(
     listener: TcpListener,
     listen: Listen,
     owner: impl Fn(Accepted) -> O + Send + Sync + 'static,
 ) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let (listen, owner) = (Arc::new(listen), Arc::new(owner));
-    for connection in 0_u64.. {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
-        };
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept an NMSP connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+    let mut connections = 0_u64..;
+    accept(listener, LIMITS, |stream, peer| {
+        let connection = connections.next().unwrap_or_default();
         let (listen, owner) = (Arc::clone(&listen), Arc::clone(&owner));
-        tokio::spawn(async move {
-            let _slot = slot;
+        async move {
             tracing::info!(connection, %peer, "assigned new NMSP connection");
-            let Some(stream) = handshake(&listen, connection, stream, peer).await else {
-                return;
-            };
-            let clock = Steady::new();
-            let status = LinkStatus::new(&peer.ip().to_string(), "", "MSE", clock.now());
-            let (commands, mut waiting) = mpsc::channel(COMMANDS_MAX);
-            let accepted = Accepted {
-                connection,
-                peer,
-                commands,
-                status: status.clone(),
-            };
-            let mut owner = owner(accepted);
-            let session = Session::new(
-                Side::Controller,
-                listen.settings,
-                listen.offered,
-                &listen.name,
-                clock.now(),
-            );
-            let failure = drive(stream, session, clock, &mut owner, &mut waiting, &status).await;
-            status.failed(&failure, clock.now());
-            match failure {
-                Failure::Closed | Failure::Stopped => {
-                    tracing::info!(connection, %peer, "NMSP connection closed");
-                }
-                _ => {
-                    tracing::warn!(connection, %peer, reason = failure.word(), detail = %failure, "NMSP connection ended");
-                }
+            if let Some(stream) = handshake(&listen, connection, stream, peer).await {
+                session(&listen, connection, stream, peer, &*owner).await;
             }
-        });
+        }
+    })
+    .await;
+}
+
+/// Runs the session of one engine.
+async fn session<O: Owner>(
+    listen: &Listen,
+    connection: u64,
+    stream: TlsStream<TcpStream>,
+    peer: SocketAddr,
+    owner: &impl Fn(Accepted) -> O,
+) {
+    let clock = Steady::new();
+    let status = LinkStatus::new(&peer.ip().to_string(), "", "MSE", clock.now());
+    let (commands, mut waiting) = mpsc::channel(COMMANDS_MAX);
+    let mut owner = owner(Accepted { connection, peer, commands, status: status.clone() });
+    let session =
+        Session::new(Side::Controller, listen.settings, listen.offered, &listen.name, clock.now());
+    let failure = drive(stream, session, clock, &mut owner, &mut waiting, &status).await;
+    status.failed(&failure, clock.now());
+    let reason = failure.word();
+    match failure {
+        Failure::Closed | Failure::Stopped => {
+            tracing::info!(connection, %peer, "NMSP connection closed");
+        }
+        _ => {
+            tracing::warn!(connection, %peer, reason, detail = %failure, "NMSP connection ended");
+        }
     }
 }
 
@@ -118,23 +115,20 @@ async fn handshake(
     connection: u64,
     stream: TcpStream,
     peer: SocketAddr,
-) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
-    let _ = stream.set_nodelay(true);
+) -> Option<TlsStream<TcpStream>> {
     let acceptor = TlsAcceptor::from(Arc::clone(&listen.tls));
     let accept = acceptor.accept(stream).into_fallible();
     match tokio::time::timeout(HANDSHAKE_MAX, accept).await {
         Ok(Ok(stream)) => {
-            let credentials = stream
-                .get_ref()
-                .1
-                .peer_certificates()
-                .and_then(|chain| crate::key_hash::Credentials::of(chain.first()?));
-            let mac = credentials
-                .as_ref()
-                .and_then(|it| it.mac)
-                .unwrap_or_default();
-            tracing::debug!(connection, %mac, "validation of peer certificate done, authlist authentication successful");
-            tracing::info!(connection, %peer, %mac, "NMSP connection success: peer validated against authlist");
+            let chain = stream.get_ref().1.peer_certificates();
+            let credentials = chain.and_then(|chain| Credentials::of(chain.first()?));
+            let mac = credentials.and_then(|it| it.mac).unwrap_or_default();
+            if listen.is_authenticated {
+                tracing::debug!(connection, %mac, "validation of peer certificate done, authlist authentication successful");
+                tracing::info!(connection, %peer, %mac, "NMSP connection success: peer validated against authlist");
+            } else {
+                tracing::info!(connection, %peer, %mac, "NMSP connection success: no authlist, every peer is let in");
+            }
             Some(stream)
         }
         Ok(Err((error, mut stream))) => {
@@ -154,9 +148,7 @@ async fn handshake(
 }
 
 fn log_refusal(connection: u64, peer: SocketAddr, error: &std::io::Error) {
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls.and_then(Rejection::of) {
         Some(Rejection { mac, sha1, sha256 }) => {
             let mac = mac.unwrap_or_default();

@@ -5,12 +5,13 @@ use std::sync::{Arc, RwLock};
 use model::Time;
 use nmsp::counters::{Counters, Direction};
 use nmsp::{CloseReason, MessageId, Session, Subservice, SubserviceMask};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::tls::Rejection;
 
 /// Whether data flows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// The subscription is made.
@@ -86,9 +87,7 @@ impl Failure {
     /// What a socket or TLS error means.
     pub fn of_io(error: &std::io::Error) -> Self {
         use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error as Tls};
-        let tls = error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<Tls>());
+        let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>());
         if let Some(rejection) = tls.and_then(Rejection::of) {
             return Self::ControllerKey(rejection.clone());
         }
@@ -133,16 +132,17 @@ impl Failure {
 }
 
 /// A message counter of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct MessageRow {
     /// Message number.
     pub id: u16,
     /// Message name, `MEASUREMENT_NOTIFICATION`.
-    pub name: &'static str,
+    pub name: String,
     /// The name as controllers print it, `Measurement Notification`.
-    #[serde(skip)]
-    pub title: &'static str,
-    /// Which way.
+    pub title: String,
+    /// `in` or `out`.
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "in"))]
     pub direction: Direction,
     /// How many.
     pub count: u64,
@@ -153,16 +153,18 @@ pub struct MessageRow {
 }
 
 /// Sub-services of one service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ServiceRow {
     /// `RSSI`.
-    pub service: &'static str,
+    pub service: String,
     /// `MOBILE_STATION`, `TAG`.
-    pub subservices: Vec<&'static str>,
+    pub subservices: Vec<String>,
 }
 
 /// One link as operators see it; the fields of the MSE page "NMSP Status".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Connection {
     /// Address of the peer.
     pub address: String,
@@ -171,11 +173,11 @@ pub struct Connection {
     /// Whether data flows.
     pub state: LinkState,
     /// Why not, as a word.
-    pub reason: Option<&'static str>,
+    pub reason: Option<String>,
     /// Why not and what to do, for people.
     pub detail: Option<String>,
     /// What the peer is.
-    pub target_type: &'static str,
+    pub target_type: String,
     /// When the state was entered, ms since 1970.
     pub since: Time,
     /// Echo requests sent (engine) or received (controller).
@@ -189,7 +191,7 @@ pub struct Connection {
     /// When an echo response went last.
     pub last_echo_response: Option<Time>,
     /// Services that the peer can do.
-    pub capable: Vec<&'static str>,
+    pub capable: Vec<String>,
     /// Sub-services that flow.
     pub subscribed: Vec<ServiceRow>,
     /// Counters per message and direction.
@@ -200,9 +202,8 @@ pub struct Connection {
     pub tx_data: u64,
     /// Data messages received: "Rx Data".
     pub rx_data: u64,
-    /// The granted sub-services, for printing in other words.
-    #[serde(skip)]
-    pub mask: SubserviceMask,
+    /// The sub-services that flow, in the words of controllers.
+    pub subscribed_titles: Vec<ServiceRow>,
 }
 
 /// The status of one link, shared between the link and those who show it.
@@ -211,14 +212,14 @@ pub struct LinkStatus(Arc<RwLock<Connection>>);
 
 impl LinkStatus {
     /// A link to `address` that is being made.
-    pub fn new(address: &str, name: &str, target_type: &'static str, now: Time) -> Self {
+    pub fn new(address: &str, name: &str, target_type: &str, now: Time) -> Self {
         Self(Arc::new(RwLock::new(Connection {
             address: address.to_owned(),
             name: name.to_owned(),
             state: LinkState::Connecting,
             reason: None,
             detail: None,
-            target_type,
+            target_type: target_type.to_owned(),
             since: now,
             echo_requests: 0,
             echo_responses: 0,
@@ -231,15 +232,13 @@ impl LinkStatus {
             unsupported: 0,
             tx_data: 0,
             rx_data: 0,
-            mask: SubserviceMask::NONE,
+            subscribed_titles: Vec::new(),
         })))
     }
 
     /// The link as it is now.
     pub fn snapshot(&self) -> Connection {
-        self.0
-            .read()
-            .map_or_else(|poisoned| poisoned.into_inner().clone(), |it| it.clone())
+        self.0.read().map_or_else(|poisoned| poisoned.into_inner().clone(), |it| it.clone())
     }
 
     /// Takes over the counters of a running session.
@@ -263,14 +262,10 @@ impl LinkStatus {
             if !peer.name.is_empty() {
                 connection.name.clone_from(&peer.name);
             }
-            connection.capable = peer
-                .capable
-                .grouped(Subservice::names)
-                .into_iter()
-                .map(|(service, _)| service)
-                .collect();
-            connection.mask = session.subscribed();
-            connection.subscribed = service_rows(session.subscribed());
+            let capable = service_rows(peer.capable, Subservice::names);
+            connection.capable = capable.into_iter().map(|row| row.service).collect();
+            connection.subscribed = service_rows(session.subscribed(), Subservice::names);
+            connection.subscribed_titles = service_rows(session.subscribed(), Subservice::titles);
             let is_active = session.state() == nmsp::State::Active;
             if is_active && connection.state != LinkState::Active {
                 connection.state = LinkState::Active;
@@ -282,11 +277,8 @@ impl LinkStatus {
     }
 
     /// Notes that a connection is being made. A known reason stays visible until it works again.
-    pub fn connecting(&self, now: Time) {
+    pub fn connecting(&self) {
         self.change(|connection| {
-            if connection.state == LinkState::Active {
-                connection.since = now;
-            }
             connection.state = if connection.reason.is_some() {
                 LinkState::Inactive
             } else {
@@ -298,22 +290,19 @@ impl LinkStatus {
     /// Notes that there is no connection, and why. True when this is news.
     pub fn failed(&self, failure: &Failure, now: Time) -> bool {
         self.change(|connection| {
-            let is_news = connection.reason != Some(failure.word());
+            let is_news = connection.reason.as_deref() != Some(failure.word());
             if is_news || connection.state != LinkState::Inactive {
                 connection.since = now;
             }
             connection.state = LinkState::Inactive;
-            connection.reason = Some(failure.word());
+            connection.reason = Some(failure.word().to_owned());
             connection.detail = Some(failure.to_string());
             is_news
         })
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Connection) -> T) -> T {
-        let mut connection = self
-            .0
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut connection = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         change(&mut connection)
     }
 }
@@ -328,8 +317,8 @@ fn rows(counters: &Counters) -> Vec<MessageRow> {
         .rows()
         .map(|(id, direction, count)| MessageRow {
             id: id.to_wire(),
-            name: id.name(),
-            title: id.title(),
+            name: id.name().to_owned(),
+            title: id.title().to_owned(),
             direction,
             count: count.messages,
             bytes: count.bytes,
@@ -338,12 +327,14 @@ fn rows(counters: &Counters) -> Vec<MessageRow> {
         .collect()
 }
 
-fn service_rows(mask: SubserviceMask) -> Vec<ServiceRow> {
-    mask.grouped(Subservice::names)
-        .into_iter()
-        .map(|(service, subservices)| ServiceRow {
-            service,
-            subservices,
-        })
-        .collect()
+/// The members of a set by service, in the words that `name` chooses.
+pub fn service_rows(
+    mask: SubserviceMask,
+    name: fn(Subservice) -> (&'static str, &'static str),
+) -> Vec<ServiceRow> {
+    let row = |(service, subservices): (&str, Vec<&str>)| ServiceRow {
+        service: service.to_owned(),
+        subservices: subservices.into_iter().map(str::to_owned).collect(),
+    };
+    mask.grouped(name).into_iter().map(row).collect()
 }

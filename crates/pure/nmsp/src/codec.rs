@@ -23,6 +23,7 @@ pub(crate) mod field {
     pub(crate) const SUBSERVICES: u16 = 2;
     pub(crate) const NAME: u16 = 3;
     pub(crate) const TIME: u16 = 4;
+    pub(crate) const ECHO_INTERVAL: u16 = 5;
     pub(crate) const MEASURED: u16 = 16;
     pub(crate) const INFORMATION: u16 = 17;
     pub(crate) const ACCESS_POINT: u16 = 18;
@@ -53,24 +54,7 @@ impl Header {
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Ok(None);
         };
-        let [
-            _,
-            _,
-            version,
-            _,
-            m0,
-            m1,
-            _,
-            _,
-            t0,
-            t1,
-            t2,
-            t3,
-            l0,
-            l1,
-            l2,
-            l3,
-        ] = *header;
+        let [_, _, version, _, m0, m1, _, _, t0, t1, t2, t3, l0, l1, l2, l3] = *header;
         if version != FRAME_VERSION {
             return Err(DecodeError::PeerFrameVersion { found: version });
         }
@@ -80,11 +64,7 @@ impl Header {
         }
         let message = u16::from_be_bytes([m0, m1]);
         let transaction = u32::from_be_bytes([t0, t1, t2, t3]);
-        Ok(Some(Self {
-            message,
-            transaction,
-            body_bytes,
-        }))
+        Ok(Some(Self { message, transaction, body_bytes }))
     }
 }
 
@@ -131,11 +111,6 @@ impl<'a> FrameWriter<'a> {
         }
     }
 
-    /// Whether the body is still empty.
-    pub fn is_empty(&self) -> bool {
-        self.out.len() == self.start + HEADER_BYTES
-    }
-
     /// Ends the frame; returns its size in bytes.
     pub fn finish(self) -> usize {
         let frame_bytes = self.out.len() - self.start;
@@ -166,11 +141,7 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(message: u16, body: &'a [u8]) -> Self {
-        Self {
-            rest: body,
-            at: 0,
-            message,
-        }
+        Self { rest: body, at: 0, message }
     }
 }
 
@@ -181,18 +152,12 @@ impl<'a> Iterator for Fields<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let malformed = DecodeError::PeerMalformed {
-            message: self.message,
-            at: self.at,
-        };
-        let split = self
-            .rest
-            .split_first_chunk::<4>()
-            .and_then(|([k0, k1, l0, l1], rest)| {
-                let length = usize::from(u16::from_be_bytes([*l0, *l1]));
-                let (value, rest) = rest.split_at_checked(length)?;
-                Some((u16::from_be_bytes([*k0, *k1]), value, rest))
-            });
+        let malformed = DecodeError::PeerMalformed { message: self.message, at: self.at };
+        let split = self.rest.split_first_chunk::<4>().and_then(|([k0, k1, l0, l1], rest)| {
+            let length = usize::from(u16::from_be_bytes([*l0, *l1]));
+            let (value, rest) = rest.split_at_checked(length)?;
+            Some((u16::from_be_bytes([*k0, *k1]), value, rest))
+        });
         let Some((kind, value, rest)) = split else {
             self.rest = &[];
             return Some(Err(malformed));

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::message::MessageId;
 
 /// Which way a message went, seen from the side that counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// Received.
@@ -18,7 +18,7 @@ pub enum Direction {
 }
 
 /// Count of one message in one direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Count {
     /// Messages.
     pub messages: u64,
@@ -52,9 +52,12 @@ impl Counters {
 
     /// Every counter that is not zero, by message number.
     pub fn rows(&self) -> impl Iterator<Item = (MessageId, Direction, Count)> + '_ {
-        self.rows
-            .iter()
-            .map(|((id, direction), count)| (*id, *direction, *count))
+        self.rows.iter().map(|((id, direction), count)| (*id, *direction, *count))
+    }
+
+    /// All messages in both directions.
+    pub fn messages(&self) -> u64 {
+        self.rows.values().map(|count| count.messages).sum::<u64>() + self.unsupported
     }
 
     /// Messages that carry records, in one direction: "Tx Data" and "Rx Data" of a controller.

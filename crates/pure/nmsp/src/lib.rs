@@ -16,7 +16,7 @@
 //!
 //! * network: a reading is 14 bytes, an element with eight readings 124 bytes with its headers
 //! * memory: one frame per session is buffered, at most [`codec::FRAME_BODY_MAX`] bytes
-//! * CPU: one pass validates lengths, one pass reads; nothing is allocated per frame
+//! * CPU: one pass validates, one pass reads; measurements are read in place, without allocation
 //! * limit: at 1 GB/s of TLS, about 60 million readings a second; the engine's table is the bound
 
 pub mod codec;
@@ -47,10 +47,7 @@ pub fn fuzz_receive(bytes: &[u8]) {
         session.handle(now, Input::Received(bytes.into()));
         while let Some(output) = session.poll() {
             if let Output::Event(Event::Data { records, .. }) = output {
-                let _ = records
-                    .measured()
-                    .map(|measured| measured.readings().len())
-                    .sum::<usize>();
+                let _ = records.measured().map(|measured| measured.readings().len()).sum::<usize>();
                 let _ = records.informations().count() + records.access_points().count();
                 let _ = records.attachments().count() + records.departures().count();
             }

@@ -111,10 +111,7 @@ impl<'a> Records<'a> {
 
     /// A body that [`Records::check`] has accepted before.
     pub(crate) fn checked(id: MessageId, body: &'a [u8]) -> Self {
-        Self {
-            message: id.to_wire(),
-            body,
-        }
+        Self { message: id.to_wire(), body }
     }
 
     fn fields(self) -> impl Iterator<Item = Field<'a>> {
@@ -124,15 +121,14 @@ impl<'a> Records<'a> {
     /// The measured elements.
     pub fn measured(self) -> impl Iterator<Item = Measured<'a>> {
         let mut sent_at = Time(0);
-        self.fields()
-            .filter_map(move |Field { kind, value, .. }| match kind {
-                field::TIME => {
-                    sent_at = Time(Reader(value).u64()?);
-                    None
-                }
-                field::MEASURED => Measured::read(value, sent_at),
-                _ => None,
-            })
+        self.fields().filter_map(move |Field { kind, value, .. }| match kind {
+            field::TIME => {
+                sent_at = Time(Reader(value).u64()?);
+                None
+            }
+            field::MEASURED => Measured::read(value, sent_at),
+            _ => None,
+        })
     }
 
     /// What is known about elements.
@@ -177,12 +173,7 @@ impl<'a> Measured<'a> {
             .iter()
             .all(|reading| usize::from(reading[6]) < Band::ALL.len());
         let whole = count <= READINGS_MAX && readings.len() == count * READING_BYTES;
-        (whole && bands_known).then_some(Self {
-            category,
-            mac,
-            sent_at,
-            readings,
-        })
+        (whole && bands_known).then_some(Self { category, mac, sent_at, readings })
     }
 
     /// The readings, in the order of the controller.
@@ -229,11 +220,7 @@ fn read_information(value: &[u8]) -> Option<Information> {
         bytes_sent,
         bytes_received,
     };
-    Some(Information {
-        category,
-        mac,
-        association,
-    })
+    Some(Information { category, mac, association })
 }
 
 /// Flags of an information record. Ours.
@@ -254,11 +241,7 @@ fn read_access_point(value: &[u8]) -> Option<AccessPointInfo> {
         .map(|_| {
             let [band, channel, power] = reader.array()?;
             let tx_power = Dbm(f32::from(i8::from_be_bytes([power])));
-            Some(Radio {
-                band: band_from_wire(band)?,
-                channel,
-                tx_power,
-            })
+            Some(Radio { band: band_from_wire(band)?, channel, tx_power })
         })
         .collect::<Option<Vec<_>>>()?;
     Some(AccessPointInfo { mac, name, radios })
@@ -275,22 +258,13 @@ fn read_attachment(value: &[u8]) -> Option<Attachment> {
     let port = reader.text()?.to_owned();
     let username = reader.text()?.to_owned();
     let ip_addresses = read_ip_addresses(&mut reader)?;
-    Some(Attachment {
-        mac,
-        attached,
-        port,
-        username,
-        ip_addresses,
-    })
+    Some(Attachment { mac, attached, port, username, ip_addresses })
 }
 
 fn read_departure(value: &[u8]) -> Option<Departure> {
     let mut reader = Reader(value);
     let mac = Mac(reader.array()?);
-    Some(Departure {
-        mac,
-        category: category_from_wire(reader.u8()?)?,
-    })
+    Some(Departure { mac, category: category_from_wire(reader.u8()?)? })
 }
 
 fn read_ip_addresses(reader: &mut Reader<'_>) -> Option<Vec<IpAddr>> {
@@ -354,13 +328,7 @@ impl Batch {
         sent: impl FnMut(usize),
     ) {
         let id = self.message(transaction.is_some());
-        let mut frames = Frames {
-            out,
-            id,
-            transaction,
-            sent,
-            time: None,
-        };
+        let mut frames = Frames { out, id, transaction, sent, time: None };
         match self {
             Self::Measurements { at, observations } => {
                 frames.time = Some(*at);
@@ -417,10 +385,7 @@ impl<S: FnMut(usize)> Frames<'_, S> {
 }
 
 fn write_observation(out: &mut Vec<u8>, observation: &Observation, sent_at: Time) {
-    let readings = observation
-        .readings
-        .get(..READINGS_MAX)
-        .unwrap_or(&observation.readings);
+    let readings = observation.readings.get(..READINGS_MAX).unwrap_or(&observation.readings);
     out.reserve(MEASURED_HEADER_BYTES + readings.len() * READING_BYTES);
     out.extend_from_slice(&observation.mac.0);
     out.push(observation.category.index() as u8);
@@ -436,11 +401,7 @@ fn write_observation(out: &mut Vec<u8>, observation: &Observation, sent_at: Time
 }
 
 fn write_information(out: &mut Vec<u8>, information: &Information) {
-    let Information {
-        category,
-        mac,
-        association,
-    } = information;
+    let Information { category, mac, association } = information;
     let mut flags = 0;
     if association.associated {
         flags |= flag::ASSOCIATED;
@@ -477,10 +438,7 @@ fn write_attachment(out: &mut Vec<u8>, attachment: &Attachment) {
     write_ip_addresses(out, &attachment.ip_addresses);
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "every record writer has one shape"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "every record writer has one shape")]
 fn write_departure(out: &mut Vec<u8>, departure: &Departure) {
     out.extend_from_slice(&departure.mac.0);
     out.push(departure.category.index() as u8);

@@ -186,11 +186,7 @@ impl SubserviceMask {
 
     /// The set of these sub-services.
     pub fn of(subservices: &[Subservice]) -> Self {
-        Self(
-            subservices
-                .iter()
-                .fold(0, |mask, subservice| mask | subservice.bit()),
-        )
+        Self(subservices.iter().fold(0, |mask, subservice| mask | subservice.bit()))
     }
 
     /// The sub-services that both sets hold.
@@ -206,9 +202,7 @@ impl SubserviceMask {
 
     /// The members, by bit.
     pub fn iter(self) -> impl Iterator<Item = Subservice> {
-        Subservice::ALL
-            .into_iter()
-            .filter(move |subservice| self.contains(*subservice))
+        Subservice::ALL.into_iter().filter(move |subservice| self.contains(*subservice))
     }
 
     /// The members grouped by service, in order of their first bit; names come from `name`.
@@ -247,10 +241,8 @@ mod tests {
     /// The mask captured from a live 9800 (reference/nmsp-mse-cmx.md A.5) decodes to its leaves.
     #[test]
     fn the_captured_mask_decodes() {
-        let bits: Vec<u8> = SubserviceMask::from_bits(0x0068_EBE7)
-            .iter()
-            .map(|member| member as u8)
-            .collect();
+        let bits: Vec<u8> =
+            SubserviceMask::from_bits(0x0068_EBE7).iter().map(|member| member as u8).collect();
         assert_eq!(bits, [0, 1, 2, 5, 6, 7, 8, 9, 11, 13, 14, 15, 19, 21, 22]);
     }
 
@@ -267,10 +259,8 @@ mod tests {
             Subservice::RssiMobileStation,
             Subservice::ApInfo,
         ]);
-        let expected = vec![
-            ("RSSI", vec!["MOBILE_STATION", "TAG"]),
-            ("AP_INFO", vec!["SUBSCRIPTION"]),
-        ];
+        let expected =
+            vec![("RSSI", vec!["MOBILE_STATION", "TAG"]), ("AP_INFO", vec!["SUBSCRIPTION"])];
         assert_eq!(mask.grouped(Subservice::names), expected);
     }
 }

@@ -1,12 +1,16 @@
 //! One session, either end, without input or output of its own.
 //!
 //! The contract: `handle(now, input)` once, then `poll()` until it says `None`; ask `deadline()`
-//! when to come back with [`Input::Timeout`] at the latest.
+//! when to come back with [`Input::Timeout`] at the latest. Timers act on [`Input::Timeout`] only:
+//! an owner that was busy hands over what has arrived meanwhile first, and our own pause is not the
+//! peer's silence.
 //!
 //! Timers are the published ones ("Editing NMSP Parameters", MSE CAS guides 6.0 and 7.x): the
 //! engine sends an echo every echo interval; an unanswered echo is repeated after the response
 //! timeout and then every retransmit interval, at most `retransmits_max` times; the peer is dead
-//! when the dead interval has passed since the echo was first sent.
+//! when the dead interval has passed since the echo was first sent and nothing else has come either.
+//! The engine announces its echo interval, and the controller gives it up when nothing came for that
+//! and its own dead interval.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -31,6 +35,8 @@ pub const VERSION: u8 = 1;
 const NEGOTIATION_MAX_MS: u64 = 10_000;
 /// A begun frame must be whole after this long. Ours: 64 KiB in ten seconds is a 52 kbit/s line.
 const FRAME_MAX_MS: u64 = 10_000;
+/// Longest echo interval. Published range 1 to 120 s.
+const ECHO_INTERVAL_MAX_MS: u64 = 120_000;
 /// Longest peer name that is kept.
 const PEER_NAME_BYTES_MAX: usize = 128;
 
@@ -87,24 +93,14 @@ impl Settings {
     /// because tests and demonstrations are in a hurry.
     pub fn validate(&self) -> Result<(), SettingsError> {
         let ranges = [
-            ("echo_interval_ms", self.echo_interval_ms, 10, 120_000),
+            ("echo_interval_ms", self.echo_interval_ms, 10, ECHO_INTERVAL_MAX_MS),
             ("dead_interval_ms", self.dead_interval_ms, 20, 240_000),
             ("response_timeout_ms", self.response_timeout_ms, 1, 240_000),
-            (
-                "retransmit_interval_ms",
-                self.retransmit_interval_ms,
-                1,
-                120_000,
-            ),
+            ("retransmit_interval_ms", self.retransmit_interval_ms, 1, 120_000),
         ];
         for (key, value_ms, min_ms, max_ms) in ranges {
             if !(min_ms..=max_ms).contains(&value_ms) {
-                return Err(SettingsError::ConfigRange {
-                    key,
-                    value_ms,
-                    min_ms,
-                    max_ms,
-                });
+                return Err(SettingsError::ConfigRange { key, value_ms, min_ms, max_ms });
             }
         }
         if self.dead_interval_ms < 2 * self.echo_interval_ms {
@@ -205,6 +201,8 @@ pub struct Session {
     read_at: usize,
     partial_since: Option<Time>,
     last_received: Time,
+    /// The echo interval that the engine announced; our own until then.
+    peer_echo_interval_ms: u64,
     outgoing: Vec<u8>,
     transmitting: Vec<u8>,
     signals: VecDeque<Signal>,
@@ -258,6 +256,7 @@ impl Session {
             read_at: 0,
             partial_since: None,
             last_received: now,
+            peer_echo_interval_ms: settings.echo_interval_ms,
             outgoing: Vec::new(),
             transmitting: Vec::new(),
             signals: VecDeque::new(),
@@ -289,11 +288,6 @@ impl Session {
         &self.counters
     }
 
-    /// Bytes waiting to be sent, for the owner's limit on slow peers.
-    pub fn outgoing_bytes(&self) -> usize {
-        self.outgoing.len()
-    }
-
     /// Received bytes that are kept because their frame is not whole.
     pub fn buffered_bytes(&self) -> usize {
         self.received.len() - self.read_at
@@ -304,11 +298,10 @@ impl Session {
         self.now = now;
         match input {
             Input::Received(bytes) => self.receive(&bytes),
-            Input::Timeout => {}
+            Input::Timeout => self.run_timers(),
             Input::Command(command) => self.command(command),
             Input::Disconnected => self.close(CloseReason::PeerClosed),
         }
-        self.run_timers();
     }
 
     /// When to come back with [`Input::Timeout`] at the latest.
@@ -330,11 +323,7 @@ impl Session {
     /// The next thing to do, or `None` when the session waits.
     pub fn poll(&mut self) -> Option<Output<'_>> {
         // What was received is worked off first: it may produce something to send.
-        let delivery = if self.state == State::Closed {
-            None
-        } else {
-            self.next_delivery()
-        };
+        let delivery = if self.state == State::Closed { None } else { self.next_delivery() };
         match delivery {
             Some(Delivery::Request { id, transaction }) => {
                 return Some(Output::Event(Event::Request { id, transaction }));
@@ -352,9 +341,7 @@ impl Session {
             return Some(Output::Transmit(&self.transmitting));
         }
         match self.signals.pop_front()? {
-            Signal::Active => Some(Output::Event(Event::Active {
-                subscribed: self.subscribed,
-            })),
+            Signal::Active => Some(Output::Event(Event::Active { subscribed: self.subscribed })),
             Signal::Close(reason) => Some(Output::Close(reason)),
         }
     }
@@ -414,15 +401,11 @@ impl Session {
         let id = MessageId::from_wire(header.message);
         let trigger = id.map_or(Trigger::Unknown, trigger_of);
         if let Some(id) = id {
-            self.counters
-                .count(id, Direction::In, HEADER_BYTES + body.len(), self.now);
+            self.counters.count(id, Direction::In, HEADER_BYTES + body.len(), self.now);
         }
         let (next, action) = table::step(self.side, self.state, trigger);
         if action == Action::Refuse {
-            let reason = CloseReason::PeerOutOfOrder {
-                message: header.message,
-                state: self.state,
-            };
+            let reason = CloseReason::PeerOutOfOrder { message: header.message, state: self.state };
             self.close(reason);
             return None;
         }
@@ -432,10 +415,9 @@ impl Session {
                 let bytes = self.received.get(body.clone()).unwrap_or_default();
                 Records::check(id, bytes).map(|_| Some(Delivery::Data { id, body }))
             }
-            (Action::Deliver, Some(id)) => Ok(Some(Delivery::Request {
-                id,
-                transaction: header.transaction,
-            })),
+            (Action::Deliver, Some(id)) => {
+                Ok(Some(Delivery::Request { id, transaction: header.transaction }))
+            }
             (action, _) => self.act(action, header, body).map(|()| None),
         };
         outcome.unwrap_or_else(|error| {
@@ -461,6 +443,7 @@ impl Session {
                 self.note_peer(header, body)?;
             }
             Action::Grant => {
+                self.note_echo_interval(header, body.clone())?;
                 let wanted = self.read_mask(header, body)?;
                 self.subscribed = wanted.and(self.offered);
                 self.send_mask(
@@ -496,10 +479,7 @@ impl Session {
 
     /// Reads the peer's capability; false when there is no common version (the session is closed).
     fn note_peer(&mut self, header: Header, body: Range<usize>) -> Result<bool, DecodeError> {
-        let malformed = DecodeError::PeerMalformed {
-            message: header.message,
-            at: 0,
-        };
+        let malformed = DecodeError::PeerMalformed { message: header.message, at: 0 };
         let bytes = self.received.get(body).unwrap_or_default();
         let (mut versions, mut peer) = (None, Peer::default());
         for next in Fields::new(header.message, bytes) {
@@ -512,8 +492,7 @@ impl Session {
                 field::NAME => {
                     let name = Reader(value).text().ok_or(malformed)?;
                     peer.name = name.chars().filter(|c| !c.is_control()).collect();
-                    peer.name
-                        .truncate(peer.name.floor_char_boundary(PEER_NAME_BYTES_MAX));
+                    peer.name.truncate(peer.name.floor_char_boundary(PEER_NAME_BYTES_MAX));
                 }
                 _ => {}
             }
@@ -527,6 +506,24 @@ impl Session {
         Ok(true)
     }
 
+    /// An engine of an earlier version announces nothing: our own interval stays.
+    fn note_echo_interval(
+        &mut self,
+        header: Header,
+        body: Range<usize>,
+    ) -> Result<(), DecodeError> {
+        let bytes = self.received.get(body).unwrap_or_default();
+        for next in Fields::new(header.message, bytes) {
+            let Field { kind, value, .. } = next?;
+            if kind == field::ECHO_INTERVAL
+                && let Some(interval_ms) = Reader(value).u64()
+            {
+                self.peer_echo_interval_ms = interval_ms.min(ECHO_INTERVAL_MAX_MS);
+            }
+        }
+        Ok(())
+    }
+
     fn read_mask(&self, header: Header, body: Range<usize>) -> Result<SubserviceMask, DecodeError> {
         let bytes = self.received.get(body).unwrap_or_default();
         for next in Fields::new(header.message, bytes) {
@@ -537,10 +534,7 @@ impl Session {
                 return Ok(SubserviceMask::from_bits(bits));
             }
         }
-        Err(DecodeError::PeerMalformed {
-            message: header.message,
-            at: 0,
-        })
+        Err(DecodeError::PeerMalformed { message: header.message, at: 0 })
     }
 
     fn command(&mut self, command: Command) {
@@ -550,12 +544,7 @@ impl Session {
             _ if self.state != State::Active => {}
             Command::Send { transaction, batch } => {
                 let id = batch.message(transaction.is_some());
-                let Self {
-                    outgoing,
-                    counters,
-                    now,
-                    ..
-                } = self;
+                let Self { outgoing, counters, now, .. } = self;
                 batch.write(outgoing, transaction, |bytes| {
                     counters.count(id, Direction::Out, bytes, *now);
                 });
@@ -571,9 +560,7 @@ impl Session {
         if self.deadline().is_none_or(|deadline| self.now < deadline) {
             return;
         }
-        let waited_ms = self
-            .partial_since
-            .map_or(0, |since| self.now.since_ms(since));
+        let waited_ms = self.partial_since.map_or(0, |since| self.now.since_ms(since));
         if waited_ms >= FRAME_MAX_MS {
             return self.close(CloseReason::PeerStalled { waited_ms });
         }
@@ -599,7 +586,7 @@ impl Session {
             self.echo.next_at = self.now.plus_ms(echo_interval_ms);
             return self.send(MessageId::EchoRequest, transaction, |_| {});
         };
-        let silent_ms = self.now.since_ms(first_sent);
+        let silent_ms = self.now.since_ms(first_sent.max(self.last_received));
         if silent_ms >= dead_interval_ms {
             return self.close(CloseReason::PeerDead { silent_ms });
         }
@@ -612,7 +599,8 @@ impl Session {
         match self.echo.unanswered {
             None => self.echo.next_at,
             Some((first_sent, _, repeated)) => {
-                let dead_at = first_sent.plus_ms(self.settings.dead_interval_ms);
+                let heard_at = first_sent.max(self.last_received);
+                let dead_at = heard_at.plus_ms(self.settings.dead_interval_ms);
                 if repeated < self.settings.retransmits_max {
                     self.echo.repeat_at.min(dead_at)
                 } else {
@@ -622,10 +610,9 @@ impl Session {
         }
     }
 
-    /// A controller hears an echo at least once per echo interval.
+    /// A controller hears an echo at least once per echo interval of the engine.
     fn silence_deadline(&self) -> Time {
-        let allowed_ms = self.settings.echo_interval_ms + self.settings.dead_interval_ms;
-        self.last_received.plus_ms(allowed_ms)
+        self.last_received.plus_ms(self.peer_echo_interval_ms + self.settings.dead_interval_ms)
     }
 
     fn send_capability(&mut self) {
@@ -644,7 +631,15 @@ impl Session {
     fn send_subscription(&mut self) {
         let transaction = self.transaction();
         let wanted = self.offered.and(self.peer.capable);
-        self.send_mask(MessageId::ServiceSubscribeRequest, transaction, wanted);
+        let echo_interval_ms = self.settings.echo_interval_ms;
+        self.send(MessageId::ServiceSubscribeRequest, transaction, |frame| {
+            frame.field(field::SUBSERVICES, |out| {
+                out.extend_from_slice(&wanted.bits().to_be_bytes());
+            });
+            frame.field(field::ECHO_INTERVAL, |out| {
+                out.extend_from_slice(&echo_interval_ms.to_be_bytes());
+            });
+        });
     }
 
     fn send_mask(&mut self, id: MessageId, transaction: u32, mask: SubserviceMask) {
@@ -670,10 +665,7 @@ impl Session {
     }
 
     fn close(&mut self, reason: CloseReason) {
-        if !self
-            .signals
-            .iter()
-            .any(|signal| matches!(signal, Signal::Close(_)))
+        if !self.signals.iter().any(|signal| matches!(signal, Signal::Close(_)))
             && !self.is_reported_closed()
         {
             self.signals.push_back(Signal::Close(reason));

@@ -76,12 +76,7 @@ pub enum Action {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 4] = [
-        Self::Negotiating,
-        Self::Subscribing,
-        Self::Active,
-        Self::Closed,
-    ];
+    pub const ALL: [Self; 4] = [Self::Negotiating, Self::Subscribing, Self::Active, Self::Closed];
 }
 
 impl fmt::Display for State {
