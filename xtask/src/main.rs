@@ -1,2 +1,84 @@
-//! Tooling.
-fn main() {}
+//! Tooling of the repository, reached as `cargo xtask`.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `check` | everything that must hold before a change is merged; CI runs nothing else |
+//! | `tidy` | the rules of this repository that no other tool knows; needs neither network nor node |
+//! | `openapi` | rewrites `docs/api/openapi.json` from the engine's own description |
+//! | `console` | rebuilds `console/dist` |
+//!
+//! It depends on none of our crates, so that it can judge a tree that does not compile.
+
+mod check;
+mod console;
+mod openapi;
+mod shell;
+mod tidy;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::check::Step;
+use crate::shell::Shell;
+
+/// Tooling of OpenMSE.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check in order and stop at the first that fails.
+    ///
+    /// Every command is printed before it runs, so that it can be run again by hand. As root on
+    /// Debian the console step installs what it misses (Node.js, npm, Chromium).
+    Check {
+        /// Run only these steps, for example `cargo xtask check fmt tidy clippy`.
+        #[arg(value_name = "STEP")]
+        steps: Vec<Step>,
+    },
+    /// Check the rules of this repository: floors, purity, who knows what, text, links, console.
+    Tidy,
+    /// Write docs/api/openapi.json.
+    Openapi {
+        /// Compare instead of writing; fails when the file is out of date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build console/dist with npm.
+    Console,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed there is nobody to tell.
+            let _nobody = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .context("the repository is not known; run this as `cargo xtask`")?;
+    let root = Path::new(&manifest)
+        .parent()
+        .context("CARGO_MANIFEST_DIR has no parent; run this as `cargo xtask`")?;
+    let shell = Shell::new(root);
+    match arguments.command {
+        Command::Check { steps } => check::run(&shell, &steps),
+        Command::Tidy => tidy::run(root),
+        Command::Openapi { check: true } => openapi::compare(&shell),
+        Command::Openapi { check: false } => openapi::write(&shell),
+        Command::Console => console::build(&shell),
+    }
+}

@@ -15,10 +15,7 @@
     clippy::expect_used,
     reason = "a bench prints its figures, and may panic"
 )]
-#![expect(
-    unsafe_code,
-    reason = "counting allocations takes an allocator of one's own"
-)]
+#![expect(unsafe_code, reason = "counting allocations takes an allocator of one's own")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -124,11 +121,8 @@ fn decode() {
 fn estimate() {
     let locator = Locator::new(&maps(), locate::Settings::default());
     let mut scratch = Scratch::default();
-    let heard: Vec<Vec<Reading>> = observations(NOW, 0.0)
-        .into_iter()
-        .take(1_000)
-        .map(|it| it.readings)
-        .collect();
+    let heard: Vec<Vec<Reading>> =
+        observations(NOW, 0.0).into_iter().take(1_000).map(|it| it.readings).collect();
     let mut round = || {
         for readings in &heard {
             black_box(locator.estimate(&mut scratch, readings.iter().copied(), Power::Known, None));
@@ -149,7 +143,7 @@ fn estimate() {
 fn path() {
     let dir = std::env::temp_dir().join(format!("openmse-bench-{}", std::process::id()));
     let store = store::Store::open(&dir).expect("a store in the temporary directory");
-    let history = store.history_writer().expect("a history writer");
+    let history = Arc::new(store.history_writer().expect("a history writer"));
     let site = CurrentSite::new(Site::new(1, maps()));
     let mut tracker = Tracker::new(&Tracking::default(), site, Some(history));
     let counters = tracker.counters();
@@ -174,10 +168,7 @@ fn path() {
                 if count == 0 {
                     break;
                 }
-                engine.handle(
-                    at,
-                    Input::Received(plain.get(..count).unwrap_or_default().into()),
-                );
+                engine.handle(at, Input::Received(plain.get(..count).unwrap_or_default().into()));
                 while let Some(output) = engine.poll() {
                     if let Output::Event(Event::Data { id, records }) = output {
                         tracker.handle(at, Task::Report(Report::new(&source, id, records, at)));
@@ -191,11 +182,7 @@ fn path() {
     let readings = ELEMENTS as usize * READINGS;
     let estimates = counters.estimates.load(Ordering::Relaxed);
     let taken_in = counters.readings.load(Ordering::Relaxed);
-    assert_eq!(
-        taken_in,
-        (readings * ROUNDS) as u64,
-        "every reading of every round came through"
-    );
+    assert_eq!(taken_in, (readings * ROUNDS) as u64, "every reading of every round came through");
     println!(
         "Path: {:.0} readings/s/core from TLS to a stored position ({} elements with {READINGS} readings, {:.2} estimates per report)",
         rate(readings, best_time),
@@ -253,16 +240,8 @@ fn maps() -> Maps {
         regions: Vec::new(),
         zones: Vec::new(),
     };
-    let building = Building {
-        name: "Main".to_owned(),
-        floors: vec![floor],
-    };
-    Maps {
-        campuses: vec![Campus {
-            name: "Bench".to_owned(),
-            buildings: vec![building],
-        }],
-    }
+    let building = Building { name: "Main".to_owned(), floors: vec![floor] };
+    Maps { campuses: vec![Campus { name: "Bench".to_owned(), buildings: vec![building] }] }
 }
 
 fn ap(number: u8) -> Mac {
@@ -270,10 +249,7 @@ fn ap(number: u8) -> Mac {
 }
 
 fn ap_at(number: u8) -> Point {
-    Point::new(
-        8.0 + 16.0 * f32::from(number % 5),
-        8.0 + 16.0 * f32::from(number / 5),
-    )
+    Point::new(8.0 + 16.0 * f32::from(number % 5), 8.0 + 16.0 * f32::from(number / 5))
 }
 
 /// Every element at a place of its own, heard by its eight nearest access points with some noise.
@@ -286,41 +262,27 @@ fn observations(at: Time, shift: f32) -> Vec<Observation> {
         (random >> 40) as f32 / (1_u64 << 24) as f32
     };
     let mut observation = |number| {
-        let place = Point::new(
-            (uniform() * 80.0 + shift) % 80.0,
-            (uniform() * 48.0 + shift) % 48.0,
-        );
+        let place =
+            Point::new((uniform() * 80.0 + shift) % 80.0, (uniform() * 48.0 + shift) % 48.0);
         let mut readings: Vec<Reading> = (0..15)
             .map(|number| {
                 let noise = (0..4).map(|_| uniform() - 0.5).sum::<f32>() * 7.0;
                 let distance = place.distance(ap_at(number)).max(1.0);
                 let rssi = Dbm((-35.0 - 25.0 * distance.log10() + noise).round());
-                Reading {
-                    ap: ap(number),
-                    band: Band::Ghz5,
-                    rssi,
-                    at,
-                }
+                Reading { ap: ap(number), band: Band::Ghz5, rssi, at }
             })
             .collect();
         readings.sort_by(|a, b| b.rssi.0.total_cmp(&a.rssi.0));
         readings.truncate(READINGS);
-        Observation {
-            category: Category::WirelessClient,
-            mac: Mac::from_u64(number),
-            readings,
-        }
+        Observation { category: Category::WirelessClient, mac: Mac::from_u64(number), readings }
     };
     (1..=ELEMENTS).map(&mut observation).collect()
 }
 
 fn active_pair() -> (Session, Session) {
     // The rounds jump through more time than the usual timers allow.
-    let settings = Settings {
-        echo_interval_ms: 120_000,
-        dead_interval_ms: 240_000,
-        ..Settings::default()
-    };
+    let settings =
+        Settings { echo_interval_ms: 120_000, dead_interval_ms: 240_000, ..Settings::default() };
     let session = |side| Session::new(side, settings, SubserviceMask::ALL, "bench", NOW);
     let (mut controller, mut engine) = (session(Side::Controller), session(Side::Engine));
     for _ in 0..3 {
@@ -344,21 +306,9 @@ fn transmitted(session: &mut Session) -> Vec<u8> {
 
 /// The frames of one report.
 fn encoded(controller: &mut Session, observations: &[Observation]) -> Vec<u8> {
-    let at = observations
-        .first()
-        .and_then(|it| it.readings.first())
-        .map_or(NOW, |it| it.at);
-    let batch = Batch::Measurements {
-        at,
-        observations: observations.to_vec(),
-    };
-    controller.handle(
-        NOW,
-        Input::Command(Command::Send {
-            transaction: None,
-            batch,
-        }),
-    );
+    let at = observations.first().and_then(|it| it.readings.first()).map_or(NOW, |it| it.at);
+    let batch = Batch::Measurements { at, observations: observations.to_vec() };
+    controller.handle(NOW, Input::Command(Command::Send { transaction: None, batch }));
     transmitted(controller)
 }
 
@@ -377,15 +327,9 @@ fn tls_pair() -> (rustls::ServerConnection, rustls::ClientConnection) {
     let mut client = rustls::ClientConnection::new(Arc::new(client), name).expect("a client");
     server.set_buffer_limit(None);
     while server.is_handshaking() || client.is_handshaking() {
-        carry(
-            |out| client.write_tls(out).map(drop),
-            |bytes| server.read_tls(bytes).map(drop),
-        );
+        carry(|out| client.write_tls(out).map(drop), |bytes| server.read_tls(bytes).map(drop));
         server.process_new_packets().expect("a handshake");
-        carry(
-            |out| server.write_tls(out).map(drop),
-            |bytes| client.read_tls(bytes).map(drop),
-        );
+        carry(|out| server.write_tls(out).map(drop), |bytes| client.read_tls(bytes).map(drop));
         client.process_new_packets().expect("a handshake");
     }
     (server, client)

@@ -30,12 +30,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 pub(crate) struct Data {
     /// Data directory of the role.
-    #[arg(
-        long,
-        env = "MSE_DATA",
-        default_value = "/var/lib/mse",
-        value_name = "DIR"
-    )]
+    #[arg(long, env = "MSE_DATA", default_value = "/var/lib/mse", value_name = "DIR")]
     pub(crate) data: PathBuf,
 }
 
@@ -52,6 +47,13 @@ pub(crate) enum Command {
         /// Port of the console; another one is taken when it is in use.
         #[arg(long, default_value_t = 8880)]
         port: u16,
+    },
+    /// Make the data directory and the key of a role, and print what its peers must be told.
+    ///
+    /// Run it as the user that the role will run as. Does nothing when there is a key.
+    Init {
+        #[command(flatten)]
+        data: Data,
     },
     /// Run an engine.
     Engine {
@@ -130,13 +132,8 @@ pub(crate) enum Command {
 impl Arguments {
     /// What to log.
     pub(crate) fn log_filter(&self) -> &str {
-        let is_role = matches!(
-            self.command,
-            Command::Engine { .. } | Command::Controller { .. }
-        );
-        self.log
-            .as_deref()
-            .unwrap_or(if is_role { "info" } else { "warn" })
+        let is_role = matches!(self.command, Command::Engine { .. } | Command::Controller { .. });
+        self.log.as_deref().unwrap_or(if is_role { "info" } else { "warn" })
     }
 }
 
@@ -207,7 +204,7 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         data: Data,
     },
-    /// Add a user. The password is read from standard input.
+    /// Add a user. The password is typed unseen, or read from standard input when that is a pipe.
     Add {
         /// User name.
         name: String,
@@ -217,7 +214,7 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         data: Data,
     },
-    /// Set a password, read from standard input, and end the user's sessions.
+    /// Set a password and end the user's sessions. The password is given as with `add`.
     Passwd {
         /// User name.
         name: String,

@@ -23,6 +23,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     match arguments.command {
         Command::Demo { once, port } => demo::run(output, once, port).await,
+        Command::Init { data } => cmdshell::init(output, &data.data),
         Command::Engine { config } => roles::engine(&config).await,
         Command::Controller { config } => roles::controller(&config).await,
         Command::CheckConfig { files } => check_config::run(output, &files),
@@ -33,9 +34,8 @@ pub(crate) async fn run(
         Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
         Command::Maps { command } => maps::run(output, command).await,
         Command::User { command } => user::run(output, command),
-        Command::Openapi => output
-            .writer()
-            .write_all(engine::api::openapi().as_bytes())
-            .map_err(Failure::from),
+        Command::Openapi => {
+            output.writer().write_all(engine::api::openapi().as_bytes()).map_err(Failure::from)
+        }
     }
 }

@@ -10,10 +10,9 @@ use crate::output::Failure;
 /// Sends a request to the role in `data`; `socket` is the name of its socket there.
 pub(crate) async fn call(data: &Path, socket: &str, call: Call<'_>) -> Result<Vec<u8>, Failure> {
     let path = data.join(socket);
-    let role = socket.trim_end_matches(".sock");
-    let (status, body) = node::http::call_local(&path, call)
-        .await
-        .map_err(|error| match error.kind() {
+    let role = socket.trim_start_matches("node/").trim_end_matches(".sock");
+    let (status, body) =
+        node::http::call_local(&path, call).await.map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
                 Failure::NotRunning(format!(
                     "no {role} runs in {}; start it, or name its directory with --data",
@@ -32,9 +31,7 @@ pub(crate) async fn call(data: &Path, socket: &str, call: Call<'_>) -> Result<Ve
     let message = serde_json::from_slice::<serde_json::Value>(&body)
         .ok()
         .and_then(|body| {
-            body.pointer("/error/message")
-                .and_then(|it| it.as_str())
-                .map(str::to_owned)
+            body.pointer("/error/message").and_then(|it| it.as_str()).map(str::to_owned)
         })
         .unwrap_or_else(|| format!("the {role} answered {status}"));
     Err(if status == 404 {

@@ -69,10 +69,7 @@ impl Drop for Role {
 }
 
 fn mse(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mse"))
-        .args(arguments)
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_mse")).args(arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -83,20 +80,13 @@ fn check(arguments: &[&str], code: i32, expected: &str) {
     let output = mse(arguments);
     let all = text(&output.stdout) + &text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "mse {arguments:?}: {all}");
-    assert!(
-        all.contains(expected),
-        "mse {arguments:?} does not say '{expected}': {all}"
-    );
+    assert!(all.contains(expected), "mse {arguments:?} does not say '{expected}': {all}");
 }
 
 /// The JSON document that a command prints.
 fn json(arguments: &[&str]) -> Value {
     let output = mse(&[&["--json"], arguments].concat());
-    assert!(
-        output.status.success(),
-        "mse {arguments:?}: {}",
-        text(&output.stderr)
-    );
+    assert!(output.status.success(), "mse {arguments:?}: {}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -109,19 +99,11 @@ fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn demo_file(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../demo")
-        .join(name)
-        .display()
-        .to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo").join(name).display().to_string()
 }
 
 #[test]
@@ -132,11 +114,7 @@ fn exit_codes_are_those_of_the_help() {
     check(&["nonsense"], 2, "Usage");
     check(&["track", "not-a-mac"], 2, "not-a-mac");
     check(&["nmsp", "status", "--data", &empty], 3, &empty);
-    check(
-        &["getserverinfo", "--data", &empty],
-        3,
-        "MSE services are not running",
-    );
+    check(&["getserverinfo", "--data", &empty], 3, "MSE services are not running");
     check(&["user", "list", "--data", &empty], 4, &empty);
     check(&["engine", "--config", &empty], 5, &empty);
 }
@@ -162,17 +140,9 @@ fn a_closed_pipe_is_no_failure() {
         .spawn()
         .unwrap();
     // Read a little, hang up, as `| head` does.
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_exact(&mut [0; 10])
-        .unwrap();
+    child.stdout.take().unwrap().read_exact(&mut [0; 10]).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        (output.status.code(), text(&output.stderr)),
-        (Some(0), String::new())
-    );
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
 }
 
 #[test]
@@ -181,20 +151,12 @@ fn the_demo_finds_the_recorded_walk_as_well_as_the_reference() {
     let printed = text(&output.stdout);
     let last = printed.lines().last().unwrap();
     let words: Vec<&str> = last.split(' ').collect();
-    let [_, _, n, _, mean, _, median, _, p90] = words[..] else {
-        panic!("{last}")
-    };
+    let [_, _, n, _, mean, _, median, _, p90] = words[..] else { panic!("{last}") };
     assert!(last.starts_with("demo: n "), "{last}");
     let number = |word: &str| word.parse::<f32>().unwrap();
-    assert!(
-        number(n) >= 60.0,
-        "a position for most of the 83 seconds: {last}"
-    );
+    assert!(number(n) >= 60.0, "a position for most of the 83 seconds: {last}");
     // "Bayes grid + cut" for BLE with known access points, reference/location.md section 3.
-    assert!(
-        number(mean) <= 3.26 && number(median) <= 2.84 && number(p90) <= 6.5,
-        "{last}"
-    );
+    assert!(number(mean) <= 3.26 && number(median) <= 2.84 && number(p90) <= 6.5, "{last}");
 }
 
 /// Two processes with files of their own, from the first key hash to the position of an element.
@@ -202,7 +164,12 @@ fn the_demo_finds_the_recorded_walk_as_well_as_the_reference() {
 fn an_engine_and_a_controller_are_set_up_by_the_book() {
     let scratch = Scratch::new("book");
     let (engine, controller) = (scratch.path("engine"), scratch.path("controller"));
-    let auth = |data: &str| json(&["cmdshell", "--data", data, "show", "server-auth-info"]);
+    check(&["cmdshell", "--data", &engine, "show", "server-auth-info"], 4, "mse init");
+    let auth = |data: &str| {
+        let made = json(&["init", "--data", data]);
+        assert_eq!(made, json(&["cmdshell", "--data", data, "show", "server-auth-info"]));
+        made
+    };
     let (engine_auth, controller_auth) = (auth(&engine), auth(&controller));
     let (nmsp_port, http_port) = (free_port(), free_port());
     let trusting = |key_hash: &str| {
@@ -236,18 +203,10 @@ fn an_engine_and_a_controller_are_set_up_by_the_book() {
         });
         let log = std::fs::read_to_string(format!("{wrong}.log")).unwrap();
         let hash = engine_auth["sha2_key_hash"].as_str().unwrap();
-        let line = log
-            .lines()
-            .find(|line| line.contains("authlist authentication failed"))
-            .unwrap();
-        assert!(
-            line.contains(hash) && line.contains("certificate_unknown"),
-            "{line}"
-        );
-        assert!(
-            line.contains(engine_auth["mac_address"].as_str().unwrap()),
-            "{line}"
-        );
+        let line =
+            log.lines().find(|line| line.contains("authlist authentication failed")).unwrap();
+        assert!(line.contains(hash) && line.contains("certificate_unknown"), "{line}");
+        assert!(line.contains(engine_auth["mac_address"].as_str().unwrap()), "{line}");
     }
 
     // Put right, it works without touching the engine.
@@ -258,16 +217,8 @@ fn an_engine_and_a_controller_are_set_up_by_the_book() {
     });
 
     let archive = scratch.path("maps.tar.gz");
-    check(
-        &["maps", "from-source", &right, &archive],
-        0,
-        "access points 12",
-    );
-    check(
-        &["maps", "import", &archive, "--data", &engine],
-        0,
-        "floors 1",
-    );
+    check(&["maps", "from-source", &right, &archive], 0, "access points 12");
+    check(&["maps", "import", &archive, "--data", &engine], 0, "floors 1");
     let again = scratch.path("again.tar.gz");
     check(&["maps", "export", &again, "--data", &engine], 0, "bytes");
     assert_eq!(
@@ -285,11 +236,7 @@ fn an_engine_and_a_controller_are_set_up_by_the_book() {
     });
     let mac = found["mac"].as_str().unwrap();
     check(&["track", mac, "--data", &engine], 0, "Tetam>Office>Office");
-    check(
-        &["track", "00:00:00:00:00:01", "--data", &engine],
-        4,
-        "not tracked",
-    );
+    check(&["track", "00:00:00:00:00:01", "--data", &engine], 4, "not tracked");
     check(&["getserverinfo", "--data", &engine], 0, "Active Tags: 1");
     check(
         &["show", "nmsp", "--data", &controller, "status"],
@@ -315,44 +262,26 @@ fn an_engine_and_a_controller_are_set_up_by_the_book() {
     // Called by the appliance's name through a link.
     let link = scratch.0.join("getserverinfo");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mse"), &link).unwrap();
-    let linked = Command::new(&link)
-        .args(["--data", &engine])
-        .output()
-        .unwrap();
+    let linked = Command::new(&link).args(["--data", &engine]).output().unwrap();
     assert!(text(&linked.stdout).contains("MSE services are up, getting the status"));
 
     let mut add = Command::new(env!("CARGO_BIN_EXE_mse"))
-        .args([
-            "user", "add", "ana", "--role", "operator", "--data", &engine,
-        ])
+        .args(["user", "add", "ana", "--role", "operator", "--data", &engine])
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    add.stdin
-        .take()
-        .unwrap()
-        .write_all(b"a good password\n")
-        .unwrap();
+    add.stdin.take().unwrap().write_all(b"a good password\n").unwrap();
     assert!(add.wait().unwrap().success());
-    check(
-        &["user", "list", "--data", &engine],
-        0,
-        "ana                     operator",
-    );
+    check(&["user", "list", "--data", &engine], 0, "ana                     operator");
     check(&["user", "remove", "ben", "--data", &engine], 4, "ben");
 }
 
 /// The one element of the recording.
 fn beacon(engine: &str) -> Value {
     // `track` wants an address; the beacons' begin like this.
-    let socket = Path::new(engine).join("engine.sock");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let socket = Path::new(engine).join("node/engine.sock");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let call = node::http::Call::get("/api/v1/elements?category=tags");
-    let (_, body) = runtime
-        .block_on(node::http::call_local(&socket, call))
-        .unwrap();
+    let (_, body) = runtime.block_on(node::http::call_local(&socket, call)).unwrap();
     serde_json::from_slice::<Value>(&body).unwrap()["elements"][0].clone()
 }

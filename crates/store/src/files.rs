@@ -30,10 +30,7 @@ pub struct Files {
 impl Files {
     pub(crate) fn open(dir: PathBuf) -> Result<Self, StoreError> {
         make_directory(&dir)?;
-        Ok(Self {
-            dir,
-            next: AtomicU64::new(0),
-        })
+        Ok(Self { dir, next: AtomicU64::new(0) })
     }
 
     /// Keeps `content` and returns its name, 64 lower-case hexadecimal digits.
@@ -50,9 +47,7 @@ impl Files {
             return Ok(name);
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let partial = self
-            .dir
-            .join(format!("{name}.{}-{number}.partial", process::id()));
+        let partial = self.dir.join(format!("{name}.{}-{number}.partial", process::id()));
         let written = write_durably(&partial, content)
             .and_then(|()| fs::rename(&partial, &path))
             .and_then(|()| sync_parent(&path));
@@ -101,11 +96,7 @@ impl Files {
 }
 
 fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(FILE_MODE)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }
@@ -123,8 +114,5 @@ fn name_of(content: &[u8]) -> String {
 
 /// Anything else could leave the folder.
 fn is_name(name: &str) -> bool {
-    name.len() == 64
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -217,9 +217,7 @@ impl Store {
         let mut target = Connection::open(path).map_err(database_error(path))?;
         let copied = Backup::new(&source, &mut target).and_then(|backup| backup.step(-1));
         copied.map_err(database_error(&self.database))?;
-        target
-            .close()
-            .map_err(|(_, error)| database_error(path)(error))
+        target.close().map_err(|(_, error)| database_error(path)(error))
     }
 
     /// Runs `work` in a transaction that is committed only when there is nothing to refuse.
@@ -244,10 +242,7 @@ impl Store {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         // A panic inside `work` rolled its transaction back: the connection is sound.
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut connection).map_err(database_error(&self.database))
     }
 }
@@ -275,10 +270,7 @@ fn make_directory(path: &Path) -> Result<(), StoreError> {
         }
         made => made,
     };
-    made.map_err(|source| StoreError::LocalDirectory {
-        path: path.to_owned(),
-        source,
-    })
+    made.map_err(|source| StoreError::LocalDirectory { path: path.to_owned(), source })
 }
 
 /// Makes the file when it is missing, and private in any case. SQLite gives the `-wal` and `-shm`
@@ -295,9 +287,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 
 /// Makes a rename durable.
 fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     fs::File::open(parent.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
 }
 
@@ -315,15 +305,9 @@ fn database_error(path: &Path) -> impl FnOnce(rusqlite::Error) -> StoreError {
         let is_damaged = matches!(code, Some(DatabaseCorrupt | NotADatabase))
             || matches!(error, FromSqlConversionFailure(..) | InvalidColumnType(..));
         if is_damaged {
-            return StoreError::LocalNotADatabase {
-                path,
-                what: error.to_string(),
-            };
+            return StoreError::LocalNotADatabase { path, what: error.to_string() };
         }
-        StoreError::LocalDatabase {
-            path,
-            source: Box::new(error),
-        }
+        StoreError::LocalDatabase { path, source: Box::new(error) }
     }
 }
 

@@ -101,11 +101,9 @@ pub(crate) fn migrate(
             path: path.to_owned(),
             what: format!("its application id is {owner:#x}, ours is {APPLICATION_ID:#x}"),
         }),
-        Found::Newer(found) => Err(StoreError::LocalNewerSchema {
-            path: path.to_owned(),
-            found,
-            known,
-        }),
+        Found::Newer(found) => {
+            Err(StoreError::LocalNewerSchema { path: path.to_owned(), found, known })
+        }
     }
 }
 
@@ -128,9 +126,7 @@ mod tests {
     }
 
     fn version(connection: &Connection) -> u32 {
-        connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .unwrap()
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
     }
 
     #[test]
@@ -140,9 +136,7 @@ mod tests {
         check(&mut connection, &[FIRST, SECOND]).unwrap();
         check(&mut connection, &[FIRST, SECOND]).unwrap();
         let row: (i64, i64) = connection
-            .query_row("SELECT x, y FROM a", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            .query_row("SELECT x, y FROM a", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(row, (7, 5));
         assert_eq!(version(&connection), 2);
@@ -154,10 +148,7 @@ mod tests {
         check(&mut connection, &[FIRST]).unwrap();
         check(&mut connection, &[FIRST, SECOND, BROKEN]).unwrap_err();
         assert_eq!(version(&connection), 1);
-        assert!(
-            connection.prepare("SELECT y FROM a").is_err(),
-            "rolled back"
-        );
+        assert!(connection.prepare("SELECT y FROM a").is_err(), "rolled back");
     }
 
     #[test]
@@ -165,22 +156,14 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         check(&mut connection, &[FIRST, SECOND]).unwrap();
         let error = check(&mut connection, &[FIRST]).unwrap_err().to_string();
-        assert!(
-            error.contains("test.db has schema 2, this program knows 1"),
-            "{error}"
-        );
+        assert!(error.contains("test.db has schema 2, this program knows 1"), "{error}");
     }
 
     #[test]
     fn a_database_of_another_program_is_refused_by_name() {
         let mut connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch("CREATE TABLE bookmarks (url TEXT)")
-            .unwrap();
+        connection.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
         let error = check(&mut connection, &[FIRST]).unwrap_err().to_string();
-        assert!(
-            error.contains("test.db is not a database of OpenMSE"),
-            "{error}"
-        );
+        assert!(error.contains("test.db is not a database of OpenMSE"), "{error}");
     }
 }

@@ -138,10 +138,7 @@ impl Store {
     /// Forgets the sessions that have expired; says how many.
     pub fn purge_sessions(&self, now: Time) -> Result<usize, StoreError> {
         self.run(|connection| {
-            connection.execute(
-                "DELETE FROM sessions WHERE expires_ms <= ?1",
-                [time_column(now)],
-            )
+            connection.execute("DELETE FROM sessions WHERE expires_ms <= ?1", [time_column(now)])
         })
     }
 }

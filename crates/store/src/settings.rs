@@ -56,8 +56,5 @@ fn check(what: &'static str, text: &str, min: usize, max: usize) -> Result<(), S
     if (min..=max).contains(&text.len()) {
         return Ok(());
     }
-    Err(StoreError::PeerBadValue {
-        what,
-        allowed: format!("{min} to {max} bytes"),
-    })
+    Err(StoreError::PeerBadValue { what, allowed: format!("{min} to {max} bytes") })
 }

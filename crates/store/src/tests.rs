@@ -69,16 +69,8 @@ fn maps(width: f32) -> Maps {
         regions: Vec::new(),
         zones: Vec::new(),
     };
-    let building = Building {
-        name: "Main".into(),
-        floors: vec![floor],
-    };
-    Maps {
-        campuses: vec![Campus {
-            name: "North".into(),
-            buildings: vec![building],
-        }],
-    }
+    let building = Building { name: "Main".into(), floors: vec![floor] };
+    Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
 }
 
 /// Checks that `result` is an error whose text holds every one of `words`.
@@ -123,11 +115,7 @@ fn a_file_that_is_no_database_is_named() {
     drop(scratch.open());
     let database = scratch.dir.join("state.db");
     fs::write(&database, vec![0x55; 8192]).unwrap();
-    let words = [
-        database.to_str().unwrap(),
-        "not a database",
-        "restore a backup",
-    ];
+    let words = [database.to_str().unwrap(), "not a database", "restore a backup"];
     check_refused(Store::open(&scratch.dir), &words);
 }
 
@@ -136,9 +124,7 @@ fn a_damaged_database_is_named() {
     let scratch = Scratch::new();
     let store = scratch.open();
     for number in 0..2_000 {
-        store
-            .set_setting(&format!("key {number}"), &"x".repeat(100))
-            .unwrap();
+        store.set_setting(&format!("key {number}"), &"x".repeat(100)).unwrap();
     }
     drop(store);
     let database = scratch.dir.join("state.db");
@@ -153,14 +139,8 @@ fn a_damaged_database_is_named() {
 #[test]
 fn a_newer_schema_is_refused() {
     let scratch = Scratch::new();
-    scratch
-        .open()
-        .run(|connection| connection.pragma_update(None, "user_version", 99))
-        .unwrap();
-    check_refused(
-        Store::open(&scratch.dir),
-        &["state.db", "schema 99", "newer OpenMSE"],
-    );
+    scratch.open().run(|connection| connection.pragma_update(None, "user_version", 99)).unwrap();
+    check_refused(Store::open(&scratch.dir), &["state.db", "schema 99", "newer OpenMSE"]);
 }
 
 #[test]
@@ -187,10 +167,7 @@ fn everything_is_there_again_after_opening() {
     drop(store);
 
     let store = scratch.open();
-    assert_eq!(
-        store.user("admin").unwrap(),
-        Some(user("admin", Role::Admin))
-    );
+    assert_eq!(store.user("admin").unwrap(), Some(user("admin", Role::Admin)));
     assert_eq!(store.sessions().unwrap(), [session(1, "admin", 5)]);
     assert_eq!(store.maps().unwrap(), (1, maps(20.7)));
     assert_eq!(store.setting("language").unwrap().as_deref(), Some("en"));
@@ -204,10 +181,7 @@ fn there_is_always_an_admin() {
     store.add_user(&user("root", Role::Admin)).unwrap();
     store.add_user(&user("guest", Role::Viewer)).unwrap();
     check_refused(store.remove_user("root"), &["'root' is the last admin"]);
-    check_refused(
-        store.set_role("root", Role::Operator, Time(2)),
-        &["last admin"],
-    );
+    check_refused(store.set_role("root", Role::Operator, Time(2)), &["last admin"]);
     assert_eq!(store.user("root").unwrap().unwrap().role, Role::Admin);
 
     store.set_role("guest", Role::Admin, Time(2)).unwrap();
@@ -221,31 +195,13 @@ fn users_are_refused_by_name() {
     let scratch = Scratch::new();
     let store = scratch.open();
     store.add_user(&user("anna", Role::Viewer)).unwrap();
-    check_refused(
-        store.add_user(&user("anna", Role::Admin)),
-        &["a user 'anna' already"],
-    );
+    check_refused(store.add_user(&user("anna", Role::Admin)), &["a user 'anna' already"]);
     check_refused(store.add_user(&user("", Role::Admin)), &["name of a user"]);
-    check_refused(
-        store.add_user(&user("a b", Role::Admin)),
-        &["name of a user"],
-    );
-    check_refused(
-        store.add_user(&user(&"x".repeat(65), Role::Admin)),
-        &["1 to 64 bytes"],
-    );
-    check_refused(
-        store.set_password("bob", "hash", false, Time(2)),
-        &["no user 'bob'"],
-    );
-    check_refused(
-        store.set_password("anna", "", false, Time(2)),
-        &["password hash"],
-    );
-    check_refused(
-        store.set_role("bob", Role::Admin, Time(2)),
-        &["no user 'bob'"],
-    );
+    check_refused(store.add_user(&user("a b", Role::Admin)), &["name of a user"]);
+    check_refused(store.add_user(&user(&"x".repeat(65), Role::Admin)), &["1 to 64 bytes"]);
+    check_refused(store.set_password("bob", "hash", false, Time(2)), &["no user 'bob'"]);
+    check_refused(store.set_password("anna", "", false, Time(2)), &["password hash"]);
+    check_refused(store.set_role("bob", Role::Admin, Time(2)), &["no user 'bob'"]);
     check_refused(store.remove_user("bob"), &["no user 'bob'"]);
     assert_eq!(store.users().unwrap(), [user("anna", Role::Viewer)]);
 }
@@ -255,14 +211,9 @@ fn there_is_a_limit_of_users() {
     let scratch = Scratch::new();
     let store = scratch.open();
     for number in 0..USERS_MAX {
-        store
-            .add_user(&user(&format!("u{number}"), Role::Viewer))
-            .unwrap();
+        store.add_user(&user(&format!("u{number}"), Role::Viewer)).unwrap();
     }
-    check_refused(
-        store.add_user(&user("one-more", Role::Viewer)),
-        &["at most 1000"],
-    );
+    check_refused(store.add_user(&user("one-more", Role::Viewer)), &["at most 1000"]);
 }
 
 #[test]
@@ -270,9 +221,7 @@ fn a_new_password_needs_no_change_any_more() {
     let scratch = Scratch::new();
     let store = scratch.open();
     store.add_user(&user("anna", Role::Operator)).unwrap();
-    store
-        .set_password("anna", "$argon2id$new", false, Time(9))
-        .unwrap();
+    store.set_password("anna", "$argon2id$new", false, Time(9)).unwrap();
     let anna = store.user("anna").unwrap().unwrap();
     assert_eq!(anna.password_hash, "$argon2id$new");
     assert!(!anna.must_change_password);
@@ -289,22 +238,10 @@ fn a_session_lasts_until_it_expires() {
     let is_valid = |now| store.session(&[1; 32], Time(now)).unwrap().is_some();
     assert!(is_valid(999));
     assert!(!is_valid(1_000));
-    assert!(
-        store
-            .touch_session(&[1; 32], Time(999), Time(5_000))
-            .unwrap()
-    );
+    assert!(store.touch_session(&[1; 32], Time(999), Time(5_000)).unwrap());
     assert!(is_valid(4_999));
-    assert!(
-        !store
-            .touch_session(&[1; 32], Time(5_000), Time(9_000))
-            .unwrap(),
-        "too late"
-    );
-    assert!(
-        !store.touch_session(&[2; 32], Time(1), Time(9_000)).unwrap(),
-        "unknown"
-    );
+    assert!(!store.touch_session(&[1; 32], Time(5_000), Time(9_000)).unwrap(), "too late");
+    assert!(!store.touch_session(&[2; 32], Time(1), Time(9_000)).unwrap(), "unknown");
 
     store.add_session(&session(2, "anna", 6_000)).unwrap();
     assert_eq!(store.purge_sessions(Time(6_000)).unwrap(), 1);
@@ -322,23 +259,13 @@ fn one_session_too_many_ends_the_oldest_of_that_user() {
     store.add_session(&session(200, "bob", 0)).unwrap();
     let most = SESSIONS_PER_USER_MAX as u8;
     for token in 0..=most {
-        store
-            .add_session(&session(token, "anna", 10 + u64::from(token)))
-            .unwrap();
+        store.add_session(&session(token, "anna", 10 + u64::from(token))).unwrap();
     }
-    let tokens: Vec<u8> = store
-        .sessions()
-        .unwrap()
-        .iter()
-        .map(|s| s.token_hash[0])
-        .collect();
+    let tokens: Vec<u8> = store.sessions().unwrap().iter().map(|s| s.token_hash[0]).collect();
     let expected: Vec<u8> = std::iter::once(200).chain(1..=most).collect();
     assert_eq!(tokens, expected);
 
-    assert_eq!(
-        store.remove_sessions_of("anna", Some(&[3; 32])).unwrap(),
-        15
-    );
+    assert_eq!(store.remove_sessions_of("anna", Some(&[3; 32])).unwrap(), 15);
     assert_eq!(store.remove_sessions_of("anna", None).unwrap(), 1);
     assert_eq!(store.sessions().unwrap().len(), 1, "bob's");
 }
@@ -372,10 +299,7 @@ fn maps_that_would_not_work_are_not_saved() {
     let scratch = Scratch::new();
     let store = scratch.open();
     store.save_maps(&maps(20.7)).unwrap();
-    check_refused(
-        store.save_maps(&maps(-1.0)),
-        &["not saved", "North>Main>Ground"],
-    );
+    check_refused(store.save_maps(&maps(-1.0)), &["not saved", "North>Main>Ground"]);
     let mut silent = maps(20.7);
     silent.campuses[0].buildings[0].floors[0].access_points = vec![model::map::AccessPoint {
         mac: model::Mac([2; 6]),
@@ -404,10 +328,7 @@ fn settings_are_kept_within_limits() {
     assert_eq!(store.settings().unwrap(), [pair("a", "2"), pair("b", "")]);
     assert!(store.remove_setting("a").unwrap());
     assert!(!store.remove_setting("a").unwrap());
-    check_refused(
-        store.set_setting("", "1"),
-        &["key of a setting", "1 to 128 bytes"],
-    );
+    check_refused(store.set_setting("", "1"), &["key of a setting", "1 to 128 bytes"]);
     let long = "x".repeat(SETTING_VALUE_BYTES_MAX + 1);
     check_refused(store.set_setting("a", &long), &["65536 bytes"]);
 }
@@ -419,38 +340,19 @@ fn files_are_named_by_their_content() {
     let files = store.files();
     let name = files.put(b"abc").unwrap();
     // FIPS 180-2, appendix B.1.
-    assert_eq!(
-        name,
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    );
+    assert_eq!(name, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_eq!(files.put(b"abc").unwrap(), name);
     let mut content = String::new();
-    files
-        .open_file(&name)
-        .unwrap()
-        .unwrap()
-        .read_to_string(&mut content)
-        .unwrap();
+    files.open_file(&name).unwrap().unwrap().read_to_string(&mut content).unwrap();
     assert_eq!(content, "abc");
-    assert_eq!(
-        fs::read_dir(scratch.dir.join("files")).unwrap().count(),
-        1,
-        "no leftovers"
-    );
+    assert_eq!(fs::read_dir(scratch.dir.join("files")).unwrap().count(), 1, "no leftovers");
 }
 
 #[test]
 fn a_name_never_leads_out_of_the_folder() {
     let scratch = Scratch::new();
     let store = scratch.open();
-    for name in [
-        "",
-        "..",
-        "../state.db",
-        "/etc/passwd",
-        &"A".repeat(64),
-        &"a".repeat(64),
-    ] {
+    for name in ["", "..", "../state.db", "/etc/passwd", &"A".repeat(64), &"a".repeat(64)] {
         assert!(!store.files().has(name), "{name}");
         assert!(store.files().open_file(name).unwrap().is_none(), "{name}");
     }

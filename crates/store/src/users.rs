@@ -210,11 +210,8 @@ impl Store {
 }
 
 fn has_admin(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')",
-        [],
-        |row| row.get(0),
-    )
+    connection
+        .query_row("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')", [], |row| row.get(0))
 }
 
 fn found(changed: usize, name: &str) -> Result<(), StoreError> {
@@ -228,9 +225,7 @@ fn user_from(row: &Row<'_>) -> rusqlite::Result<User> {
     let role: String = row.get(1)?;
     Ok(User {
         name: row.get(0)?,
-        role: role
-            .parse()
-            .map_err(|error: UnknownRole| damaged(1, error))?,
+        role: role.parse().map_err(|error: UnknownRole| damaged(1, error))?,
         password_hash: row.get(2)?,
         must_change_password: row.get(3)?,
         created: column_time(row.get(4)?),

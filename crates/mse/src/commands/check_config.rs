@@ -26,16 +26,10 @@ pub(crate) fn run(output: &mut Output<impl Write>, files: &[PathBuf]) -> Result<
         }
         Ok(())
     })?;
-    let refused = verdicts
-        .iter()
-        .filter(|verdict| verdict.error.is_some())
-        .count();
+    let refused = verdicts.iter().filter(|verdict| verdict.error.is_some()).count();
     match refused {
         0 => Ok(()),
-        _ => Err(Failure::Config(format!(
-            "{refused} of {} files refused",
-            verdicts.len()
-        ))),
+        _ => Err(Failure::Config(format!("{refused} of {} files refused", verdicts.len()))),
     }
 }
 
@@ -66,16 +60,12 @@ fn kind(file: &Path) -> Result<&'static str, Failure> {
 
 fn engine(file: &Path) -> Result<(), Failure> {
     let config: engine::Config = roles::load(file)?;
-    config
-        .validate()
-        .map_err(|error| Failure::Config(format!("{}: {error}", file.display())))
+    config.validate().map_err(|error| Failure::Config(format!("{}: {error}", file.display())))
 }
 
 fn controller(file: &Path) -> Result<(), Failure> {
     let config: controller::Config = roles::load(file)?;
-    config
-        .validate()
-        .map_err(|error| Failure::Config(format!("{}: {error}", file.display())))?;
+    config.validate().map_err(|error| Failure::Config(format!("{}: {error}", file.display())))?;
     roles::open_source(&config, file).map(drop)
 }
 

@@ -1,7 +1,8 @@
 //! `mse cmdshell`: the command shell of the appliance.
 //!
 //! `show server-auth-info` prints the fields of `nmsp-3850-troubleshooting`, which a controller must
-//! be told before it lets an engine in. It reads the node's files: no role has to run.
+//! be told before it lets an engine in. It reads the node's files: no role has to run. `mse init`
+//! makes those files.
 
 use std::io::{BufRead as _, Write};
 use std::path::Path;
@@ -18,6 +19,12 @@ struct ServerAuthInfo {
     sha1_key_hash: String,
     sha2_key_hash: String,
     certificate_type: &'static str,
+}
+
+/// Makes the identity of a role, and shows it.
+pub(crate) fn init(output: &mut Output<impl Write>, data: &Path) -> Result<(), Failure> {
+    let identity = Identity::load_or_create(&data.join("node"), machine_mac);
+    show(output, &identity.map_err(anyhow::Error::from)?)
 }
 
 pub(crate) fn run(
@@ -52,15 +59,23 @@ fn command(output: &mut Output<impl Write>, data: &Path, text: &str) -> Result<(
         ["show", "server-auth-info"] => show_server_auth_info(output, data),
         ["help" | "?"] => output
             .line("show server-auth-info   MAC and key hashes that controllers must trust\nexit"),
-        _ => Err(Failure::NotFound(format!(
-            "unknown command '{text}'; try 'help'"
-        ))),
+        _ => Err(Failure::NotFound(format!("unknown command '{text}'; try 'help'"))),
     }
 }
 
 fn show_server_auth_info(output: &mut Output<impl Write>, data: &Path) -> Result<(), Failure> {
-    let identity =
-        Identity::load_or_create(&data.join("node"), machine_mac).map_err(anyhow::Error::from)?;
+    let dir = data.join("node");
+    if !dir.join("identity.crt").exists() {
+        return Err(Failure::NotFound(format!(
+            "there is no key in {}; 'mse init --data {}' makes one",
+            dir.display(),
+            data.display()
+        )));
+    }
+    show(output, &Identity::load(&dir).map_err(anyhow::Error::from)?)
+}
+
+fn show(output: &mut Output<impl Write>, identity: &Identity) -> Result<(), Failure> {
     let info = ServerAuthInfo {
         mac_address: identity.mac.to_string(),
         sha1_key_hash: identity.credentials.sha1.to_string(),

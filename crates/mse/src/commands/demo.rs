@@ -30,14 +30,8 @@ use crate::output::{Failure, Output};
 /// The recording and the campus, built in so that the program needs no files beside it.
 const TETAM: [(&str, &[u8]); 4] = [
     ("aps.csv", include_bytes!("../../../../demo/tetam/aps.csv")),
-    (
-        "meta.json",
-        include_bytes!("../../../../demo/tetam/meta.json"),
-    ),
-    (
-        "occupancy_0.5m.csv.gz",
-        include_bytes!("../../../../demo/tetam/occupancy_0.5m.csv.gz"),
-    ),
+    ("meta.json", include_bytes!("../../../../demo/tetam/meta.json")),
+    ("occupancy_0.5m.csv.gz", include_bytes!("../../../../demo/tetam/occupancy_0.5m.csv.gz")),
     (
         "stream_rectangular_without_rotation.csv.gz",
         include_bytes!("../../../../demo/tetam/stream_rectangular_without_rotation.csv.gz"),
@@ -70,7 +64,10 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let scratch = Scratch::new()?;
     let outcome = if once {
-        score::run(output, &scratch).await
+        tokio::select! {
+            scored = score::run(output, &scratch) => scored,
+            stopped = roles::until_stopped() => stopped,
+        }
     } else {
         live(output, &scratch, port).await
     };
@@ -84,17 +81,11 @@ async fn live(
     port: u16,
 ) -> Result<(), Failure> {
     let now = clock::wall();
-    let pace = Pace {
-        speed: 1,
-        repeat: true,
-        interval_ms: REPLAY_INTERVAL_MS,
-    };
+    let pace = Pace { speed: 1, repeat: true, interval_ms: REPLAY_INTERVAL_MS };
     let replay = Replay::new(scratch.recording()?, pace, now);
     let campus = Campus::parse(CAMPUS, CAMPUS_INTERVAL_MS, now).map_err(anyhow::Error::from)?;
-    let sources: [(&str, Box<dyn Source>); 2] = [
-        ("wlc-hospital", Box::new(campus)),
-        ("wlc-office", Box::new(replay)),
-    ];
+    let sources: [(&str, Box<dyn Source>); 2] =
+        [("wlc-hospital", Box::new(campus)), ("wlc-office", Box::new(replay))];
     let stage = Stage::start(scratch, sources, port).await?;
     let welcome = Welcome {
         console: format!("http://{}/", stage.engine.address),
@@ -115,12 +106,7 @@ async fn live(
 }
 
 fn welcome_text(welcome: &Welcome) -> String {
-    let Welcome {
-        console,
-        username,
-        password,
-        data,
-    } = welcome;
+    let Welcome { console, username, password, data } = welcome;
     format!(
         "\n  OpenMSE demo: a simulated hospital, and a recorded walk through a real office.\n\n\
          \x20   Console    {console}\n\
@@ -153,20 +139,15 @@ impl Stage {
         let identity =
             Identity::load_or_create(&engine_dir.join("node"), node::identity::random_mac)
                 .map_err(anyhow::Error::from)?;
-        let trusted = AuthList(vec![AuthEntry {
-            mac: identity.mac,
-            key_hash: identity.credentials.sha256,
-        }]);
+        let trusted =
+            AuthList(vec![AuthEntry { mac: identity.mac, key_hash: identity.credentials.sha256 }]);
         let (mut controllers, mut links, mut maps) = (Vec::new(), Vec::new(), Maps::default());
         for (name, source) in sources {
             maps.campuses.extend(source.maps().campuses.iter().cloned());
             let config = controller::Config {
                 data: scratch.dir(name),
                 name: name.to_owned(),
-                nmsp: controller::config::NmspServer {
-                    listen: loopback(0),
-                    ..Default::default()
-                },
+                nmsp: controller::config::NmspServer { listen: loopback(0), ..Default::default() },
                 trusted: trusted.clone(),
                 unauthenticated_nmsp: false,
                 // The source is handed over open.
@@ -175,9 +156,8 @@ impl Stage {
                     interval_s: 2,
                 },
             };
-            let controller = Controller::start(&config, source)
-                .await
-                .map_err(anyhow::Error::from)?;
+            let controller =
+                Controller::start(&config, source).await.map_err(anyhow::Error::from)?;
             links.push(ControllerConfig {
                 address: controller.address.to_string(),
                 name: name.to_owned(),
@@ -190,10 +170,7 @@ impl Stage {
         let config = |port| Config {
             data: engine_dir.clone(),
             name: Some("mse-demo".to_owned()),
-            https: Https {
-                listen: loopback(port),
-                plain: true,
-            },
+            https: Https { listen: loopback(port), plain: true },
             nmsp: nmsp_settings(),
             controllers: links.clone(),
             tracking: Tracking::default(),
@@ -203,11 +180,7 @@ impl Stage {
             Err(engine::StartError::LocalListen { .. }) => Engine::start(config(0)).await,
             other => other,
         };
-        Ok(Self {
-            engine: engine.map_err(anyhow::Error::from)?,
-            controllers,
-            password,
-        })
+        Ok(Self { engine: engine.map_err(anyhow::Error::from)?, controllers, password })
     }
 
     async fn stop(self) {
@@ -220,11 +193,7 @@ impl Stage {
 
 /// A demo shows echoes within seconds instead of the usual quarter of a minute.
 fn nmsp_settings() -> nmsp::Settings {
-    nmsp::Settings {
-        echo_interval_ms: 5_000,
-        dead_interval_ms: 15_000,
-        ..Default::default()
-    }
+    nmsp::Settings { echo_interval_ms: 5_000, dead_interval_ms: 15_000, ..Default::default() }
 }
 
 /// Puts maps and a user into the store before the engine opens it.
@@ -234,7 +203,7 @@ fn furnish(engine_dir: &Path, mut maps: Maps, password: &str) -> Result<(), Fail
         store.files().put(content).map_err(anyhow::Error::from)?;
     }
     store.save_maps(&maps).map_err(anyhow::Error::from)?;
-    engine::engine::add_user(&store, USER, password, Role::Admin, false)
+    engine::accounts::add_user(&store, USER, password, Role::Admin, false)
         .map_err(anyhow::Error::from)?;
     Ok(())
 }
@@ -248,10 +217,7 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> Result<Self, Failure> {
-        let name = format!(
-            "openmse-demo-{}",
-            node::token::hex(&node::token::random::<6>())
-        );
+        let name = format!("openmse-demo-{}", node::token::hex(&node::token::random::<6>()));
         let scratch = Self(std::env::temp_dir().join(name));
         let recording = scratch.dir("tetam");
         std::fs::create_dir_all(&recording).with_context(|| recording.display().to_string())?;

@@ -36,7 +36,9 @@ pub(crate) async fn run(
             let body =
                 local::call(&data.data, SOCKET_NAME, Call::get("/api/v1/maps/archive")).await?;
             std::fs::write(&file, &body).with_context(|| file.display().to_string())?;
-            output.line(format_args!("{}: {} bytes", file.display(), body.len()))
+            let bytes = body.len();
+            let document = serde_json::json!({ "file": &file, "bytes": bytes });
+            output.show(&document, |out| writeln!(out, "{}: {bytes} bytes", file.display()))
         }
         MapsCommand::FromSource { config, file } => {
             let settings: controller::Config = roles::load(&config)?;
@@ -68,13 +70,9 @@ fn say(
 /// Draws a plan for every floor without an image; returns the images by their SHA-256.
 pub(crate) fn draw_plans(maps: &mut Maps) -> BTreeMap<String, Vec<u8>> {
     let mut images = BTreeMap::new();
-    let buildings = maps
-        .campuses
-        .iter_mut()
-        .flat_map(|campus| &mut campus.buildings);
-    for floor in buildings
-        .flat_map(|building| &mut building.floors)
-        .filter(|floor| floor.image.is_none())
+    let buildings = maps.campuses.iter_mut().flat_map(|campus| &mut campus.buildings);
+    for floor in
+        buildings.flat_map(|building| &mut building.floors).filter(|floor| floor.image.is_none())
     {
         let plan = controller::plan::draw(floor);
         let content = plan.svg.into_bytes();

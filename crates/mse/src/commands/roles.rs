@@ -22,9 +22,7 @@ pub(crate) async fn engine(file: &Path) -> Result<(), Failure> {
 pub(crate) async fn controller(file: &Path) -> Result<(), Failure> {
     let config: controller::Config = load(file)?;
     let source = open_source(&config, file)?;
-    let controller = Controller::start(&config, source)
-        .await
-        .map_err(anyhow::Error::from)?;
+    let controller = Controller::start(&config, source).await.map_err(anyhow::Error::from)?;
     until_stopped().await?;
     controller.stop().await;
     Ok(())

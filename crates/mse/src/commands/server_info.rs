@@ -59,11 +59,7 @@ fn server_config(out: &mut dyn Write, info: &ServerInfo) -> io::Result<()> {
     writeln!(out, "Log Modules: -1")?;
     writeln!(out, "Log Level: {}", info.log_level)?;
     writeln!(out, "Days to keep events: {}", info.history_days)?;
-    writeln!(
-        out,
-        "Session timeout in mins: {}",
-        info.session_timeout_minutes
-    )?;
+    writeln!(out, "Session timeout in mins: {}", info.session_timeout_minutes)?;
     writeln!(out, "DB backup in days: Not configured\n")
 }
 
@@ -78,17 +74,10 @@ fn services(out: &mut dyn Write, info: &ServerInfo) -> io::Result<()> {
         ("HTTP Proxy Service", None),
     ];
     for (name, version) in rows {
-        let (admin, operation) = if version.is_some() {
-            ("Enabled", "Up")
-        } else {
-            ("Disabled", "Down")
-        };
+        let (admin, operation) =
+            if version.is_some() { ("Enabled", "Up") } else { ("Disabled", "Down") };
         writeln!(out, "Service Name: {name}")?;
-        writeln!(
-            out,
-            "Service Version: {}",
-            version.unwrap_or("Not installed")
-        )?;
+        writeln!(out, "Service Version: {}", version.unwrap_or("Not installed"))?;
         writeln!(out, "Admin Status: {admin}")?;
         writeln!(out, "Operation Status: {operation}\n")?;
     }
@@ -100,11 +89,7 @@ fn server_monitor(out: &mut dyn Write, info: &ServerInfo) -> io::Result<()> {
     writeln!(out, "Server start time: {}", date_text(info.start_time))?;
     writeln!(out, "Server current time: {}", date_text(info.current_time))?;
     writeln!(out, "Server timezone: {}", info.timezone)?;
-    writeln!(
-        out,
-        "Server timezone offset (mins): {}",
-        info.timezone_offset_minutes
-    )?;
+    writeln!(out, "Server timezone offset (mins): {}", info.timezone_offset_minutes)?;
     writeln!(out, "Restarts: {}", info.restarts)?;
     writeln!(out, "Used Memory (MB): {}", info.used_memory_mb)?;
     // There is no heap of a fixed size: what is allocated is what is used.
@@ -120,11 +105,7 @@ fn sessions(out: &mut dyn Write, sessions: &[SessionInfo]) -> io::Result<()> {
         writeln!(out, "Session User ID: {}", session.user)?;
         writeln!(out, "Session IP Address: {}", session.address)?;
         writeln!(out, "Session start time: {}", date_text(session.start_time))?;
-        writeln!(
-            out,
-            "Session last access time: {}\n",
-            date_text(session.last_access_time)
-        )?;
+        writeln!(out, "Session last access time: {}\n", date_text(session.last_access_time))?;
     }
     Ok(())
 }
@@ -141,17 +122,10 @@ fn context_aware_service(out: &mut dyn Write, info: &ServerInfo) -> io::Result<(
     writeln!(out, "Active Elements({names}) Limit: {}", counts.limit)?;
     writeln!(out, "Active Sessions: {}", info.sessions.len())?;
     for row in rows {
-        writeln!(
-            out,
-            "{} Not Tracked due to the limiting: {}",
-            row.title, row.not_tracked
-        )?;
+        writeln!(out, "{} Not Tracked due to the limiting: {}", row.title, row.not_tracked)?;
     }
     let not_tracked: usize = rows.iter().map(|row| row.not_tracked).sum();
-    writeln!(
-        out,
-        "Total Elements({names}) Not Tracked due to the limiting: {not_tracked}\n"
-    )?;
+    writeln!(out, "Total Elements({names}) Not Tracked due to the limiting: {not_tracked}\n")?;
     heading(out, "Context Aware Sub Services")?;
     writeln!(out, "Subservice Name: OpenMSE Tag Engine")?;
     writeln!(out, "Admin Status: Enabled")?;

@@ -1,12 +1,13 @@
 //! `mse show nmsp ..`: what a controller prints, in the published shapes.
 //!
-//! `status` has the columns of IOS-XE 9800 (`connector-active-active`, step 8), `statistics
-//! connection` the message numbers and titles of 9800, `capability` and `subscription` two columns.
+//! `status` has the columns of IOS-XE 9800 (`connector-active-active`, step 8), `statistics` the
+//! message numbers and titles of 9800, `capability` and `subscription` two columns.
 
 use std::io::{self, Write};
 
-use controller::server::SOCKET_NAME;
-use serde_json::Value;
+use controller::server::{NmspView, SOCKET_NAME};
+use nmsp::counters::Direction;
+use node::nmsp::{Connection, LinkState, ServiceRow};
 
 use crate::cli::{ShowCommand, ShowNmsp};
 use crate::local;
@@ -17,7 +18,7 @@ pub(crate) async fn run(
     command: ShowCommand,
 ) -> Result<(), Failure> {
     let ShowCommand::Nmsp { data, command } = command;
-    let view: Value = local::get(&data.data, SOCKET_NAME, "/api/v1/nmsp").await?;
+    let view: NmspView = local::get(&data.data, SOCKET_NAME, "/api/v1/nmsp").await?;
     output.show(&view, |out| match command {
         ShowNmsp::Status => status(out, &view),
         ShowNmsp::Subscription => subscription(out, &view),
@@ -26,133 +27,69 @@ pub(crate) async fn run(
     })
 }
 
-fn status(out: &mut dyn Write, view: &Value) -> io::Result<()> {
+fn status(out: &mut dyn Write, view: &NmspView) -> io::Result<()> {
     writeln!(out, "NMSP Status\n-----------\n")?;
-    let line = |cells: [&str; 7]| {
-        let [address, active, sent, received, tx, rx, transport] = cells;
-        format!("{address:<28}{active:<10}{sent:<14}{received:<13}{tx:<10}{rx:<10}{transport}")
-    };
-    let header = [
+    writeln!(
+        out,
+        "{:<28}{:<10}{:<14}{:<13}{:<10}{:<10}Transport\n{}",
         "DNA Spaces/CMX IP Address",
         "Active",
         "Tx Echo Resp",
         "Rx Echo Req",
         "Tx Data",
         "Rx Data",
-        "Transport",
-    ];
-    writeln!(out, "{}\n{}", line(header), "-".repeat(94))?;
-    for it in rows(&view["connections"]) {
-        let cells = ["echo_responses", "echo_requests", "tx_data", "rx_data"]
-            .map(|key| it[key].to_string());
-        let [sent, received, tx, rx] = cells.each_ref().map(String::as_str);
-        writeln!(
-            out,
-            "{}",
-            line([
-                text(&it["address"]),
-                active(it),
-                sent,
-                received,
-                tx,
-                rx,
-                "TLS"
-            ])
-        )?;
+        "-".repeat(94)
+    )?;
+    for it in &view.connections {
+        let (address, active) = (&it.address, active(it));
+        let (sent, received, tx, rx) =
+            (it.echo_responses, it.echo_requests, it.tx_data, it.rx_data);
+        writeln!(out, "{address:<28}{active:<10}{sent:<14}{received:<13}{tx:<10}{rx:<10}TLS")?;
     }
     Ok(())
 }
 
-fn subscription(out: &mut dyn Write, view: &Value) -> io::Result<()> {
+fn subscription(out: &mut dyn Write, view: &NmspView) -> io::Result<()> {
     writeln!(out, "Mobility Services Subscribed:\n")?;
     writeln!(out, "{:<20}Services\n{}", "Server IP", "-".repeat(60))?;
-    let active = rows(&view["connections"])
-        .zip(rows(&view["subscriptions"]))
-        .filter(|(it, _)| it["state"] == "active");
-    for (connection, services) in active {
-        let names: Vec<&str> = rows(services).map(|pair| text(&pair[0])).collect();
-        writeln!(
-            out,
-            "{:<20}{}",
-            text(&connection["address"]),
-            names.join(", ")
-        )?;
-        for pair in rows(services) {
-            writeln!(out, "{:<20}  {}: {}", "", text(&pair[0]), list(&pair[1]))?;
+    for it in view.connections.iter().filter(|it| it.state == LinkState::Active) {
+        let services: Vec<&str> =
+            it.subscribed_titles.iter().map(|row| row.service.as_str()).collect();
+        writeln!(out, "{:<20}{}", it.address, services.join(", "))?;
+        for ServiceRow { service, subservices } in &it.subscribed_titles {
+            writeln!(out, "{:<20}  {service}: {}", "", subservices.join(", "))?;
         }
     }
     Ok(())
 }
 
-fn statistics(out: &mut dyn Write, view: &Value) -> io::Result<()> {
+fn statistics(out: &mut dyn Write, view: &NmspView) -> io::Result<()> {
     writeln!(out, "NMSP Connection Counters\n------------------------\n")?;
-    let title = |id: &Value| {
-        rows(&view["titles"])
-            .find(|pair| pair[0] == *id)
-            .map_or("", |pair| text(&pair[1]))
-    };
-    for connection in rows(&view["connections"]) {
-        writeln!(
-            out,
-            "CMX IP Address: {}, Status: {}",
-            text(&connection["address"]),
-            active(connection)
-        )?;
+    for it in &view.connections {
+        writeln!(out, "CMX IP Address: {}, Status: {}", it.address, active(it))?;
         writeln!(out, "  {:<52}Tx message counters", "Rx message counters")?;
-        let side = |direction: &str| -> Vec<String> {
-            let rows = rows(&connection["messages"]).filter(|row| row["direction"] == direction);
-            rows.map(|row| {
-                format!(
-                    "{:>5} {:<28}: {}",
-                    row["id"].to_string(),
-                    title(&row["id"]),
-                    row["count"]
-                )
-            })
-            .collect()
+        let column = |direction| -> Vec<String> {
+            let rows = it.messages.iter().filter(|row| row.direction == direction);
+            rows.map(|row| format!("{:>5} {:<28}: {}", row.id, row.title, row.count)).collect()
         };
-        let (received, sent) = (side("in"), side("out"));
+        let (received, sent) = (column(Direction::In), column(Direction::Out));
         for at in 0..received.len().max(sent.len()) {
             let cell = |column: &[String]| column.get(at).cloned().unwrap_or_default();
             writeln!(out, "  {:<52}{}", cell(&received), cell(&sent))?;
         }
-        writeln!(
-            out,
-            "  Unsupported messages: {}\n",
-            connection["unsupported"]
-        )?;
+        writeln!(out, "  Unsupported messages: {}\n", it.unsupported)?;
     }
-    writeln!(
-        out,
-        "Notifications dropped for slow engines: {}",
-        view["dropped"]
-    )
+    writeln!(out, "Notifications dropped for slow engines: {}", view.dropped)
 }
 
-fn capability(out: &mut dyn Write, view: &Value) -> io::Result<()> {
+fn capability(out: &mut dyn Write, view: &NmspView) -> io::Result<()> {
     writeln!(out, "{:<24}Subservice\n{}", "Service", "-".repeat(60))?;
-    for pair in rows(&view["capability"]) {
-        writeln!(out, "{:<24}{}", text(&pair[0]), list(&pair[1]))?;
+    for ServiceRow { service, subservices } in &view.capability {
+        writeln!(out, "{service:<24}{}", subservices.join(", "))?;
     }
     Ok(())
 }
 
-fn rows(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-fn list(value: &Value) -> String {
-    rows(value).map(text).collect::<Vec<_>>().join(", ")
-}
-
-fn active(connection: &Value) -> &'static str {
-    if connection["state"] == "active" {
-        "Active"
-    } else {
-        "Inactive"
-    }
+fn active(connection: &Connection) -> &'static str {
+    if connection.state == LinkState::Active { "Active" } else { "Inactive" }
 }

@@ -24,11 +24,17 @@ pub(crate) async fn run(
     let mut shown = None;
     loop {
         let elements = find(mac, data).await?;
+        if elements.is_empty() && !follow {
+            let message = format!("{mac} is not tracked: it was not heard, or a limit was reached");
+            return Err(Failure::NotFound(message));
+        }
         if shown.as_ref() != Some(&elements) {
+            let mut lines = Vec::new();
             for element in &elements {
-                let line = describe(element, data).await?;
-                output.show(element, |out| writeln!(out, "{line}"))?;
+                lines.push(describe(element, data).await?);
             }
+            output
+                .show(&elements, |out| lines.iter().try_for_each(|line| writeln!(out, "{line}")))?;
             shown = Some(elements);
         }
         if !follow {
@@ -40,19 +46,9 @@ pub(crate) async fn run(
 
 /// The element in every category that knows the address.
 async fn find(mac: Mac, data: &Path) -> Result<Vec<Value>, Failure> {
-    let page: Value = local::get(
-        data,
-        SOCKET_NAME,
-        &format!("/api/v1/elements?search={}", mac.bare()),
-    )
-    .await?;
-    let elements = page["elements"].as_array().cloned().unwrap_or_default();
-    if elements.is_empty() {
-        return Err(Failure::NotFound(format!(
-            "{mac} is not tracked: it was not heard, or a limit was reached"
-        )));
-    }
-    Ok(elements)
+    let page: Value =
+        local::get(data, SOCKET_NAME, &format!("/api/v1/elements?search={}", mac.bare())).await?;
+    Ok(page["elements"].as_array().cloned().unwrap_or_default())
 }
 
 async fn describe(element: &Value, data: &Path) -> Result<String, Failure> {
@@ -70,29 +66,13 @@ async fn describe(element: &Value, data: &Path) -> Result<String, Failure> {
         position["point"]["x"].as_f64().unwrap_or_default(),
         position["point"]["y"].as_f64().unwrap_or_default(),
     );
-    let path = [
-        text(&floor["campus"]),
-        text(&floor["building"]),
-        text(&floor["floor"]["name"]),
-    ]
-    .join(">");
+    let path =
+        [text(&floor["campus"]), text(&floor["building"]), text(&floor["floor"]["name"])].join(">");
     let confidence = position["confidence"].as_f64().unwrap_or_default();
-    let zones: Vec<&str> = element["zones"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let zones = if zones.is_empty() {
-        String::new()
-    } else {
-        format!("  in {}", zones.join(", "))
-    };
-    let missing = if element["missing"] == true {
-        "  missing"
-    } else {
-        ""
-    };
+    let zones: Vec<&str> =
+        element["zones"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let zones = if zones.is_empty() { String::new() } else { format!("  in {}", zones.join(", ")) };
+    let missing = if element["missing"] == true { "  missing" } else { "" };
     Ok(format!(
         "{at}  {x:.1} m  {y:.1} m  {path}  within {confidence:.1} m  {category}{zones}{missing}"
     ))

@@ -1,6 +1,6 @@
 //! `mse user ..`: users of the console and the APIs.
 
-use std::io::{BufRead as _, Write};
+use std::io::{BufRead as _, IsTerminal as _, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -17,28 +17,38 @@ struct UserRow {
     must_change_password: bool,
 }
 
+/// What was done.
+#[derive(Serialize)]
+struct Done<'a> {
+    user: &'a str,
+    done: &'static str,
+}
+
 pub(crate) fn run(output: &mut Output<impl Write>, command: UserCommand) -> Result<(), Failure> {
     match command {
         UserCommand::List { data } => list(output, &data.data),
         UserCommand::Add { name, role, data } => {
             let store = open(&data.data)?;
-            let password = read_password(output)?;
-            engine::engine::add_user(&store, &name, &password, role, false)
+            engine::accounts::add_user(&store, &name, &read_password()?, role, false)
                 .map_err(anyhow::Error::from)?;
-            Ok(())
+            say(output, &name, "added")
         }
         UserCommand::Passwd { name, data } => {
             let store = open(&data.data)?;
-            let hash =
-                node::password::hash(&read_password(output)?).map_err(anyhow::Error::from)?;
-            store
-                .set_password(&name, &hash, false, node::clock::wall())
-                .map_err(failure)?;
+            let hash = node::password::hash(&read_password()?).map_err(anyhow::Error::from)?;
+            store.set_password(&name, &hash, false, node::clock::wall()).map_err(failure)?;
             store.remove_sessions_of(&name, None).map_err(failure)?;
-            Ok(())
+            say(output, &name, "password set, sessions ended")
         }
-        UserCommand::Remove { name, data } => open(&data.data)?.remove_user(&name).map_err(failure),
+        UserCommand::Remove { name, data } => {
+            open(&data.data)?.remove_user(&name).map_err(failure)?;
+            say(output, &name, "removed")
+        }
     }
+}
+
+fn say(output: &mut Output<impl Write>, user: &str, done: &'static str) -> Result<(), Failure> {
+    output.show(&Done { user, done }, |out| writeln!(out, "{user}: {done}"))
 }
 
 fn list(output: &mut Output<impl Write>, data: &Path) -> Result<(), Failure> {
@@ -50,17 +60,8 @@ fn list(output: &mut Output<impl Write>, data: &Path) -> Result<(), Failure> {
     };
     let rows: Vec<UserRow> = users.into_iter().map(row).collect();
     output.show(&rows, |out| {
-        for UserRow {
-            name,
-            role,
-            must_change_password,
-        } in &rows
-        {
-            let note = if *must_change_password {
-                "must change the password"
-            } else {
-                ""
-            };
+        for UserRow { name, role, must_change_password } in &rows {
+            let note = if *must_change_password { "must change the password" } else { "" };
             writeln!(out, "{name:<24}{role:<10}{note}")?;
         }
         Ok(())
@@ -86,17 +87,14 @@ fn failure(error: store::StoreError) -> Failure {
     }
 }
 
-/// A line of standard input. On a terminal it is seen while it is typed: use a pipe from a vault.
-fn read_password(output: &mut Output<impl Write>) -> Result<String, Failure> {
-    use std::io::IsTerminal as _;
+/// Typed unseen on a terminal; a line of standard input otherwise.
+fn read_password() -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
-        write!(output.writer(), "Password (shown while you type): ")?;
-        output.flush()?;
+        let typed = rpassword::prompt_password("Password: ");
+        return Ok(typed.context("cannot read the password from the terminal")?);
     }
     let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .context("cannot read the password from standard input")?;
+    let read = std::io::stdin().lock().read_line(&mut line);
+    read.context("cannot read the password from standard input")?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

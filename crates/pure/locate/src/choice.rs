@@ -27,16 +27,10 @@ impl PreviousFloor {
                 && previous.challenger != Some(likeliest)
                 && log_odds <= clear_log_odds;
             if stays {
-                return Self {
-                    floor: second,
-                    challenger: Some(likeliest),
-                };
+                return Self { floor: second, challenger: Some(likeliest) };
             }
         }
-        Self {
-            floor: likeliest,
-            challenger: None,
-        }
+        Self { floor: likeliest, challenger: None }
     }
 }
 
@@ -68,12 +62,7 @@ mod tests {
     #[test]
     fn a_floor_that_is_hardly_likelier_has_to_win_twice_in_a_row() {
         check(&[(HERE, 9.0, HERE), (THERE, 1.0, HERE), (THERE, 1.0, THERE)]);
-        check(&[
-            (HERE, 9.0, HERE),
-            (THERE, 1.0, HERE),
-            (HERE, 1.0, HERE),
-            (THERE, 1.0, HERE),
-        ]);
+        check(&[(HERE, 9.0, HERE), (THERE, 1.0, HERE), (HERE, 1.0, HERE), (THERE, 1.0, HERE)]);
     }
 
     #[test]
@@ -87,9 +76,6 @@ mod tests {
         let third = MapId(3);
         let choice = PreviousFloor::choose(previous, THERE, Some((third, 0.1)), CLEAR);
         assert_eq!(choice.floor, THERE);
-        assert_eq!(
-            PreviousFloor::choose(previous, THERE, None, CLEAR).floor,
-            THERE
-        );
+        assert_eq!(PreviousFloor::choose(previous, THERE, None, CLEAR).floor, THERE);
     }
 }

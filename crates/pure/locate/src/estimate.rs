@@ -82,10 +82,7 @@ struct Candidate<'a> {
 impl Locator {
     /// Prepares the floors of `maps`. A propagation map is computed when a reading first needs it.
     pub fn new(maps: &Maps, settings: Settings) -> Self {
-        Self {
-            settings,
-            site: Site::new(maps),
-        }
+        Self { settings, site: Site::new(maps) }
     }
 
     /// The constants it works with.
@@ -103,11 +100,7 @@ impl Locator {
         power: Power,
         previous: Option<PreviousFloor>,
     ) -> Option<Estimate> {
-        let Scratch {
-            heard,
-            floors,
-            posteriors,
-        } = scratch;
+        let Scratch { heard, floors, posteriors } = scratch;
         self.hear(heard, readings);
         self.cut(heard);
         rank_floors(floors, heard);
@@ -118,11 +111,7 @@ impl Locator {
             self.scan(floor, heard, power, posterior);
             let sharpness = self.sharpness();
             posterior.weigh(&floor.grid, sharpness);
-            Candidate {
-                floor,
-                log_mass: posterior.log_mass(&floor.grid, sharpness),
-                posterior,
-            }
+            Candidate { floor, log_mass: posterior.log_mass(&floor.grid, sharpness), posterior }
         });
         let (first, second) = (candidates.next()?, candidates.next());
         let (winner, previous) = self.choose(first, second, previous);
@@ -187,11 +176,7 @@ impl Locator {
             let receiver = &self.site.receivers[heard_one.receiver];
             let number = heard_one.receiver;
             if let Some(map) = floor.map(number, receiver, heard_one.band, &self.settings) {
-                terms[mapped] = Term {
-                    map,
-                    rssi: heard_one.rssi,
-                    weight,
-                };
+                terms[mapped] = Term { map, rssi: heard_one.rssi, weight };
                 mapped += 1;
             } else {
                 let misfit = heard_one.rssi - HEARING_LIMIT_DBM;
@@ -227,9 +212,7 @@ impl Locator {
     }
 
     fn answer(&self, winner: Candidate<'_>, heard: &[Heard], previous: PreviousFloor) -> Estimate {
-        let Candidate {
-            floor, posterior, ..
-        } = winner;
+        let Candidate { floor, posterior, .. } = winner;
         let access_points = distinct(heard);
         let only = heard.first().filter(|_| access_points == 1);
         let point = match only.map(|only| &self.site.receivers[only.receiver]) {

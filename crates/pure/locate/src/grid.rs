@@ -116,12 +116,7 @@ impl Grid {
     /// The value of `function` at the middle of every cell, and `filling` after the last.
     pub(crate) fn map(&self, filling: f32, mut function: impl FnMut(Point) -> f32) -> Box<Cells> {
         let mut blocks = vec![[filling; BLOCK]; self.cells().div_ceil(BLOCK)];
-        for (cell, value) in blocks
-            .as_flattened_mut()
-            .iter_mut()
-            .take(self.cells())
-            .enumerate()
-        {
+        for (cell, value) in blocks.as_flattened_mut().iter_mut().take(self.cells()).enumerate() {
             *value = function(self.middle(cell % self.columns, cell / self.columns));
         }
         blocks.into_boxed_slice()
@@ -151,17 +146,11 @@ impl Grid {
     }
 
     fn middle(&self, column: usize, row: usize) -> Point {
-        Point::new(
-            (column as f32 + 0.5) * self.pitch.x,
-            (row as f32 + 0.5) * self.pitch.y,
-        )
+        Point::new((column as f32 + 0.5) * self.pitch.x, (row as f32 + 0.5) * self.pitch.y)
     }
 
     fn size(&self) -> Point {
-        Point::new(
-            self.columns as f32 * self.pitch.x,
-            self.rows as f32 * self.pitch.y,
-        )
+        Point::new(self.columns as f32 * self.pitch.x, self.rows as f32 * self.pitch.y)
     }
 
     /// The mass of the cells up to `width` to either side of `centre`, in each column up to
@@ -283,9 +272,7 @@ impl Posterior {
         let least = grid.pitch.x.max(grid.pitch.y) / 2.0;
         let most = grid.size().x.hypot(grid.size().y).max(least);
         let in_circle = |radius: f32| {
-            grid.mass_around(cells, centre, radius, |dx| {
-                (radius * radius - dx * dx).sqrt()
-            })
+            grid.mass_around(cells, centre, radius, |dx| (radius * radius - dx * dx).sqrt())
         };
         let radius = least_that(least, most, step, |radius| in_circle(radius) >= wanted);
         // The square around the circle holds at least as much as the circle.
@@ -320,13 +307,7 @@ fn block_misfits(block: usize, terms: &[Term<'_>], base: Base) -> [f32; BLOCK] {
     for pair in terms.chunks(2) {
         let (one, two) = match pair {
             [one, two] => (*one, *two),
-            [one, ..] => (
-                *one,
-                Term {
-                    weight: 0.0,
-                    ..*one
-                },
-            ),
+            [one, ..] => (*one, Term { weight: 0.0, ..*one }),
             [] => break,
         };
         let (map_one, map_two) = (&one.map[block], &two.map[block]);

@@ -47,10 +47,7 @@ impl<'a> Propagation<'a> {
         let walls = if source.storeys == 0 { walls } else { &[] };
         Self {
             source,
-            shadows: walls
-                .iter()
-                .map(|wall| Shadow::new(source.at, wall))
-                .collect(),
+            shadows: walls.iter().map(|wall| Shadow::new(source.at, wall)).collect(),
             power_at_1_m: power_at_1_m(band),
             exponent: if walls.is_empty() {
                 settings.exponent_open
@@ -87,10 +84,7 @@ impl Shadow {
         let behind = HalfPlane::through(from, to).without(source);
         let beside = HalfPlane::through(source, from).with(to);
         let other = HalfPlane::through(source, to).with(from);
-        Self {
-            sides: [behind, beside, other],
-            loss_db: wall.loss_db,
-        }
+        Self { sides: [behind, beside, other], loss_db: wall.loss_db }
     }
 
     fn loss(&self, place: Point) -> f32 {
@@ -110,11 +104,7 @@ struct HalfPlane {
 impl HalfPlane {
     fn through(a: Point, b: Point) -> Self {
         let (x, y) = (a.y - b.y, b.x - a.x);
-        Self {
-            x,
-            y,
-            c: -(x * a.x + y * a.y),
-        }
+        Self { x, y, c: -(x * a.x + y * a.y) }
     }
 
     fn height(self, point: Point) -> f32 {
@@ -128,21 +118,13 @@ impl HalfPlane {
             height if height < 0.0 => -1.0,
             _ => 0.0,
         };
-        Self {
-            x: self.x * sign,
-            y: self.y * sign,
-            c: self.c * sign,
-        }
+        Self { x: self.x * sign, y: self.y * sign, c: self.c * sign }
     }
 
     /// The side that does not hold `point`.
     fn without(self, point: Point) -> Self {
         let with = self.with(point);
-        Self {
-            x: -with.x,
-            y: -with.y,
-            c: -with.c,
-        }
+        Self { x: -with.x, y: -with.y, c: -with.c }
     }
 }
 
@@ -152,18 +134,11 @@ mod tests {
 
     use super::*;
 
-    const OVERHEAD: Source = Source {
-        at: Point::new(10.0, 10.0),
-        above: Metres(1.0),
-        storeys: 0,
-    };
+    const OVERHEAD: Source = Source { at: Point::new(10.0, 10.0), above: Metres(1.0), storeys: 0 };
 
     fn wall(from: (f32, f32), to: (f32, f32), loss_db: f32) -> Wall {
         Wall {
-            line: Segment {
-                from: Point::new(from.0, from.1),
-                to: Point::new(to.0, to.1),
-            },
+            line: Segment { from: Point::new(from.0, from.1), to: Point::new(to.0, to.1) },
             loss_db,
         }
     }
@@ -173,10 +148,7 @@ mod tests {
         let settings = Settings::default();
         let propagation = Propagation::new(source, Band::Ghz2_4, walls, &settings);
         let rssi = propagation.rssi(Point::new(x, 10.0));
-        assert!(
-            (rssi - expected).abs() < 0.1,
-            "{rssi} dBm at {x} m, expected {expected}"
-        );
+        assert!((rssi - expected).abs() < 0.1, "{rssi} dBm at {x} m, expected {expected}");
     }
 
     #[test]
@@ -185,10 +157,7 @@ mod tests {
         // hypot(3, 1) = 3.16 m.
         check(OVERHEAD, &[], 13.0, -49.5);
         check(OVERHEAD, &[], 20.0, -67.1);
-        let inside = Source {
-            above: Metres(0.0),
-            ..OVERHEAD
-        };
+        let inside = Source { above: Metres(0.0), ..OVERHEAD };
         check(inside, &[], 10.1, -32.0);
     }
 
@@ -208,11 +177,7 @@ mod tests {
 
     #[test]
     fn a_storey_takes_its_share_and_its_walls_do_not_count() {
-        let above = Source {
-            above: Metres(4.0),
-            storeys: 1,
-            ..OVERHEAD
-        };
+        let above = Source { above: Metres(4.0), storeys: 1, ..OVERHEAD };
         check(above, &[], 13.0, -32.0 - 24.5 - 16.0);
         let walls = [wall((14.0, 8.0), (14.0, 12.0), 13.0)];
         check(above, &walls, 13.0, -32.0 - 24.5 - 16.0);

@@ -53,13 +53,7 @@ struct Slot {
 
 impl Default for Slot {
     fn default() -> Self {
-        Self {
-            at: Time(0),
-            rssi: 0.0,
-            estimated: f32::NAN,
-            ap: Mac::default(),
-            band: Band::Ghz2_4,
-        }
+        Self { at: Time(0), rssi: 0.0, estimated: f32::NAN, ap: Mac::default(), band: Band::Ghz2_4 }
     }
 }
 
@@ -75,11 +69,7 @@ impl ReadingStore {
             return Change::Nothing;
         }
         self.forget_old(settings);
-        if self.remember_strongest(settings.moved_db) {
-            Change::Moved
-        } else {
-            Change::Renewed
-        }
+        if self.remember_strongest(settings.moved_db) { Change::Moved } else { Change::Renewed }
     }
 
     /// The smoothed readings that are young enough at `now`, in no particular order.
@@ -88,12 +78,7 @@ impl ReadingStore {
         self.live()
             .iter()
             .filter(move |slot| now.since_ms(slot.at) <= age_max_ms)
-            .map(|slot| Reading {
-                ap: slot.ap,
-                band: slot.band,
-                rssi: Dbm(slot.rssi),
-                at: slot.at,
-            })
+            .map(|slot| Reading { ap: slot.ap, band: slot.band, rssi: Dbm(slot.rssi), at: slot.at })
     }
 
     /// The time of the newest reading.
@@ -106,9 +91,7 @@ impl ReadingStore {
     }
 
     fn live_mut(&mut self) -> &mut [Slot] {
-        self.slots
-            .get_mut(..usize::from(self.used))
-            .unwrap_or_default()
+        self.slots.get_mut(..usize::from(self.used)).unwrap_or_default()
     }
 
     /// Whether the reading was new.
@@ -176,9 +159,7 @@ impl ReadingStore {
     /// Marks the strongest as the basis of an estimate if they differ enough from the last basis.
     fn remember_strongest(&mut self, moved_db: f32) -> bool {
         self.live_mut().sort_unstable_by(|a, b| {
-            b.rssi
-                .total_cmp(&a.rssi)
-                .then_with(|| (a.ap, a.band).cmp(&(b.ap, b.band)))
+            b.rssi.total_cmp(&a.rssi).then_with(|| (a.ap, a.band).cmp(&(b.ap, b.band)))
         });
         let top = self.live().len().min(WATCHED);
         let basis = usize::from(self.basis);
@@ -186,9 +167,7 @@ impl ReadingStore {
         let (strongest, rest) = self.live_mut().split_at_mut(top);
         // A slot without basis gives NaN, which is not below the limit: newcomers count as moved.
         let stands = top == basis
-            && strongest
-                .iter()
-                .all(|slot| (slot.rssi - slot.estimated).abs() < moved_db);
+            && strongest.iter().all(|slot| (slot.rssi - slot.estimated).abs() < moved_db);
         if stands {
             return false;
         }

@@ -68,12 +68,7 @@ fn every_site_is_as_good_as_the_reference() {
             continue;
         };
         let outcome = locate_all(&Site::read(&folder));
-        let Outcome {
-            floors_percent,
-            covered_percent,
-            errors,
-            ..
-        } = outcome;
+        let Outcome { floors_percent, covered_percent, errors, .. } = outcome;
         writeln!(
             table,
             "{name:20} {floors_percent:5.1} % {covered_percent:5.1} %  {errors}   {reference}"
@@ -166,11 +161,7 @@ fn a_moving_tag_is_followed_end_to_end() {
     println!("{table}");
     for (regions, found) in rectangles {
         assert!(found.mean <= BLE.mean, "{regions}: mean {} m", found.mean);
-        assert!(
-            found.median <= BLE.median,
-            "{regions}: median {} m",
-            found.median
-        );
+        assert!(found.median <= BLE.median, "{regions}: median {} m", found.median);
         assert!(found.p90 <= BLE.p90, "{regions}: p90 {} m", found.p90);
     }
 }
@@ -202,17 +193,11 @@ fn follow(site: &Site, packets: &[Packet]) -> Vec<f32> {
 fn report(packets: &[Packet]) -> Vec<Reading> {
     let mut by_ap: BTreeMap<Mac, Vec<Reading>> = BTreeMap::new();
     for packet in packets {
-        by_ap
-            .entry(packet.reading.ap)
-            .or_default()
-            .push(packet.reading);
+        by_ap.entry(packet.reading.ap).or_default().push(packet.reading);
     }
     let mean = |readings: &Vec<Reading>| {
         let sum: f32 = readings.iter().map(|reading| reading.rssi.0).sum();
-        readings.last().map(|newest| Reading {
-            rssi: Dbm(sum / readings.len() as f32),
-            ..*newest
-        })
+        readings.last().map(|newest| Reading { rssi: Dbm(sum / readings.len() as f32), ..*newest })
     };
     by_ap.values().filter_map(mean).collect()
 }

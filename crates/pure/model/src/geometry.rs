@@ -99,12 +99,8 @@ pub struct Polygon {
 impl Polygon {
     /// The axis-parallel rectangle from (`x0`, `y0`) to (`x1`, `y1`).
     pub fn rectangle(x0: f32, y0: f32, x1: f32, y1: f32) -> Self {
-        let corners = vec![
-            Point::new(x0, y0),
-            Point::new(x1, y0),
-            Point::new(x1, y1),
-            Point::new(x0, y1),
-        ];
+        let corners =
+            vec![Point::new(x0, y0), Point::new(x1, y0), Point::new(x1, y1), Point::new(x0, y1)];
         Self { corners }
     }
 
@@ -125,10 +121,7 @@ impl Polygon {
     /// The sides in order.
     pub fn sides(&self) -> impl Iterator<Item = Segment> + '_ {
         let next = self.corners.iter().cycle().skip(1);
-        self.corners.iter().zip(next).map(|(from, to)| Segment {
-            from: *from,
-            to: *to,
-        })
+        self.corners.iter().zip(next).map(|(from, to)| Segment { from: *from, to: *to })
     }
 
     /// `point` itself when inside, else the nearest point of the border.
@@ -148,30 +141,18 @@ mod tests {
     use super::*;
 
     fn segment(x0: f32, y0: f32, x1: f32, y1: f32) -> Segment {
-        Segment {
-            from: Point::new(x0, y0),
-            to: Point::new(x1, y1),
-        }
+        Segment { from: Point::new(x0, y0), to: Point::new(x1, y1) }
     }
 
     #[test]
     fn segments_cross_when_they_share_a_point() {
         let wall = segment(0.0, 0.0, 10.0, 0.0);
-        assert!(
-            wall.crosses(&segment(5.0, -1.0, 5.0, 1.0)),
-            "through the middle"
-        );
+        assert!(wall.crosses(&segment(5.0, -1.0, 5.0, 1.0)), "through the middle");
         assert!(wall.crosses(&segment(5.0, 0.0, 5.0, 1.0)), "ends on it");
         assert!(wall.crosses(&segment(2.0, 0.0, 4.0, 0.0)), "lies in it");
         assert!(!wall.crosses(&segment(5.0, 1.0, 5.0, 2.0)), "beside it");
-        assert!(
-            !wall.crosses(&segment(11.0, -1.0, 11.0, 1.0)),
-            "beyond its end"
-        );
-        assert!(
-            !wall.crosses(&segment(11.0, 0.0, 12.0, 0.0)),
-            "on its line, beyond its end"
-        );
+        assert!(!wall.crosses(&segment(11.0, -1.0, 11.0, 1.0)), "beyond its end");
+        assert!(!wall.crosses(&segment(11.0, 0.0, 12.0, 0.0)), "on its line, beyond its end");
     }
 
     #[test]
@@ -191,9 +172,6 @@ mod tests {
     #[test]
     fn an_empty_polygon_contains_nothing() {
         assert!(!Polygon::default().contains(Point::new(0.0, 0.0)));
-        assert_eq!(
-            Polygon::default().nearest(Point::new(1.0, 2.0)),
-            Point::new(1.0, 2.0)
-        );
+        assert_eq!(Polygon::default().nearest(Point::new(1.0, 2.0)), Point::new(1.0, 2.0));
     }
 }

@@ -31,9 +31,7 @@ impl Mac {
 
     /// The address as a number, most significant octet first.
     pub fn to_u64(self) -> u64 {
-        self.0
-            .iter()
-            .fold(0, |acc, octet| acc << 8 | u64::from(*octet))
+        self.0.iter().fold(0, |acc, octet| acc << 8 | u64::from(*octet))
     }
 
     /// The low 48 bits of `value` as an address.
@@ -70,9 +68,7 @@ impl FromStr for Mac {
     type Err = MacError;
 
     fn from_str(text: &str) -> Result<Self, MacError> {
-        let error = || MacError {
-            text: text.chars().take(64).collect(),
-        };
+        let error = || MacError { text: text.chars().take(64).collect() };
         let trimmed = text.trim();
         let mut octets = [0_u8; 6];
         let mut digits = 0_usize;
@@ -92,11 +88,7 @@ impl FromStr for Mac {
             *octet = *octet << 4 | value as u8;
             digits += 1;
         }
-        if digits == 12 {
-            Ok(Self(octets))
-        } else {
-            Err(error())
-        }
+        if digits == 12 { Ok(Self(octets)) } else { Err(error()) }
     }
 }
 
@@ -108,9 +100,7 @@ impl Serialize for Mac {
 
 impl<'de> Deserialize<'de> for Mac {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

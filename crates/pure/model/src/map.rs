@@ -14,6 +14,8 @@ use crate::{Band, Dbm, Mac, Metres};
 
 /// Most places that one set of maps may hold of each kind; more is a broken or hostile archive.
 pub const PLACES_MAX: usize = 10_000;
+/// Most walls, regions or zones of one floor: a radio map costs cells times walls.
+pub const SHAPES_MAX: usize = 2_000;
 /// Longest name of a campus, building, floor, zone or access point, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
 /// Longest side of a floor: beyond it the 1 m grid of the estimator stops being a floor.
@@ -68,9 +70,7 @@ impl Serialize for MapId {
 
 impl<'de> Deserialize<'de> for MapId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -288,10 +288,7 @@ pub struct FloorRef<'a> {
 impl FloorRef<'_> {
     /// `Campus>Building>Floor`.
     pub fn path(&self) -> String {
-        format!(
-            "{}>{}>{}",
-            self.campus.name, self.building.name, self.floor.name
-        )
+        format!("{}>{}>{}", self.campus.name, self.building.name, self.floor.name)
     }
 
     /// The id of the floor.
@@ -334,6 +331,15 @@ pub enum MapError {
         /// What the outline belongs to.
         what: String,
     },
+    /// A floor has more of one kind than any floor.
+    #[error("{path}: more than {SHAPES_MAX} walls, regions or zones")]
+    TooManyShapes {
+        /// The floor.
+        path: String,
+    },
+    /// A transmit power is not a number.
+    #[error("the transmit power of a radio of access point {0} is not a number")]
+    BadPower(Mac),
     /// An image is described wrongly.
     #[error("{path}: the image description is not valid: {what}")]
     BadImage {
@@ -352,11 +358,7 @@ impl Maps {
     pub fn floors(&self) -> impl Iterator<Item = FloorRef<'_>> {
         self.campuses.iter().flat_map(|campus| {
             campus.buildings.iter().flat_map(move |building| {
-                building.floors.iter().map(move |floor| FloorRef {
-                    campus,
-                    building,
-                    floor,
-                })
+                building.floors.iter().map(move |floor| FloorRef { campus, building, floor })
             })
         })
     }
@@ -378,12 +380,7 @@ impl Maps {
                 unique(&mut paths, format!("{}>{}", campus.name, building.name))?;
                 for floor in &building.floors {
                     check_name("floor", &floor.name)?;
-                    let path = FloorRef {
-                        campus,
-                        building,
-                        floor,
-                    }
-                    .path();
+                    let path = FloorRef { campus, building, floor }.path();
                     unique(&mut paths, path.clone())?;
                     floor.validate(&path, &mut paths, &mut aps)?;
                 }
@@ -397,11 +394,7 @@ impl Maps {
         }
         // Distinct paths with one hash would make two places one; no known pair exists.
         let ids: BTreeSet<MapId> = paths.iter().map(|path| MapId::of(path)).collect();
-        if ids.len() == paths.len() {
-            Ok(())
-        } else {
-            Err(MapError::Duplicate("a map id".into()))
-        }
+        if ids.len() == paths.len() { Ok(()) } else { Err(MapError::Duplicate("a map id".into())) }
     }
 }
 
@@ -412,22 +405,23 @@ impl Floor {
         paths: &mut BTreeSet<String>,
         aps: &mut BTreeSet<Mac>,
     ) -> Result<(), MapError> {
-        let bad_length = |what| MapError::BadLength {
-            path: path.to_owned(),
-            what,
-        };
+        let bad_length = |what| MapError::BadLength { path: path.to_owned(), what };
         let is_length = |length: Metres| length.0 > 0.0 && length <= FLOOR_SIDE_MAX;
         let is_place =
             |point: Point| point.x.abs() <= FLOOR_SIDE_MAX.0 && point.y.abs() <= FLOOR_SIDE_MAX.0;
-        let sides = [
-            (self.width, "the width"),
-            (self.length, "the length"),
-            (self.height, "the height"),
-        ];
+        let sides =
+            [(self.width, "the width"), (self.length, "the length"), (self.height, "the height")];
         if let Some((_, what)) = sides.into_iter().find(|(side, _)| !is_length(*side)) {
             return Err(bad_length(what));
         }
+        let shapes = [self.walls.len(), self.regions.len(), self.zones.len()];
+        if shapes.into_iter().any(|count| count > SHAPES_MAX) {
+            return Err(MapError::TooManyShapes { path: path.to_owned() });
+        }
         for ap in &self.access_points {
+            if ap.radios.iter().any(|radio| !radio.tx_power.0.is_finite()) {
+                return Err(MapError::BadPower(ap.mac));
+            }
             check_name("access point", &ap.name)?;
             if !is_place(ap.at) || !(0.0..=FLOOR_SIDE_MAX.0).contains(&ap.height.0) {
                 return Err(bad_length("the place of an access point"));
@@ -464,12 +458,7 @@ impl FloorImage {
     pub const MEDIA_TYPES: [&str; 3] = ["image/png", "image/jpeg", "image/svg+xml"];
 
     fn validate(&self, path: &str) -> Result<(), MapError> {
-        let bad = |what| {
-            Err(MapError::BadImage {
-                path: path.to_owned(),
-                what,
-            })
-        };
+        let bad = |what| Err(MapError::BadImage { path: path.to_owned(), what });
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if self.sha256.len() != 64 || !self.sha256.bytes().all(is_hex) {
             return bad("sha256 is not 64 lower-case hexadecimal digits");
@@ -487,10 +476,7 @@ impl FloorImage {
 fn check_name(kind: &'static str, name: &str) -> Result<(), MapError> {
     let forbidden = |c: char| c.is_control() || matches!(c, '>' | '/');
     if name.trim().is_empty() || name.len() > NAME_BYTES_MAX || name.contains(forbidden) {
-        return Err(MapError::BadName {
-            kind,
-            name: name.chars().take(64).collect(),
-        });
+        return Err(MapError::BadName { kind, name: name.chars().take(64).collect() });
     }
     Ok(())
 }
@@ -501,10 +487,7 @@ fn check_outline(path: &str, what: &str, outline: &Polygon) -> Result<(), MapErr
     if fits && corners.iter().all(|corner| corner.is_finite()) {
         return Ok(());
     }
-    Err(MapError::BadOutline {
-        path: path.to_owned(),
-        what: what.to_owned(),
-    })
+    Err(MapError::BadOutline { path: path.to_owned(), what: what.to_owned() })
 }
 
 fn unique(paths: &mut BTreeSet<String>, path: String) -> Result<(), MapError> {

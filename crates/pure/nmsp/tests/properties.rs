@@ -72,13 +72,7 @@ prop_compose! {
 /// Sends a batch through the real sessions in pieces of `piece` bytes and calls `each` on the data.
 fn carry(batch: Batch, piece: usize, mut each: impl FnMut(nmsp::Records<'_>)) {
     let (mut controller, mut engine) = active_pair();
-    controller.handle(
-        NOW,
-        Input::Command(Command::Send {
-            transaction: None,
-            batch,
-        }),
-    );
+    controller.handle(NOW, Input::Command(Command::Send { transaction: None, batch }));
     for bytes in transmitted(&mut controller).chunks(piece) {
         engine.handle(NOW, Input::Received(bytes.into()));
         while let Some(output) = engine.poll() {
@@ -174,10 +168,7 @@ fn memory_is_bounded_by_one_frame() {
     while engine.poll().is_some() {}
 
     let (_, mut engine) = active_pair();
-    engine.handle(
-        NOW,
-        Input::Received(header(FRAME_BODY_MAX as u32 + 1).into()),
-    );
+    engine.handle(NOW, Input::Received(header(FRAME_BODY_MAX as u32 + 1).into()));
     let mut closed = None;
     while let Some(output) = engine.poll() {
         if let Output::Close(reason) = output {

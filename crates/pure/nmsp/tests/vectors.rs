@@ -15,10 +15,8 @@ use nmsp::{Event, Input, Output, Session, Settings, Side, SubserviceMask};
 #[test]
 fn every_vector_has_its_outcome() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
-    let mut cases: Vec<_> = std::fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut cases: Vec<_> =
+        std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     assert!(cases.len() >= 18, "vectors are missing");
     for case in cases {
@@ -69,13 +67,8 @@ fn transcript(side: Side, bytes: &[u8], piece: usize) -> String {
             describe(&output, &mut lines);
         }
     }
-    writeln!(
-        lines,
-        "state {}, unsupported {}",
-        session.state(),
-        session.counters().unsupported
-    )
-    .unwrap();
+    writeln!(lines, "state {}, unsupported {}", session.state(), session.counters().unsupported)
+        .unwrap();
     lines
 }
 
@@ -83,9 +76,7 @@ fn describe(output: &Output<'_>, lines: &mut String) {
     match output {
         Output::Transmit(bytes) => {
             lines.push_str("sends ");
-            bytes
-                .iter()
-                .for_each(|byte| write!(lines, "{byte:02x}").unwrap());
+            bytes.iter().for_each(|byte| write!(lines, "{byte:02x}").unwrap());
             lines.push('\n');
         }
         Output::Close(reason) => writeln!(lines, "closes: {reason}").unwrap(),
@@ -104,30 +95,16 @@ fn describe(output: &Output<'_>, lines: &mut String) {
                     writeln!(lines, "    {} {band} {rssi} dBm at {at}", it.ap).unwrap();
                 }
             }
-            records
-                .informations()
-                .for_each(|it| writeln!(lines, "  {it:?}").unwrap());
-            records
-                .access_points()
-                .for_each(|it| writeln!(lines, "  {it:?}").unwrap());
-            records
-                .attachments()
-                .for_each(|it| writeln!(lines, "  {it:?}").unwrap());
-            records
-                .departures()
-                .for_each(|it| writeln!(lines, "  {it:?}").unwrap());
+            records.informations().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
+            records.access_points().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
+            records.attachments().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
+            records.departures().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
         }
     }
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .map(|c| c.to_digit(16).unwrap() as u8)
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
+    let digits: Vec<u8> =
+        hex.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16).unwrap() as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }

@@ -136,10 +136,7 @@ pub enum CampusError {
 impl Campus {
     /// Reads the campus in `file` and lets it begin at `now`, with a report every `interval_ms`.
     pub fn open(file: &Path, interval_ms: u64, now: Time) -> Result<Self, CampusError> {
-        let unreadable = |source| CampusError::Unreadable {
-            file: file.to_owned(),
-            source,
-        };
+        let unreadable = |source| CampusError::Unreadable { file: file.to_owned(), source };
         let mut text = String::new();
         let opened = File::open(file).map_err(unreadable)?;
         let read = opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
@@ -195,11 +192,8 @@ impl Source for Campus {
         }
         self.tick = (self.tick + 1).max(due.saturating_sub(CATCH_UP_MAX));
         let at = self.time(self.tick);
-        let mut report = Report {
-            at,
-            wired_clients: std::mem::take(&mut self.wired),
-            ..Report::default()
-        };
+        let mut report =
+            Report { at, wired_clients: std::mem::take(&mut self.wired), ..Report::default() };
         for actor in &mut self.actors {
             if let Motion::Walking(walker) = &mut actor.motion {
                 walker.advance(&self.world, at);
@@ -217,9 +211,7 @@ impl Source for Campus {
             };
             let means = moment.means(&self.world, actor);
             let association = moment.roam(actor, &means);
-            report
-                .associations
-                .extend(association.map(|a| (actor.mac, a)));
+            report.associations.extend(association.map(|a| (actor.mac, a)));
             report.observations.extend(moment.observe(actor, means));
         }
         Some(report)
@@ -230,10 +222,7 @@ impl Track for Campus {
     fn truth(&self, mac: Mac, at: Time) -> Option<Place> {
         let actor = self.actors.get(*self.by_mac.get(&mac)?)?;
         let (storey, point) = actor.motion.place(at)?;
-        Some(Place {
-            floor: self.world.storeys.get(storey)?.id,
-            point,
-        })
+        Some(Place { floor: self.world.storeys.get(storey)?.id, point })
     }
 }
 
@@ -252,12 +241,7 @@ impl Moment {
         let Some((storey, point)) = actor.motion.place(self.at) else {
             return Vec::new();
         };
-        let sender = Sender {
-            storey,
-            point,
-            band: actor.band,
-            stronger_db: actor.stronger_db,
-        };
+        let sender = Sender { storey, point, band: actor.band, stronger_db: actor.stronger_db };
         let hear = |receiver: &world::Receiver| {
             let mean = radio::mean(self.seed, &world.storeys, receiver, &sender)?;
             Some((receiver.mac, mean))

@@ -17,7 +17,7 @@
 //! ```toml
 //! [source]
 //! kind = "replay"
-//! path = "demo/tetam"     # a recording, or the directory of one
+//! path = "tetam"          # a recording, or the directory of one, from this file on
 //! speed = 1               # how many times faster than recorded
 //! loop = true             # start over at the end; only at speed 1
 //! interval_s = 1          # measurement notification interval
@@ -26,7 +26,7 @@
 //! ```toml
 //! [source]
 //! kind = "campus"
-//! file = "demo/campus.toml"
+//! file = "campus.toml"
 //! interval_s = 2
 //! ```
 
@@ -75,17 +75,14 @@ pub struct Config {
 pub struct NmspServer {
     /// Address and port.
     pub listen: SocketAddr,
-    /// After this long without an echo an engine is gone; see [`nmsp::Settings`].
+    /// An engine is gone when nothing came for its echo interval and our dead interval.
     pub timers: nmsp::Settings,
 }
 
 impl Default for NmspServer {
     fn default() -> Self {
         let listen = SocketAddr::from(([0, 0, 0, 0], nmsp::PORT));
-        Self {
-            listen,
-            timers: nmsp::Settings::default(),
-        }
+        Self { listen, timers: nmsp::Settings::default() }
     }
 }
 
@@ -178,12 +175,7 @@ impl SourceConfig {
     /// Opens the source and starts it at `now`. Relative paths begin at `base_dir`.
     pub fn open(&self, base_dir: &Path, now: Time) -> Result<Box<dyn Source>, SourceError> {
         match self {
-            Self::Replay {
-                path,
-                speed,
-                repeat,
-                interval_s,
-            } => {
+            Self::Replay { path, speed, repeat, interval_s } => {
                 check_range("speed", *speed, SPEED_MAX)?;
                 check_range("interval_s", *interval_s, INTERVAL_S_MAX)?;
                 if *repeat && *speed > 1 {
@@ -244,10 +236,7 @@ mod tests {
         let source = config.open(repository(), NOW);
         let source = source.map_err(|error| error.to_string())?;
         assert!(source.deadline() > Some(NOW));
-        assert_eq!(
-            config.maps(repository()).expect("the maps open as well"),
-            *source.maps()
-        );
+        assert_eq!(config.maps(repository()).expect("the maps open as well"), *source.maps());
         Ok(source.access_points().len())
     }
 
@@ -268,27 +257,15 @@ mod tests {
         let replay = |keys: &str| format!("kind = 'replay'\npath = 'demo/tetam'\n{keys}");
         check(&replay("speed = 0"), &["source.speed = 0", "1 to 1000"]);
         check(&replay("speed = 1001"), &["source.speed = 1001"]);
-        check(
-            &replay("interval_s = 181"),
-            &["source.interval_s = 181", "1 to 180"],
-        );
+        check(&replay("interval_s = 181"), &["source.interval_s = 181", "1 to 180"]);
         check(
             &replay("speed = 2\nloop = true"),
             &["source.loop", "source.speed = 2", "set speed = 1"],
         );
         check(&replay("tempo = 2"), &["unknown field `tempo`"]);
         check("kind = 'radar'", &["radar", "replay", "campus"]);
-        check(
-            "kind = 'replay'\npath = 'nowhere'",
-            &["source.path", "nowhere"],
-        );
-        check(
-            "kind = 'campus'\nfile = 'nowhere.toml'",
-            &["source.file", "nowhere.toml"],
-        );
-        check(
-            "kind = 'campus'\nfile = 'x'\ninterval_s = 0",
-            &["interval_s = 0"],
-        );
+        check("kind = 'replay'\npath = 'nowhere'", &["source.path", "nowhere"]);
+        check("kind = 'campus'\nfile = 'nowhere.toml'", &["source.file", "nowhere.toml"]);
+        check("kind = 'campus'\nfile = 'x'\ninterval_s = 0", &["interval_s = 0"]);
     }
 }

@@ -13,6 +13,7 @@ use nmsp::{
 };
 use node::nmsp::{Accepted, Connection, LinkState, LinkStatus, Owner};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::source::{Report, Source, WiredClient};
 
@@ -54,7 +55,22 @@ struct Engine {
     connection: u64,
     commands: mpsc::Sender<Command>,
     subscribed: SubserviceMask,
+    /// Whether something that is told once did not fit its queue.
+    has_missed: bool,
     status: LinkStatus,
+}
+
+impl Memory {
+    /// What a new engine is told, and one that has missed something.
+    fn everything(&self) -> [Batch; 4] {
+        let known = informations(self.associations.clone());
+        [
+            Batch::AccessPoints(self.access_points.clone()),
+            Batch::Attachments(self.attachments.values().cloned().collect()),
+            Batch::Informations(known.clone()),
+            Batch::Statistics(known),
+        ]
+    }
 }
 
 impl Feed {
@@ -63,61 +79,44 @@ impl Feed {
         let access_points = source
             .access_points()
             .into_iter()
-            .map(|ap| AccessPointInfo {
-                mac: ap.mac,
-                name: ap.name,
-                radios: ap.radios,
-            })
+            .map(|ap| AccessPointInfo { mac: ap.mac, name: ap.name, radios: ap.radios })
             .collect();
-        Self(Arc::new(Mutex::new(Memory {
-            access_points,
-            ..Memory::default()
-        })))
+        Self(Arc::new(Mutex::new(Memory { access_points, ..Memory::default() })))
     }
 
     /// Remembers a report and tells every engine what it subscribed to.
     ///
-    /// An engine whose queue is full misses this report; the next one is newer anyway.
+    /// An engine whose queue is full misses this report. Readings are followed by newer ones; what
+    /// is told only when it changes is told again, all of it, as soon as there is room.
     pub fn publish(&self, report: Report) {
-        let Report {
-            at,
-            observations,
-            associations,
-            wired_clients,
-        } = report;
+        let Report { at, observations, associations, wired_clients } = report;
         let mut memory = self.lock();
         let attachments: Vec<Attachment> = wired_clients.into_iter().map(attachment).collect();
         for (mac, association) in &associations {
             memory.associations.insert(*mac, association.clone());
         }
         for attachment in &attachments {
-            memory
-                .attachments
-                .insert(attachment.mac, attachment.clone());
+            memory.attachments.insert(attachment.mac, attachment.clone());
         }
         memory.observations = (at, observations.clone());
+        let changed = informations(associations);
         let batches = [
-            (!observations.is_empty()).then_some(Batch::Measurements { at, observations }),
-            (!associations.is_empty()).then(|| Batch::Informations(informations(associations))),
-            (!attachments.is_empty()).then_some(Batch::Attachments(attachments)),
+            Batch::Measurements { at, observations },
+            Batch::Informations(changed.clone()),
+            Batch::Statistics(changed),
+            Batch::Attachments(attachments),
         ];
-        let Memory {
-            engines, dropped, ..
-        } = &mut *memory;
-        for engine in engines {
-            for batch in batches
-                .iter()
-                .flatten()
-                .filter_map(|batch| narrowed(batch, engine.subscribed))
-            {
-                if engine
-                    .commands
-                    .try_send(Command::Send {
-                        transaction: None,
-                        batch,
-                    })
-                    .is_err()
-                {
+        let everything = memory.everything();
+        let Memory { engines, dropped, .. } = &mut *memory;
+        for engine in engines.iter_mut().filter(|it| !it.commands.is_closed()) {
+            let again = if engine.has_missed { everything.as_slice() } else { &[] };
+            engine.has_missed = false;
+            for batch in again.iter().chain(&batches) {
+                let Some(batch) = narrowed(batch, engine.subscribed) else { continue };
+                let is_told_once = !matches!(batch, Batch::Measurements { .. });
+                let command = Command::Send { transaction: None, batch };
+                if let Err(TrySendError::Full(_)) = engine.commands.try_send(command) {
+                    engine.has_missed |= is_told_once;
                     *dropped += 1;
                 }
             }
@@ -126,45 +125,23 @@ impl Feed {
 
     /// The owner of a new session.
     pub fn accept(&self, accepted: Accepted) -> Session {
-        let Accepted {
-            connection,
-            commands,
-            status,
-            ..
-        } = accepted;
+        let Accepted { connection, commands, status, .. } = accepted;
         let mut memory = self.lock();
-        let ended = memory
-            .engines
-            .iter()
-            .filter(|it| it.commands.is_closed())
-            .count();
+        let ended = memory.engines.iter().filter(|it| it.commands.is_closed()).count();
         if ended > ENDED_MAX
             && let Some(oldest) = memory.engines.iter().position(|it| it.commands.is_closed())
         {
             memory.engines.remove(oldest);
         }
         let subscribed = SubserviceMask::NONE;
-        memory.engines.push(Engine {
-            connection,
-            commands,
-            subscribed,
-            status,
-        });
-        Session {
-            feed: self.clone(),
-            connection,
-        }
+        memory.engines.push(Engine { connection, commands, subscribed, has_missed: false, status });
+        Session { feed: self.clone(), connection }
     }
 
     /// The connections, the active ones first and the newest of each first.
     pub fn connections(&self) -> Vec<Connection> {
-        let mut connections: Vec<_> = self
-            .lock()
-            .engines
-            .iter()
-            .rev()
-            .map(|it| it.status.snapshot())
-            .collect();
+        let mut connections: Vec<_> =
+            self.lock().engines.iter().rev().map(|it| it.status.snapshot()).collect();
         connections.sort_by_key(|it| it.state != LinkState::Active);
         connections
     }
@@ -191,24 +168,16 @@ impl Owner for Session {
         let mut memory = self.feed.lock();
         match event {
             Event::Active { subscribed } => {
-                let own = memory
-                    .engines
-                    .iter_mut()
-                    .find(|it| it.connection == self.connection);
+                let own = memory.engines.iter_mut().find(|it| it.connection == self.connection);
                 if let Some(engine) = own {
                     engine.subscribed = subscribed;
                 }
-                let known = [
-                    Batch::AccessPoints(memory.access_points.clone()),
-                    Batch::Attachments(memory.attachments.values().cloned().collect()),
-                ];
-                known
+                // Information and statistics are asked for by the engine.
+                let [access_points, attachments, ..] = memory.everything();
+                [access_points, attachments]
                     .iter()
                     .filter_map(|batch| narrowed(batch, subscribed))
-                    .map(|batch| Command::Send {
-                        transaction: None,
-                        batch,
-                    })
+                    .map(|batch| Command::Send { transaction: None, batch })
                     .collect()
             }
             Event::Request { id, transaction } => {
@@ -221,10 +190,7 @@ impl Owner for Session {
                         Batch::Measurements { at, observations }
                     }
                 };
-                vec![Command::Send {
-                    transaction: Some(transaction),
-                    batch,
-                }]
+                vec![Command::Send { transaction: Some(transaction), batch }]
             }
             // The session's table lets no data of an engine pass.
             Event::Data { .. } => Vec::new(),
@@ -240,27 +206,16 @@ fn narrowed(batch: &Batch, subscribed: SubserviceMask) -> Option<Batch> {
             let wanted = |it: &&Observation| wants(Subservice::rssi_of(it.category));
             let observations: Vec<_> = observations.iter().filter(wanted).cloned().collect();
             let is_empty = observations.is_empty();
-            (
-                Batch::Measurements {
-                    at: *at,
-                    observations,
-                },
-                is_empty,
-            )
+            (Batch::Measurements { at: *at, observations }, is_empty)
         }
-        Batch::Informations(it) => (
-            batch.clone(),
-            it.is_empty() || !wants(Subservice::InformationMobileStation),
-        ),
-        Batch::Statistics(it) => (
-            batch.clone(),
-            it.is_empty() || !wants(Subservice::StatisticsMobileStation),
-        ),
+        Batch::Informations(it) => {
+            (batch.clone(), it.is_empty() || !wants(Subservice::InformationMobileStation))
+        }
+        Batch::Statistics(it) => {
+            (batch.clone(), it.is_empty() || !wants(Subservice::StatisticsMobileStation))
+        }
         Batch::AccessPoints(it) => (batch.clone(), it.is_empty() || !wants(Subservice::ApInfo)),
-        Batch::Attachments(it) => (
-            batch.clone(),
-            it.is_empty() || !wants(Subservice::Attachment),
-        ),
+        Batch::Attachments(it) => (batch.clone(), it.is_empty() || !wants(Subservice::Attachment)),
         Batch::Departures(it) => (batch.clone(), it.is_empty()),
     };
     (!is_empty).then_some(kept)
@@ -268,11 +223,8 @@ fn narrowed(batch: &Batch, subscribed: SubserviceMask) -> Option<Batch> {
 
 /// Sources know the associations of wireless clients only.
 fn informations(associations: impl IntoIterator<Item = (Mac, Association)>) -> Vec<Information> {
-    let information = |(mac, association)| Information {
-        category: Category::WirelessClient,
-        mac,
-        association,
-    };
+    let information =
+        |(mac, association)| Information { category: Category::WirelessClient, mac, association };
     associations.into_iter().map(information).collect()
 }
 
@@ -291,34 +243,70 @@ mod tests {
     use super::*;
 
     fn observation(category: Category) -> Observation {
-        Observation {
-            category,
-            mac: Mac::default(),
-            readings: Vec::new(),
+        Observation { category, mac: Mac::default(), readings: Vec::new() }
+    }
+
+    fn engine(feed: &Feed, connection: u64, queue: usize) -> (Session, mpsc::Receiver<Command>) {
+        let (commands, waiting) = mpsc::channel(queue);
+        let peer = ([127, 0, 0, 1], 1).into();
+        let status = LinkStatus::new("127.0.0.1", "", "MSE", Time(0));
+        let mut session = feed.accept(Accepted { connection, peer, commands, status });
+        session.event(Event::Active { subscribed: SubserviceMask::ALL });
+        (session, waiting)
+    }
+
+    fn report(number: u64) -> Report {
+        let association = Association { associated: true, ..Association::default() };
+        let observations = vec![observation(Category::WirelessClient)];
+        let associations = vec![(Mac::from_u64(number), association)];
+        Report { at: Time(number), observations, associations, ..Report::default() }
+    }
+
+    fn stations(waiting: &mut mpsc::Receiver<Command>) -> Vec<Mac> {
+        let mut stations = Vec::new();
+        while let Ok(command) = waiting.try_recv() {
+            if let Command::Send { batch: Batch::Informations(records), .. } = command {
+                stations.extend(records.iter().map(|it| it.mac));
+            }
         }
+        stations
+    }
+
+    #[test]
+    fn what_a_slow_engine_missed_is_told_again() {
+        let feed = Feed(Arc::default());
+        let (_session, mut waiting) = engine(&feed, 0, 8);
+        for number in 1..=5 {
+            feed.publish(report(number));
+        }
+        assert!(feed.dropped() > 0, "its queue was full");
+        assert!(!stations(&mut waiting).contains(&Mac::from_u64(5)));
+        feed.publish(report(6));
+        let told = stations(&mut waiting);
+        assert!((1..=6).all(|number| told.contains(&Mac::from_u64(number))), "{told:?}");
+    }
+
+    #[test]
+    fn an_engine_that_has_gone_misses_nothing() {
+        let feed = Feed(Arc::default());
+        let (_session, waiting) = engine(&feed, 0, 8);
+        drop(waiting);
+        feed.publish(report(1));
+        assert_eq!(feed.dropped(), 0);
     }
 
     #[test]
     fn an_engine_gets_what_it_subscribed_to_and_nothing_else() {
         let batch = Batch::Measurements {
             at: Time(0),
-            observations: vec![
-                observation(Category::Tag),
-                observation(Category::WirelessClient),
-            ],
+            observations: vec![observation(Category::Tag), observation(Category::WirelessClient)],
         };
         let only_tags = SubserviceMask::of(&[Subservice::RssiTag]);
-        let expected = Batch::Measurements {
-            at: Time(0),
-            observations: vec![observation(Category::Tag)],
-        };
+        let expected =
+            Batch::Measurements { at: Time(0), observations: vec![observation(Category::Tag)] };
         assert_eq!(narrowed(&batch, only_tags), Some(expected));
         assert_eq!(narrowed(&batch, SubserviceMask::NONE), None);
         let access_points = Batch::AccessPoints(Vec::new());
-        assert_eq!(
-            narrowed(&access_points, SubserviceMask::ALL),
-            None,
-            "nothing to say"
-        );
+        assert_eq!(narrowed(&access_points, SubserviceMask::ALL), None, "nothing to say");
     }
 }

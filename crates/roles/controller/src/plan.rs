@@ -24,9 +24,8 @@ const DOOR_PX: f32 = 1.6;
 /// Half of it is covered by the fill.
 const EDGE_PX: f32 = 3.0;
 /// Floor of zones, in turn: warm and cool tints next to each other.
-const ZONE_FILLS: [&str; 8] = [
-    "#e9f0f7", "#f6efe2", "#e8f2ea", "#f5e9e8", "#eeebf6", "#e6f1f1", "#f4f0e0", "#eef0f3",
-];
+const ZONE_FILLS: [&str; 8] =
+    ["#e9f0f7", "#f6efe2", "#e8f2ea", "#f5e9e8", "#eeebf6", "#e6f1f1", "#f4f0e0", "#eef0f3"];
 const GROUND: &str = "#faf9f6";
 const INK: &str = "#66727f";
 const INK_LIGHT: &str = "#a3adb8";
@@ -52,18 +51,13 @@ pub fn draw(floor: &Floor) -> Plan {
     let (width, length) = (floor.width.0.max(1.0), floor.length.0.max(1.0));
     let scale = LONGER_SIDE_PX / width.max(length);
     let px = |metres: f32| (metres * scale).round().max(1.0) as u32;
-    let mut pen = Pen {
-        svg: String::new(),
-        scale,
-    };
+    let mut pen = Pen { svg: String::new(), scale };
     let (width_px, height_px) = (px(width), px(length));
     pen.put(format_args!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}" height="{height_px}" viewBox="0 0 {width_px} {height_px}">"#
     ));
     pen.put(format_args!("{HATCH}"));
-    pen.put(format_args!(
-        r#"<rect width="{width_px}" height="{height_px}" fill="{GROUND}"/>"#
-    ));
+    pen.put(format_args!(r#"<rect width="{width_px}" height="{height_px}" fill="{GROUND}"/>"#));
     for (nth, zone) in floor.zones.iter().enumerate() {
         let fill = ZONE_FILLS[nth % ZONE_FILLS.len()];
         pen.polygon(&zone.outline, fill, "none");
@@ -90,11 +84,7 @@ pub fn draw(floor: &Floor) -> Plan {
         r#"<rect width="{width_px}" height="{height_px}" fill="none" stroke="{INK}" stroke-width="{BORDER_PX}"/>"#
     ));
     pen.put(format_args!("</svg>"));
-    Plan {
-        svg: pen.svg,
-        width_px,
-        height_px,
-    }
+    Plan { svg: pen.svg, width_px, height_px }
 }
 
 /// Writes elements whose places are given in metres.
@@ -130,11 +120,8 @@ impl Pen {
     }
 
     fn wall(&mut self, wall: &Wall) {
-        let (ink, width_px) = if wall.loss_db >= HEAVY_DB {
-            (INK, HEAVY_PX)
-        } else {
-            (INK_LIGHT, LIGHT_PX)
-        };
+        let (ink, width_px) =
+            if wall.loss_db >= HEAVY_DB { (INK, HEAVY_PX) } else { (INK_LIGHT, LIGHT_PX) };
         self.put(format_args!(
             r#"<path d="M{}L{}" stroke="{ink}" stroke-width="{width_px}" stroke-linecap="square"/>"#,
             self.place(wall.line.from),
@@ -176,10 +163,7 @@ mod tests {
     use super::*;
 
     fn wall(x0: f32, x1: f32, loss_db: f32) -> Wall {
-        let line = Segment {
-            from: Point::new(x0, 10.0),
-            to: Point::new(x1, 10.0),
-        };
+        let line = Segment { from: Point::new(x0, 10.0), to: Point::new(x1, 10.0) };
         Wall { line, loss_db }
     }
 

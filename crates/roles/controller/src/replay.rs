@@ -114,11 +114,7 @@ impl Replay {
             rssi: Dbm(sum / count),
             at: self.event(round_ms + newest),
         });
-        Observation {
-            category: Category::Tag,
-            mac: track.mac,
-            readings: readings.collect(),
-        }
+        Observation { category: Category::Tag, mac: track.mac, readings: readings.collect() }
     }
 }
 
@@ -146,11 +142,8 @@ impl Source for Replay {
         let interval = self.next % self.intervals;
         let from_ms = interval * self.pace.interval_ms;
         // The last interval of a round includes its end, else the last packet would be lost.
-        let to_ms = if interval + 1 == self.intervals {
-            u64::MAX
-        } else {
-            from_ms + self.pace.interval_ms
-        };
+        let to_ms =
+            if interval + 1 == self.intervals { u64::MAX } else { from_ms + self.pace.interval_ms };
         let mut observations: Vec<Observation> = self
             .recording
             .tracks()
@@ -160,11 +153,7 @@ impl Source for Replay {
             .collect();
         observations.sort_by_key(|observation| observation.mac);
         self.next += 1;
-        Some(Report {
-            at,
-            observations,
-            ..Report::default()
-        })
+        Some(Report { at, observations, ..Report::default() })
     }
 }
 
@@ -178,10 +167,7 @@ impl Track for Replay {
         } else if data_ms > self.duration_ms {
             return None;
         }
-        Some(Place {
-            floor: self.recording.floor(),
-            point: track.truth(data_ms)?,
-        })
+        Some(Place { floor: self.recording.floor(), point: track.truth(data_ms)? })
     }
 }
 

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Json, Router};
 use node::identity::{Identity, IdentityError};
-use node::nmsp::{Connection, Listen};
+use node::nmsp::status::service_rows;
+use node::nmsp::{Connection, Listen, ServiceRow};
 use node::{clock, http, tls};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -17,8 +19,9 @@ use crate::config::{Config, ConfigError};
 use crate::feed::{self, Feed};
 use crate::source::Source;
 
-/// Name of the Unix socket in the data directory, for the node's own commands.
-pub const SOCKET_NAME: &str = "controller.sock";
+/// Unix socket in the data directory, for the node's own commands. It lies beside the key, in a
+/// directory that is closed to others.
+pub const SOCKET_NAME: &str = "node/controller.sock";
 
 /// Why a controller does not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,16 +67,12 @@ pub struct Controller {
 }
 
 /// What `show nmsp ..` is made of.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NmspView {
     /// Engines, connected now or before.
     pub connections: Vec<Connection>,
-    /// Offered sub-services, by service.
-    pub capability: Vec<(&'static str, Vec<&'static str>)>,
-    /// Subscribed sub-services of each connection, by service, in the controller's words.
-    pub subscriptions: Vec<Vec<(&'static str, Vec<&'static str>)>>,
-    /// Message titles, by number, in the controller's words.
-    pub titles: Vec<(u16, &'static str)>,
+    /// Offered sub-services, in the controller's words.
+    pub capability: Vec<ServiceRow>,
     /// Notifications that slow engines missed.
     pub dropped: u64,
 }
@@ -95,16 +94,12 @@ impl Controller {
         let listen = Listen {
             name: config.name.clone(),
             tls: Arc::new(tls::nmsp_server(&identity, trusted)?),
+            is_authenticated: !config.unauthenticated_nmsp,
             settings: config.nmsp.timers,
             offered: feed::offered(),
         };
-        let listen_error = |source| StartError::LocalListen {
-            address: config.nmsp.listen,
-            source,
-        };
-        let listener = TcpListener::bind(config.nmsp.listen)
-            .await
-            .map_err(listen_error)?;
+        let listen_error = |source| StartError::LocalListen { address: config.nmsp.listen, source };
+        let listener = TcpListener::bind(config.nmsp.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
 
         let feed = Feed::new(&*source);
@@ -115,21 +110,11 @@ impl Controller {
         }));
         services.spawn(report(source, feed.clone()));
         let socket = config.data.join(SOCKET_NAME);
-        let local = http::serve_local(&socket, router(feed.clone())).map_err(|source| {
-            StartError::LocalSocket {
-                path: socket.clone(),
-                source,
-            }
-        })?;
+        let local = http::serve_local(&socket, router(feed.clone()))
+            .map_err(|source| StartError::LocalSocket { path: socket.clone(), source })?;
         services.spawn(local);
         tracing::info!(name = config.name, %address, trusted = config.trusted.0.len(), "controller started");
-        Ok(Self {
-            address,
-            identity,
-            feed,
-            services,
-            socket,
-        })
+        Ok(Self { address, identity, feed, services, socket })
     }
 
     /// Stops listening and reporting.
@@ -142,10 +127,10 @@ impl Controller {
 
 /// Publishes the source's reports when they are due, until it is exhausted.
 async fn report(mut source: Box<dyn Source>, feed: Feed) {
-    let clock = clock::Steady::new();
     while let Some(deadline) = source.deadline() {
-        tokio::time::sleep(clock.until(deadline)).await;
-        while let Some(report) = source.poll(clock.now()) {
+        // Times in reports are wall times: engines compare them with those of other controllers.
+        tokio::time::sleep(Duration::from_millis(deadline.since_ms(clock::wall()))).await;
+        while let Some(report) = source.poll(clock::wall()) {
             feed.publish(report);
         }
     }
@@ -154,26 +139,13 @@ async fn report(mut source: Box<dyn Source>, feed: Feed) {
 
 /// What the node's own commands ask for. Only its user can open the socket.
 fn router(feed: Feed) -> Router {
-    Router::new().route(
-        "/api/v1/nmsp",
-        get(move || async move { Json(view(&feed)) }),
-    )
+    Router::new().route("/api/v1/nmsp", get(move || async move { Json(view(&feed)) }))
 }
 
 fn view(feed: &Feed) -> NmspView {
-    let connections = feed.connections();
-    let subscriptions = connections
-        .iter()
-        .map(|it| it.mask.grouped(nmsp::Subservice::titles))
-        .collect();
     NmspView {
-        capability: feed::offered().grouped(nmsp::Subservice::titles),
-        subscriptions,
-        titles: nmsp::MessageId::ALL
-            .iter()
-            .map(|id| (id.to_wire(), id.title()))
-            .collect(),
+        connections: feed.connections(),
+        capability: service_rows(feed::offered(), nmsp::Subservice::titles),
         dropped: feed.dropped(),
-        connections,
     }
 }

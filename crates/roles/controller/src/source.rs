@@ -23,9 +23,7 @@ pub trait Source: Track + Send {
     /// The access points that this source reports for.
     fn access_points(&self) -> Vec<AccessPoint> {
         let floors = self.maps().floors();
-        floors
-            .flat_map(|place| place.floor.access_points.iter().cloned())
-            .collect()
+        floors.flat_map(|place| place.floor.access_points.iter().cloned()).collect()
     }
 
     /// When the next report is due; none when the source is exhausted.

@@ -20,7 +20,8 @@ pub mod server;
 pub mod session;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -30,8 +31,8 @@ use axum::middleware;
 use model::Time;
 use node::identity::Identity;
 use node::nmsp::LinkStatus;
-use store::Store;
-use tokio::sync::{broadcast, mpsc};
+use store::{HistoryWriter, Store};
+use tokio::sync::{broadcast, mpsc, watch};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
@@ -43,8 +44,10 @@ use crate::tracker::{Notice, SharedElements, Task, TrackerCounters};
 
 /// Largest request body, except for a map archive. Ours.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// A request must be answered after this long, except for a map archive.
+/// A request must be answered after this long.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+/// An archive must be transferred and worked off after this long: 128 MiB at 10 Mbit/s.
+const ARCHIVE_MAX: Duration = Duration::from_mins(2);
 
 /// What the handlers share: the reading ends of the engine.
 #[derive(Debug)]
@@ -77,6 +80,16 @@ pub struct Shared {
     pub links: Vec<LinkStatus>,
     /// Tasks for the tracker.
     pub tasks: mpsc::Sender<Task>,
+    /// The history, when it is kept.
+    pub history: Option<Arc<HistoryWriter>>,
+    /// Held by the one import of maps that runs.
+    pub importing: Mutex<()>,
+    /// Set when the engine stops: WebSockets end then.
+    pub stopping: watch::Sender<bool>,
+    /// File with the one-time password of the first start; removed when it was changed.
+    pub initial_password: PathBuf,
+    /// Whether HTTP is served without TLS, on loopback.
+    pub is_plain: bool,
     /// Who may do what.
     pub access: access::Access,
 }
@@ -139,37 +152,26 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let (archive, _) = OpenApiRouter::new()
         .routes(routes!(maps::export_archive, maps::import_archive))
         .split_for_parts();
-    let archive = archive.layer(DefaultBodyLimit::max(maps::ARCHIVE_BYTES_MAX));
+    let archive = archive
+        .layer(DefaultBodyLimit::max(maps::ARCHIVE_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ARCHIVE_MAX));
     let protected = native
         .route("/metrics", axum::routing::get(server::metrics))
         .fallback(compatibility::answer)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            ANSWER_MAX,
-        ))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_MAX))
         .merge(archive)
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&shared),
-            access::guard,
-        ));
+        .layer(middleware::map_response(error::in_one_form))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), access::guard));
     let open = Router::new()
         .route("/health", axum::routing::get(server::health))
         .route("/livez", axum::routing::get(server::livez))
         .route("/readyz", axum::routing::get(server::readyz));
-    let router = assets::routes()
-        .merge(open)
-        .merge(protected)
-        .with_state(shared);
-    SECURITY_HEADERS
-        .iter()
-        .fold(router, |router, (name, value)| {
-            let name = HeaderName::from_static(name);
-            router.layer(SetResponseHeaderLayer::if_not_present(
-                name,
-                HeaderValue::from_static(value),
-            ))
-        })
+    let router = assets::routes().merge(open).merge(protected).with_state(shared);
+    SECURITY_HEADERS.iter().fold(router, |router, (name, value)| {
+        let name = HeaderName::from_static(name);
+        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+    })
 }
 
 /// Sent with every response that does not say otherwise.

@@ -121,16 +121,12 @@ pub fn export(
     let mut document = serde_json::to_vec_pretty(maps).map_err(ArchiveError::PeerMaps)?;
     document.push(b'\n');
     // No time, no file name and no system in the gzip header: same maps, same bytes.
-    let gzip = GzBuilder::new()
-        .operating_system(255)
-        .write(writer, Compression::new(6));
+    let gzip = GzBuilder::new().operating_system(255).write(writer, Compression::new(6));
     let mut tar = tar::Builder::new(gzip);
     append(&mut tar, MAPS_NAME, &document)?;
     for (name, image) in named_images(maps) {
-        let content = read_image(&image.sha256).map_err(|source| ArchiveError::LocalImage {
-            sha256: image.sha256.clone(),
-            source,
-        })?;
+        let content = read_image(&image.sha256)
+            .map_err(|source| ArchiveError::LocalImage { sha256: image.sha256.clone(), source })?;
         append(&mut tar, &name, &content)?;
     }
     tar.into_inner()
@@ -142,11 +138,7 @@ pub fn export(
 /// Reads an archive and checks everything in it.
 pub fn import(reader: impl Read) -> Result<Archive, ArchiveError> {
     let packed = Limited::new(reader, "the archive", ARCHIVE_BYTES_MAX);
-    let unpacked = Limited::new(
-        GzDecoder::new(packed),
-        "the unpacked archive",
-        UNPACKED_BYTES_MAX,
-    );
+    let unpacked = Limited::new(GzDecoder::new(packed), "the unpacked archive", UNPACKED_BYTES_MAX);
     let mut tar = tar::Archive::new(unpacked);
     let mut contents = BTreeMap::new();
     // Raw: extension headers that rename or resize the next entry are not obeyed but refused.
@@ -167,12 +159,8 @@ fn read_entry(
 ) -> Result<(), ArchiveError> {
     let path = entry.path_bytes().into_owned();
     let name = String::from_utf8_lossy(&path).into_owned();
-    let refused = |why| {
-        Err(ArchiveError::PeerEntry {
-            name: name.chars().take(128).collect(),
-            why,
-        })
-    };
+    let refused =
+        |why| Err(ArchiveError::PeerEntry { name: name.chars().take(128).collect(), why });
     let limit_bytes = match entry.header().entry_type() {
         EntryType::Directory if name == IMAGES_NAME => return Ok(()),
         EntryType::Regular if name == MAPS_NAME => MAPS_BYTES_MAX,
@@ -185,10 +173,7 @@ fn read_entry(
         return refused("is there twice");
     }
     if entry.size() > limit_bytes {
-        return Err(ArchiveError::PeerTooLarge {
-            what: name,
-            limit_bytes,
-        });
+        return Err(ArchiveError::PeerTooLarge { what: name, limit_bytes });
     }
     let mut content = Vec::new();
     entry.read_to_end(&mut content).map_err(read_error)?;
@@ -205,17 +190,12 @@ fn check_contents(mut contents: BTreeMap<String, Vec<u8>>) -> Result<Archive, Ar
     maps.validate()?;
     let mut images = BTreeMap::new();
     for (name, image) in named_images(&maps) {
-        let refused = |why: String| ArchiveError::PeerImage {
-            name: name.clone(),
-            why,
-        };
+        let refused = |why: String| ArchiveError::PeerImage { name: name.clone(), why };
         let content = contents
             .remove(&name)
             .ok_or_else(|| refused("is named in maps.json but not in the archive".into()))?;
         if sha256(&content) != image.sha256 {
-            return Err(refused(
-                "does not have the SHA-256 that it is named by".into(),
-            ));
+            return Err(refused("does not have the SHA-256 that it is named by".into()));
         }
         let (width_px, height_px) = image::size(&name, &content).map_err(refused)?;
         // The same plan can belong to several floors, each with a description of its own.
@@ -237,10 +217,9 @@ fn check_contents(mut contents: BTreeMap<String, Vec<u8>>) -> Result<Archive, Ar
     }
     match contents.into_keys().next() {
         None => Ok(Archive { maps, images }),
-        Some(name) => Err(ArchiveError::PeerImage {
-            name,
-            why: "is named by no floor in maps.json".into(),
-        }),
+        Some(name) => {
+            Err(ArchiveError::PeerImage { name, why: "is named by no floor in maps.json".into() })
+        }
     }
 }
 
@@ -249,10 +228,7 @@ fn named_images(maps: &Maps) -> BTreeMap<String, &FloorImage> {
     maps.floors()
         .filter_map(|floor| floor.floor.image.as_ref())
         .filter_map(|image| {
-            Some((
-                Format::of_media_type(&image.media_type)?.name(&image.sha256),
-                image,
-            ))
+            Some((Format::of_media_type(&image.media_type)?.name(&image.sha256), image))
         })
         .collect()
 }
@@ -269,19 +245,13 @@ fn append(
     header.set_size(content.len() as u64);
     header.set_mtime(0);
     header.set_cksum();
-    tar.append(&header, content)
-        .map_err(ArchiveError::LocalWrite)
+    tar.append(&header, content).map_err(ArchiveError::LocalWrite)
 }
 
 fn sha256(content: &[u8]) -> String {
     let hash = digest::digest(&digest::SHA256, content);
-    let nibbles = hash
-        .as_ref()
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf]);
-    nibbles
-        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
-        .collect()
+    let nibbles = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
 }
 
 /// Reads at most a number of bytes; more is an error, not an end.
@@ -302,12 +272,7 @@ struct OverLimit {
 
 impl<R> Limited<R> {
     fn new(inner: R, what: &'static str, limit_bytes: u64) -> Self {
-        Self {
-            inner,
-            left: limit_bytes,
-            what,
-            limit_bytes,
-        }
+        Self { inner, left: limit_bytes, what, limit_bytes }
     }
 }
 
@@ -337,10 +302,7 @@ fn read_error(error: io::Error) -> ArchiveError {
                 limit_bytes: *limit_bytes,
             };
         }
-        cause = match error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
         };

@@ -50,10 +50,7 @@ pub struct Https {
 
 impl Default for Https {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
-            plain: false,
-        }
+        Self { listen: SocketAddr::from(([0, 0, 0, 0], 8443)), plain: false }
     }
 }
 
@@ -125,10 +122,7 @@ pub struct CategoryConfig {
 
 impl Default for CategoryConfig {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            limit: None,
-        }
+        Self { enabled: true, limit: None }
     }
 }
 
@@ -199,9 +193,7 @@ impl Config {
         }
         let mut seen = std::collections::BTreeSet::new();
         for ControllerConfig { address, .. } in &self.controllers {
-            let port = address
-                .rsplit_once(':')
-                .map(|(_, port)| port.parse::<u16>());
+            let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
             if !matches!(port, Some(Ok(1..))) {
                 return Err(ConfigError::ConfigAddress(address.clone()));
             }
@@ -209,12 +201,7 @@ impl Config {
                 return Err(ConfigError::ConfigTwice(address.clone()));
             }
         }
-        let Tracking {
-            limit,
-            missing_after_min,
-            absent_after_min,
-            ..
-        } = self.tracking;
+        let Tracking { limit, missing_after_min, absent_after_min, .. } = self.tracking;
         let zeros = [
             ("limit", limit as u64),
             ("missing_after_min", missing_after_min),
@@ -239,10 +226,7 @@ mod tests {
             Ok(config) => config.validate().expect_err(expected).to_string(),
             Err(error) => error,
         };
-        assert!(
-            error.contains(expected),
-            "'{error}' does not name {expected}"
-        );
+        assert!(error.contains(expected), "'{error}' does not name {expected}");
     }
 
     #[test]
@@ -260,10 +244,7 @@ mod tests {
             "data = \"/tmp\"\n[https]\nlisten = \"0.0.0.0:80\"\nplain = true",
             "0.0.0.0:80",
         );
-        check_refused(
-            "data = \"/tmp\"\n[nmsp]\necho_interval_ms = 1",
-            "echo_interval_ms",
-        );
+        check_refused("data = \"/tmp\"\n[nmsp]\necho_interval_ms = 1", "echo_interval_ms");
         check_refused("data = \"/tmp\"\n[tracking]\nlimit = 0", "tracking.limit");
         check_refused(
             "data = \"/tmp\"\n[[controller]]\naddress = \"wlc\"\nkey_hash = \"HASH\"",

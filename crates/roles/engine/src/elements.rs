@@ -32,6 +32,8 @@ pub struct Tracked {
     pub position: Option<Position>,
     /// What the floor decision remembers.
     pub(crate) previous_floor: Option<PreviousFloor>,
+    /// When its position was last written to the history.
+    pub(crate) recorded_at: Time,
     /// What the network knows about it.
     pub association: Option<Box<Association>>,
     /// The controller that reported it last.
@@ -120,12 +122,7 @@ impl Elements {
 
     /// Counts of one category.
     pub fn count(&self, category: Category) -> Count {
-        let Shelf {
-            elements,
-            not_tracked,
-            missing,
-            located,
-        } = self.shelf(category);
+        let Shelf { elements, not_tracked, missing, located } = self.shelf(category);
         Count {
             active: elements.len() - missing,
             tracked: elements.len(),
@@ -142,24 +139,20 @@ impl Elements {
 
     /// The elements of one category, in no order.
     pub fn of(&self, category: Category) -> impl Iterator<Item = (Mac, &Tracked)> {
-        self.shelf(category)
-            .elements
-            .iter()
-            .map(|(mac, tracked)| (*mac, tracked))
+        self.shelf(category).elements.iter().map(|(mac, tracked)| (*mac, tracked))
     }
 
     /// Every element, in no order within a category.
     pub fn iter(&self) -> impl Iterator<Item = (Category, Mac, &Tracked)> {
         Category::ALL.into_iter().flat_map(|category| {
-            self.of(category)
-                .map(move |(mac, tracked)| (category, mac, tracked))
+            self.of(category).map(move |(mac, tracked)| (category, mac, tracked))
         })
     }
 
-    /// Changes one element, which is made when there is room; `None` when it is not tracked.
+    /// Hears from an element, which is made when there is room; `None` when it is not tracked.
     ///
     /// `change` must not touch `is_missing`: hearing from an element ends that.
-    pub(crate) fn change<T>(
+    pub(crate) fn hear<T>(
         &mut self,
         category: Category,
         mac: Mac,
@@ -184,10 +177,7 @@ impl Elements {
             }
             shelf.not_tracked.remove(&mac);
         }
-        let tracked = shelf
-            .elements
-            .entry(mac)
-            .or_insert_with(|| Tracked::new(controller, at));
+        let tracked = shelf.elements.entry(mac).or_insert_with(|| Tracked::new(controller, at));
         shelf.missing -= usize::from(std::mem::take(&mut tracked.is_missing));
         let was_located = tracked.position.is_some();
         let outcome = change(tracked);
@@ -196,11 +186,22 @@ impl Elements {
         Some(outcome)
     }
 
-    /// The controller says that an element left. True when that is news.
-    pub(crate) fn depart(&mut self, category: Category, mac: Mac) -> bool {
+    /// Changes what is known about a tracked element, without having heard from it.
+    pub(crate) fn annotate<T>(
+        &mut self,
+        category: Category,
+        mac: Mac,
+        change: impl FnOnce(&mut Tracked) -> T,
+    ) -> Option<T> {
+        self.shelf_mut(category).elements.get_mut(&mac).map(change)
+    }
+
+    /// A controller says that an element left. True when that is news, and when no other controller
+    /// heard it since.
+    pub(crate) fn depart(&mut self, category: Category, mac: Mac, controller: &str) -> bool {
         let shelf = self.shelf_mut(category);
         match shelf.elements.get_mut(&mac) {
-            Some(tracked) if !tracked.is_missing => {
+            Some(tracked) if !tracked.is_missing && &*tracked.controller == controller => {
                 tracked.is_missing = true;
                 shelf.missing += 1;
                 true
@@ -209,19 +210,25 @@ impl Elements {
         }
     }
 
+    /// Wired clients were last seen when their controller was; those that left stay missing.
+    pub(crate) fn renew_wired(&mut self, heard: impl Fn(&str) -> Option<Time>) {
+        for tracked in self.shelf_mut(Category::WiredClient).elements.values_mut() {
+            if let Some(at) = heard(&tracked.controller)
+                && !tracked.is_missing
+            {
+                tracked.last_seen = tracked.last_seen.max(at);
+            }
+        }
+    }
+
     /// Runs the timers: names the elements that became missing, and removes and names the absent.
     pub(crate) fn sweep(&mut self, now: Time) -> Swept {
-        let Swept {
-            mut became_missing,
-            mut absent,
-        } = Swept::default();
+        let Swept { mut became_missing, mut absent } = Swept::default();
         let (missing_after_ms, absent_after_ms) = (self.missing_after_ms, self.absent_after_ms);
         let forgotten_after_ms = missing_after_ms.saturating_add(absent_after_ms);
         for category in Category::ALL {
             let shelf = self.shelf_mut(category);
-            shelf
-                .not_tracked
-                .retain(|_, at| now.since_ms(*at) < missing_after_ms);
+            shelf.not_tracked.retain(|_, at| now.since_ms(*at) < missing_after_ms);
             for (mac, tracked) in &mut shelf.elements {
                 let silent_ms = now.since_ms(tracked.last_seen);
                 if silent_ms >= forgotten_after_ms {
@@ -240,10 +247,7 @@ impl Elements {
                 shelf.located -= usize::from(tracked.position.is_some());
             }
         }
-        Swept {
-            became_missing,
-            absent,
-        }
+        Swept { became_missing, absent }
     }
 
     /// Forgets all positions, because the maps changed.
@@ -275,6 +279,7 @@ impl Tracked {
             strongest: None,
             position: None,
             previous_floor: None,
+            recorded_at: Time(0),
             association: None,
             controller: Arc::clone(controller),
             is_missing: false,
@@ -306,22 +311,14 @@ mod tests {
 
     fn hear(elements: &mut Elements, category: Category, number: u64, at: Time) -> bool {
         let heard = |tracked: &mut Tracked| tracked.last_seen = at;
-        elements
-            .change(category, Mac::from_u64(number), &"wlc".into(), at, heard)
-            .is_some()
+        elements.hear(category, Mac::from_u64(number), &"wlc".into(), at, heard).is_some()
     }
 
     #[test]
     fn elements_beyond_the_limit_are_counted_once_each() {
-        let mut tracking = Tracking {
-            limit: 3,
-            ..Tracking::default()
-        };
+        let mut tracking = Tracking { limit: 3, ..Tracking::default() };
         tracking.categories.tags.limit = Some(1);
-        tracking.categories.interferers = CategoryConfig {
-            enabled: false,
-            limit: None,
-        };
+        tracking.categories.interferers = CategoryConfig { enabled: false, limit: None };
         let mut elements = Elements::new(&tracking);
         assert!(hear(&mut elements, Category::Tag, 1, Time(0)));
         for _ in 0..5 {
@@ -329,76 +326,46 @@ mod tests {
         }
         assert_eq!(
             elements.count(Category::Tag),
-            Count {
-                active: 1,
-                tracked: 1,
-                located: 0,
-                limit: 1,
-                not_tracked: 1
-            }
+            Count { active: 1, tracked: 1, located: 0, limit: 1, not_tracked: 1 }
         );
         assert!(hear(&mut elements, Category::WirelessClient, 3, Time(0)));
         assert!(hear(&mut elements, Category::WirelessClient, 4, Time(0)));
-        assert!(
-            !hear(&mut elements, Category::WirelessClient, 5, Time(0)),
-            "the limit of all"
-        );
-        assert!(
-            !hear(&mut elements, Category::Interferer, 6, Time(0)),
-            "switched off"
-        );
+        assert!(!hear(&mut elements, Category::WirelessClient, 5, Time(0)), "the limit of all");
+        assert!(!hear(&mut elements, Category::Interferer, 6, Time(0)), "switched off");
         assert_eq!(elements.count(Category::Interferer).not_tracked, 0);
         assert_eq!(elements.len(), 3);
     }
 
     #[test]
     fn silence_makes_missing_then_absent_and_makes_room() {
-        let mut elements = Elements::new(&Tracking {
-            limit: 1,
-            ..Tracking::default()
-        });
+        let mut elements = Elements::new(&Tracking { limit: 1, ..Tracking::default() });
         let tag = (Category::Tag, Mac::from_u64(1));
-        let missing = || Swept {
-            became_missing: vec![tag],
-            absent: vec![],
-        };
+        let missing = || Swept { became_missing: vec![tag], absent: vec![] };
         hear(&mut elements, Category::Tag, 1, Time(0));
         assert_eq!(elements.sweep(Time(59 * MINUTE_MS)), Swept::default());
         assert_eq!(elements.sweep(Time(60 * MINUTE_MS)), missing());
-        assert_eq!(
-            elements.sweep(Time(61 * MINUTE_MS)),
-            Swept::default(),
-            "told once"
-        );
+        assert_eq!(elements.sweep(Time(61 * MINUTE_MS)), Swept::default(), "told once");
         assert_eq!(elements.count(Category::Tag).active, 0);
 
         hear(&mut elements, Category::Tag, 1, Time(62 * MINUTE_MS));
         assert_eq!(elements.count(Category::Tag).active, 1, "heard again");
 
-        let absent = Swept {
-            became_missing: vec![],
-            absent: vec![tag],
-        };
+        let absent = Swept { became_missing: vec![], absent: vec![tag] };
         assert_eq!(elements.sweep(Time((62 + 60 + 1_440) * MINUTE_MS)), absent);
-        assert!(
-            hear(&mut elements, Category::Tag, 2, Time(0)),
-            "there is room again"
-        );
+        assert!(hear(&mut elements, Category::Tag, 2, Time(0)), "there is room again");
     }
 
     #[test]
     fn a_departure_makes_missing_at_once() {
         let mut elements = Elements::new(&Tracking::default());
         hear(&mut elements, Category::RogueAp, 1, Time(0));
-        assert!(elements.depart(Category::RogueAp, Mac::from_u64(1)));
-        assert!(
-            !elements.depart(Category::RogueAp, Mac::from_u64(1)),
-            "told once"
-        );
-        assert!(
-            !elements.depart(Category::RogueAp, Mac::from_u64(2)),
-            "never heard of"
-        );
+        let mut depart = |number, controller| {
+            elements.depart(Category::RogueAp, Mac::from_u64(number), controller)
+        };
+        assert!(!depart(1, "other"), "it was heard by this controller since");
+        assert!(depart(1, "wlc"));
+        assert!(!depart(1, "wlc"), "told once");
+        assert!(!depart(2, "wlc"), "never heard of");
         assert_eq!(elements.count(Category::RogueAp).active, 0);
     }
 }

@@ -1,30 +1,29 @@
 //! Puts the parts together and runs them.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use node::identity::{Identity, IdentityError};
 use node::nmsp::{Dial, LinkStatus};
 use node::{clock, http, tls};
-use store::{Role, Store, StoreError, User};
+use store::{Store, StoreError};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::accounts::{self, AccountError, INITIAL_PASSWORD_NAME};
 use crate::api::{self, Shared, access::Access};
 use crate::config::{Config, ConfigError, ControllerConfig};
 use crate::ingest::Ingest;
 use crate::site::{CurrentSite, Site};
 use crate::tracker::{QUEUE_REPORTS_MAX, Task, Tracker};
 
-/// Name of the Unix socket in the data directory, for the node's own commands.
-pub const SOCKET_NAME: &str = "engine.sock";
-/// File with the one-time password of the first start.
-pub const INITIAL_PASSWORD_NAME: &str = "initial-password";
+/// Unix socket in the data directory, for the node's own commands. It lies beside the key, in a
+/// directory that is closed to others.
+pub const SOCKET_NAME: &str = "node/engine.sock";
 /// The tracker is woken at least this often, to run its timers.
 const TICK: Duration = Duration::from_millis(250);
 /// Old positions are removed this often.
@@ -61,9 +60,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The first password cannot be made.
+    /// The first user cannot be made.
     #[error("cannot make the first user: {0}")]
-    LocalPassword(#[from] node::password::PasswordError),
+    Accounts(#[from] AccountError),
 }
 
 /// A running engine.
@@ -87,36 +86,30 @@ impl Engine {
             &config.data.join("node"),
             node::identity::machine_mac,
         )?);
-        let starts = count_start(&store)?;
-        make_first_user(&store, &config)?;
+        let starts = starts_before(&store)? + 1;
+        accounts::make_first_user(&store, &config.data)?;
         let (revision, maps) = store.maps()?;
         let site = CurrentSite::new(Site::new(revision, maps));
 
-        let history = (config.history.keep_days > 0)
-            .then(|| store.history_writer())
-            .transpose()?;
-        let tracker = Tracker::new(&config.tracking, site.clone(), history);
+        let history = (config.history.keep_days > 0).then(|| store.history_writer()).transpose()?;
+        let history = history.map(Arc::new);
+        let tracker = Tracker::new(&config.tracking, site.clone(), history.clone());
         let (tasks, queue) = mpsc::channel(QUEUE_REPORTS_MAX);
         let (elements, notices, counters) =
             (tracker.elements(), tracker.notices(), tracker.counters());
         let thread = std::thread::Builder::new().name("tracker".to_owned());
-        let tracker = thread
-            .spawn(move || tracker.run(queue, clock::wall))
-            .map_err(|source| StartError::LocalMake {
-                what: "the tracker thread".to_owned(),
-                source,
-            })?;
+        let tracker = thread.spawn(move || tracker.run(queue, clock::wall)).map_err(|source| {
+            StartError::LocalMake { what: "the tracker thread".to_owned(), source }
+        })?;
 
         let now = clock::wall();
         let status =
             |it: &ControllerConfig| LinkStatus::new(&it.address, &it.name, "Controller", now);
         let links: Vec<LinkStatus> = config.controllers.iter().map(status).collect();
-        let access = Access::new(Arc::clone(&store)).ok_or(ConfigError::ConfigZero("limit"))?;
+        let access = Access::new(Arc::clone(&store));
         let address = config.https.listen;
-        let listen_error = |source| StartError::LocalListen {
-            address: address.to_string(),
-            source,
-        };
+        let listen_error =
+            |source| StartError::LocalListen { address: address.to_string(), source };
         let listener = TcpListener::bind(address).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let shared = Arc::new(Shared {
@@ -134,36 +127,38 @@ impl Engine {
             missing_after_ms: config.tracking.missing_after_min.saturating_mul(60_000),
             links,
             tasks,
+            history,
+            importing: Mutex::default(),
+            stopping: watch::Sender::new(false),
+            initial_password: config.data.join(INITIAL_PASSWORD_NAME),
+            is_plain: config.https.plain,
             access,
         });
 
         let mut services = JoinSet::new();
-        start_links(&config, &shared, &mut services)?;
+        // The socket shows whether another engine runs here: nothing is counted or connected before.
         start_listeners(&config, &shared, listener, &mut services)?;
+        shared.store.set_setting("starts", &starts.to_string())?;
+        start_links(&config, &shared, &mut services)?;
         services.spawn(tick(shared.tasks.clone()));
         if config.history.keep_days > 0 {
             services.spawn(prune(Arc::clone(&shared.store), config.history.keep_days));
         }
         tracing::info!(name = shared.name, %address, controllers = shared.links.len(), "engine started");
-        Ok(Self {
-            address,
-            shared,
-            services,
-            tracker,
-            socket: config.data.join(SOCKET_NAME),
-        })
+        Ok(Self { address, shared, services, tracker, socket: config.data.join(SOCKET_NAME) })
     }
 
-    /// Stops: links and listeners first, then the tracker, whose history is durable on return.
+    /// Stops: links, listeners and their connections first, then the tracker, whose history is
+    /// durable on return.
     pub async fn stop(mut self) {
+        self.shared.stopping.send_replace(true);
         self.services.shutdown().await;
         let _ = std::fs::remove_file(&self.socket);
-        let Self {
-            shared, tracker, ..
-        } = self;
-        drop(shared);
-        // The tracker ends when the last sender of tasks is gone.
-        let _ = tokio::task::spawn_blocking(move || tracker.join()).await;
+        let Self { shared, tracker, .. } = self;
+        let _ = shared.tasks.send(Task::Stop).await;
+        if let Ok(Err(_)) = tokio::task::spawn_blocking(move || tracker.join()).await {
+            tracing::error!("the tracker had failed; positions since then are lost");
+        }
         tracing::info!("engine stopped");
     }
 }
@@ -206,10 +201,8 @@ fn start_listeners(
     };
     services.spawn(http::serve(listener, tls, router.clone()));
     let socket = config.data.join(SOCKET_NAME);
-    let local = http::serve_local(&socket, router).map_err(|source| StartError::LocalMake {
-        what: socket.display().to_string(),
-        source,
-    })?;
+    let local = http::serve_local(&socket, router)
+        .map_err(|source| StartError::LocalMake { what: socket.display().to_string(), source })?;
     services.spawn(local);
     Ok(())
 }
@@ -240,65 +233,9 @@ async fn prune(store: Arc<Store>, keep_days: u64) {
     }
 }
 
-fn count_start(store: &Store) -> Result<u64, StoreError> {
-    let starts = store
-        .setting("starts")?
-        .and_then(|text| text.parse::<u64>().ok())
-        .unwrap_or(0)
-        + 1;
-    store.set_setting("starts", &starts.to_string())?;
-    Ok(starts)
-}
-
-/// Without users nobody could log in: makes `admin` with a password that must be changed, and
-/// leaves it in a file that only the node's user can read.
-fn make_first_user(store: &Store, config: &Config) -> Result<(), StartError> {
-    if !store.users()?.is_empty() {
-        return Ok(());
-    }
-    let password = node::token::one_time_password();
-    let path = config.data.join(INITIAL_PASSWORD_NAME);
-    let write = || {
-        use std::io::Write as _;
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)?;
-        writeln!(file, "{password}")
-    };
-    write().map_err(|source| StartError::LocalMake {
-        what: path.display().to_string(),
-        source,
-    })?;
-    add_user(store, "admin", &password, Role::Admin, true)?;
-    tracing::warn!(
-        user = "admin", file = %path.display(),
-        "first start: the one-time password is in the file; it must be changed at the first log-in"
-    );
-    Ok(())
-}
-
-/// Adds a user with a password.
-pub fn add_user(
-    store: &Store,
-    name: &str,
-    password: &str,
-    role: Role,
-    must_change_password: bool,
-) -> Result<(), StartError> {
-    let (password_hash, now) = (node::password::hash(password)?, clock::wall());
-    store.add_user(&User {
-        name: name.to_owned(),
-        role,
-        password_hash,
-        must_change_password,
-        created: now,
-        changed: now,
-    })?;
-    Ok(())
+fn starts_before(store: &Store) -> Result<u64, StoreError> {
+    let starts = store.setting("starts")?;
+    Ok(starts.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
 
 fn host_name() -> String {

@@ -21,11 +21,7 @@ pub struct Ingest {
 impl Ingest {
     /// Hands the reports of the controller at `address` to the tracker.
     pub fn new(address: &str, tasks: mpsc::Sender<Task>) -> Self {
-        Self {
-            controller: address.into(),
-            tasks,
-            gathered: Vec::new(),
-        }
+        Self { controller: address.into(), tasks, gathered: Vec::new() }
     }
 
     /// The sub-services that an engine wants: what it has a use for today.
@@ -61,8 +57,7 @@ impl Owner for Ingest {
                 ]
             }
             Event::Data { id, records } => {
-                self.gathered
-                    .push(Report::new(&self.controller, id, records, clock::wall()));
+                self.gathered.push(Report::new(&self.controller, id, records, clock::wall()));
                 Vec::new()
             }
             // A controller asks an engine for nothing.

@@ -7,10 +7,12 @@
 //! | [`elements`] | the table of tracked elements, with limits and timers |
 //! | [`tracker`] | the thread that turns reports into positions, history and notices |
 //! | [`site`], [`archive`] | the maps in use; import and export of maps |
+//! | [`accounts`] | users: the first one, and those that are added |
 //! | [`api`] | REST, WebSocket, console, metrics |
 //! | [`cmx`] | the shapes of the CMX API |
 //! | [`engine`](mod@engine) | puts these together and runs them |
 
+pub mod accounts;
 pub mod api;
 pub mod archive;
 pub mod cmx;

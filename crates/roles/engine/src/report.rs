@@ -45,13 +45,8 @@ impl Report {
             MessageId::MeasurementNotification | MessageId::MeasurementResponse => {
                 for measured in records.measured() {
                     let readings = measured.readings();
-                    report
-                        .measured
-                        .push((measured.category, measured.mac, readings.len() as u8));
-                    report.readings.extend(readings.map(|it| Reading {
-                        at: it.at.min(now),
-                        ..it
-                    }));
+                    report.measured.push((measured.category, measured.mac, readings.len() as u8));
+                    report.readings.extend(readings.map(|it| Reading { at: it.at.min(now), ..it }));
                 }
             }
             MessageId::InformationNotification | MessageId::InformationResponse => {

@@ -28,30 +28,14 @@ impl Site {
         for (c, campus) in maps.campuses.iter().enumerate() {
             for (b, building) in campus.buildings.iter().enumerate() {
                 for (f, floor) in building.floors.iter().enumerate() {
-                    index.insert(
-                        FloorRef {
-                            campus,
-                            building,
-                            floor,
-                        }
-                        .id(),
-                        [c, b, f],
-                    );
+                    index.insert(FloorRef { campus, building, floor }.id(), [c, b, f]);
                 }
             }
         }
         let locator = Locator::new(&maps, locate::Settings::default());
-        let access_points = maps
-            .floors()
-            .flat_map(|it| it.floor.access_points.iter().map(|ap| ap.mac))
-            .collect();
-        Self {
-            revision,
-            maps,
-            locator,
-            index,
-            access_points,
-        }
+        let access_points =
+            maps.floors().flat_map(|it| it.floor.access_points.iter().map(|ap| ap.mac)).collect();
+        Self { revision, maps, locator, index, access_points }
     }
 
     /// Whether an access point has a place on a map.
@@ -64,21 +48,14 @@ impl Site {
         let [c, b, f] = *self.index.get(&id)?;
         let campus = self.maps.campuses.get(c)?;
         let building = campus.buildings.get(b)?;
-        Some(FloorRef {
-            campus,
-            building,
-            floor: building.floors.get(f)?,
-        })
+        Some(FloorRef { campus, building, floor: building.floors.get(f)? })
     }
 
     /// Names of the zones that hold a position.
     pub fn zones(&self, position: &Position) -> Vec<String> {
         let floor = self.floor(position.floor);
         floor.map_or_else(Vec::new, |it| {
-            it.floor
-                .zones_at(position.point)
-                .map(str::to_owned)
-                .collect()
+            it.floor.zones_at(position.point).map(str::to_owned).collect()
         })
     }
 }

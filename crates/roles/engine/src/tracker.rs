@@ -12,13 +12,13 @@
 //! Backpressure: when the tracker falls behind, the queue fills, links stop reading, and TCP slows
 //! the controllers down; nothing is dropped on the way in.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use locate::{Change, Power, Scratch};
-use model::{Association, Category, Mac, Reading, Time};
-use nmsp::Information;
+use model::{Association, Category, Mac, Position, Reading, Time};
+use nmsp::{Departure, Information};
 use store::{HistoryRow, HistoryWriter};
 use tokio::sync::{broadcast, mpsc};
 
@@ -35,6 +35,10 @@ const NOTICES_MAX: usize = 64;
 const NOTICE_INTERVAL_MS: u64 = 250;
 /// Timers run this often.
 const SWEEP_INTERVAL_MS: u64 = 1_000;
+/// Elements that are changed while the table is locked once: a quarter of a millisecond.
+const LOCKED_ELEMENTS: usize = 16;
+/// An element that stands still gets a row in the history this often.
+const STILL_INTERVAL_MS: u64 = 60_000;
 /// Access points without a place that are remembered by address.
 const UNPLACED_MAX: usize = 1_024;
 
@@ -75,7 +79,7 @@ pub struct TrackerCounters {
     pub unplaced_access_points: AtomicU64,
 }
 
-/// The element table, shared. Writers are quick; readers copy what they need.
+/// The element table, shared. Writers hold it for a few elements at a time; readers copy what they need.
 #[derive(Debug, Clone)]
 pub struct SharedElements(Arc<RwLock<Elements>>);
 
@@ -91,20 +95,26 @@ impl SharedElements {
 pub struct Tracker {
     elements: Arc<RwLock<Elements>>,
     site: CurrentSite,
-    history: Option<HistoryWriter>,
+    history: Option<Arc<HistoryWriter>>,
     notices: broadcast::Sender<Arc<Notice>>,
     counters: Arc<TrackerCounters>,
     scratch: Scratch,
     changed: HashSet<(Category, Mac)>,
     removed: Vec<(Category, Mac)>,
     unplaced: BTreeSet<Mac>,
+    /// When each controller reported last.
+    heard: BTreeMap<Arc<str>, Time>,
     noticed_at: Time,
     swept_at: Time,
 }
 
 impl Tracker {
     /// A tracker with an empty table. Without a history writer positions are kept in memory only.
-    pub fn new(tracking: &Tracking, site: CurrentSite, history: Option<HistoryWriter>) -> Self {
+    pub fn new(
+        tracking: &Tracking,
+        site: CurrentSite,
+        history: Option<Arc<HistoryWriter>>,
+    ) -> Self {
         Self {
             elements: Arc::new(RwLock::new(Elements::new(tracking))),
             site,
@@ -115,6 +125,7 @@ impl Tracker {
             changed: HashSet::new(),
             removed: Vec::new(),
             unplaced: BTreeSet::new(),
+            heard: BTreeMap::new(),
             noticed_at: Time(0),
             swept_at: Time(0),
         }
@@ -153,104 +164,49 @@ impl Tracker {
         match task {
             Task::Report(report) => self.report(&report, now),
             Task::SiteChanged => {
-                let mut elements = self
-                    .elements
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let mut elements = self.elements.write().unwrap_or_else(PoisonError::into_inner);
                 elements.forget_positions();
-                self.changed
-                    .extend(elements.iter().map(|(category, mac, _)| (category, mac)));
+                self.changed.extend(elements.iter().map(|(category, mac, _)| (category, mac)));
                 self.unplaced.clear();
             }
             Task::Tick | Task::Stop => {}
         }
-        if now.since_ms(self.swept_at) >= SWEEP_INTERVAL_MS {
+        if is_due(now, self.swept_at, SWEEP_INTERVAL_MS) {
             self.sweep(now);
         }
-        if now.since_ms(self.noticed_at) >= NOTICE_INTERVAL_MS {
+        if is_due(now, self.noticed_at, NOTICE_INTERVAL_MS) {
             self.notify(now);
         }
     }
 
     fn report(&mut self, report: &Report, now: Time) {
         let site = self.site.load();
-        let shared = Arc::clone(&self.elements);
-        let mut elements = shared.write().unwrap_or_else(PoisonError::into_inner);
+        self.heard.insert(Arc::clone(&report.controller), now);
         self.counters.reports.fetch_add(1, Ordering::Relaxed);
-        self.counters
-            .readings
-            .fetch_add(report.readings.len() as u64, Ordering::Relaxed);
+        self.counters.readings.fetch_add(report.readings.len() as u64, Ordering::Relaxed);
+        self.measured(report, &site);
+        self.associations(report, now);
+        self.attachments(report, now);
+        for Departure { category, mac } in &report.departures {
+            self.depart(*category, *mac, report);
+        }
+        self.access_points(report, &site);
+    }
+
+    fn measured(&mut self, report: &Report, site: &Site) {
+        let shared = Arc::clone(&self.elements);
         let mut readings = report.readings.as_slice();
-        for (category, mac, count) in &report.measured {
-            let Some((own, rest)) = readings.split_at_checked(usize::from(*count)) else {
-                break;
-            };
-            readings = rest;
-            self.measure(&mut elements, &site, (*category, *mac), own, report);
-        }
-        for Information {
-            category,
-            mac,
-            association,
-        } in &report.informations
-        {
-            let merge = |tracked: &mut Tracked| {
-                let Association {
-                    bytes_sent,
-                    bytes_received,
-                    ..
-                } = tracked.association.as_deref().cloned().unwrap_or_default();
-                tracked.association = Some(Box::new(Association {
-                    bytes_sent,
-                    bytes_received,
-                    ..association.clone()
-                }));
-            };
-            self.touch(&mut elements, (*category, *mac), report, now, merge);
-        }
-        for Information {
-            category,
-            mac,
-            association,
-        } in &report.statistics
-        {
-            let merge = |tracked: &mut Tracked| {
-                let known = tracked.association.get_or_insert_default();
-                known.bytes_sent = association.bytes_sent;
-                known.bytes_received = association.bytes_received;
-            };
-            self.touch(&mut elements, (*category, *mac), report, now, merge);
-        }
-        for attachment in &report.attachments {
-            let key = (Category::WiredClient, attachment.mac);
-            if !attachment.attached {
-                self.depart(&mut elements, key);
-                continue;
-            }
-            let merge = |tracked: &mut Tracked| {
-                tracked.last_seen = now;
-                let known = tracked.association.get_or_insert_default();
-                known.associated = true;
-                known.username =
-                    (!attachment.username.is_empty()).then(|| attachment.username.as_str().into());
-                known.ip_addresses.clone_from(&attachment.ip_addresses);
-            };
-            self.touch(&mut elements, key, report, now, merge);
-        }
-        for departure in &report.departures {
-            self.depart(&mut elements, (departure.category, departure.mac));
-        }
-        for ap in &report.access_points {
-            if !site.has_access_point(ap.mac)
-                && self.unplaced.len() < UNPLACED_MAX
-                && self.unplaced.insert(ap.mac)
-            {
-                tracing::info!(ap = %ap.mac, name = ap.name, "this access point has no place on any map");
+        // Readers wait for a few elements at most, not for a whole message.
+        for measured in report.measured.chunks(LOCKED_ELEMENTS) {
+            let mut elements = shared.write().unwrap_or_else(PoisonError::into_inner);
+            for (category, mac, count) in measured {
+                let Some((own, rest)) = readings.split_at_checked(usize::from(*count)) else {
+                    return;
+                };
+                readings = rest;
+                self.measure(&mut elements, site, (*category, *mac), own, report);
             }
         }
-        self.counters
-            .unplaced_access_points
-            .store(self.unplaced.len() as u64, Ordering::Relaxed);
     }
 
     fn measure(
@@ -264,53 +220,33 @@ impl Tracker {
         let Some(newest) = readings.iter().map(|reading| reading.at).max() else {
             return;
         };
-        let Self {
-            scratch,
-            history,
-            counters,
-            ..
-        } = self;
-        let is_known = elements.change(category, mac, &report.controller, newest, |tracked| {
+        let Self { scratch, history, counters, .. } = self;
+        let is_known = elements.hear(category, mac, &report.controller, newest, |tracked| {
             tracked.last_seen = tracked.last_seen.max(newest);
             if !Arc::ptr_eq(&tracked.controller, &report.controller) {
                 tracked.controller = Arc::clone(&report.controller);
             }
-            tracked.strongest = readings
-                .iter()
-                .max_by(|a, b| a.rssi.0.total_cmp(&b.rssi.0))
-                .copied();
-            match tracked.readings.update(readings, site.locator.settings()) {
-                Change::Moved => {}
-                Change::Renewed if tracked.position.is_some() => {
-                    if let Some(position) = &mut tracked.position {
-                        position.at = position.at.max(newest);
+            tracked.strongest =
+                readings.iter().max_by(|a, b| a.rssi.0.total_cmp(&b.rssi.0)).copied();
+            let change = tracked.readings.update(readings, site.locator.settings());
+            match (change, &mut tracked.position) {
+                (Change::Nothing, _) => return,
+                // It stands still: where it was is where it is.
+                (Change::Renewed, Some(position)) => position.at = position.at.max(newest),
+                (Change::Renewed, None) | (Change::Moved, _) => {
+                    counters.estimates.fetch_add(1, Ordering::Relaxed);
+                    if !estimate(tracked, category, site, scratch) {
+                        counters.unlocatable.fetch_add(1, Ordering::Relaxed);
+                        return;
                     }
-                    return;
                 }
-                Change::Renewed | Change::Nothing => return,
             }
-            counters.estimates.fetch_add(1, Ordering::Relaxed);
-            let now = tracked.readings.newest().unwrap_or(newest);
-            let young = tracked.readings.readings(now, site.locator.settings());
-            let Some(estimate) =
-                site.locator
-                    .estimate(scratch, young, power_of(category), tracked.previous_floor)
-            else {
-                counters.unlocatable.fetch_add(1, Ordering::Relaxed);
-                return;
-            };
-            tracked.previous_floor = Some(estimate.previous);
-            tracked.position = Some(estimate.position);
-            if let Some(history) = history {
-                history.push(HistoryRow {
-                    category,
-                    mac,
-                    at: estimate.position.at,
-                    floor: estimate.position.floor,
-                    point: estimate.position.point,
-                    confidence: estimate.position.confidence,
-                    ap: tracked.strongest.map(|reading| reading.ap),
-                });
+            let is_still = change == Change::Renewed;
+            if let (Some(history), Some(position)) = (history, tracked.position)
+                && (!is_still || is_due(position.at, tracked.recorded_at, STILL_INTERVAL_MS))
+            {
+                tracked.recorded_at = position.at;
+                history.push(row(category, mac, tracked, &position));
             }
         });
         if is_known.is_some() {
@@ -318,39 +254,85 @@ impl Tracker {
         }
     }
 
-    /// Changes what is known about an element; one that was never heard is made.
-    fn touch(
-        &mut self,
-        elements: &mut Elements,
-        (category, mac): (Category, Mac),
-        report: &Report,
-        now: Time,
-        merge: impl FnOnce(&mut Tracked),
-    ) {
-        if elements
-            .change(category, mac, &report.controller, now, merge)
-            .is_some()
-        {
+    /// What the network knows. It neither brings back what is missing nor makes an element of a
+    /// station that is not associated: being known is not being heard.
+    fn associations(&mut self, report: &Report, now: Time) {
+        let shared = Arc::clone(&self.elements);
+        let mut elements = shared.write().unwrap_or_else(PoisonError::into_inner);
+        for Information { category, mac, association } in &report.informations {
+            let merge = |tracked: &mut Tracked| {
+                let known = tracked.association.get_or_insert_default();
+                let Association { bytes_sent, bytes_received, .. } = **known;
+                **known = Association { bytes_sent, bytes_received, ..association.clone() };
+            };
+            let is_known = elements.find(*category, *mac).is_some();
+            let changed = if is_known || !association.associated {
+                elements.annotate(*category, *mac, merge)
+            } else {
+                elements.hear(*category, *mac, &report.controller, now, merge)
+            };
+            if changed.is_some() {
+                self.changed.insert((*category, *mac));
+            }
+        }
+        for Information { category, mac, association } in &report.statistics {
+            let merge = |tracked: &mut Tracked| {
+                let known = tracked.association.get_or_insert_default();
+                known.bytes_sent = association.bytes_sent;
+                known.bytes_received = association.bytes_received;
+            };
+            if elements.annotate(*category, *mac, merge).is_some() {
+                self.changed.insert((*category, *mac));
+            }
+        }
+    }
+
+    fn attachments(&mut self, report: &Report, now: Time) {
+        for attachment in &report.attachments {
+            let (category, mac) = (Category::WiredClient, attachment.mac);
+            if !attachment.attached {
+                self.depart(category, mac, report);
+                continue;
+            }
+            let merge = |tracked: &mut Tracked| {
+                tracked.last_seen = now;
+                let known = tracked.association.get_or_insert_default();
+                known.associated = true;
+                known.username =
+                    (!attachment.username.is_empty()).then(|| attachment.username.as_str().into());
+                known.ip_addresses.clone_from(&attachment.ip_addresses);
+            };
+            let mut elements = self.elements.write().unwrap_or_else(PoisonError::into_inner);
+            if elements.hear(category, mac, &report.controller, now, merge).is_some() {
+                self.changed.insert((category, mac));
+            }
+        }
+    }
+
+    fn depart(&mut self, category: Category, mac: Mac, report: &Report) {
+        let mut elements = self.elements.write().unwrap_or_else(PoisonError::into_inner);
+        if elements.depart(category, mac, &report.controller) {
             self.changed.insert((category, mac));
         }
     }
 
-    fn depart(&mut self, elements: &mut Elements, (category, mac): (Category, Mac)) {
-        if elements.depart(category, mac) {
-            self.changed.insert((category, mac));
+    fn access_points(&mut self, report: &Report, site: &Site) {
+        for ap in &report.access_points {
+            let is_unplaced = !site.has_access_point(ap.mac) && self.unplaced.len() < UNPLACED_MAX;
+            if is_unplaced && self.unplaced.insert(ap.mac) {
+                tracing::info!(ap = %ap.mac, name = ap.name, "this access point has no place on any map");
+            }
         }
+        self.counters.unplaced_access_points.store(self.unplaced.len() as u64, Ordering::Relaxed);
     }
 
     fn sweep(&mut self, now: Time) {
         self.swept_at = now;
-        let Swept {
-            became_missing,
-            absent,
-        } = self
-            .elements
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .sweep(now);
+        let mut elements = self.elements.write().unwrap_or_else(PoisonError::into_inner);
+        // A plugged-in station says nothing: it is there for as long as its controller is.
+        elements.renew_wired(|controller| self.heard.get(controller).copied());
+        let Swept { became_missing, absent } = elements.sweep(now);
+        drop(elements);
         self.changed.extend(became_missing);
         self.removed.extend(absent);
     }
@@ -366,6 +348,37 @@ impl Tracker {
         };
         // Without a listener there is nobody to tell.
         let _ = self.notices.send(Arc::new(notice));
+    }
+}
+
+/// Whether it is time again. A clock that was set back does not delay it.
+fn is_due(now: Time, last: Time, interval_ms: u64) -> bool {
+    now < last || now.since_ms(last) >= interval_ms
+}
+
+/// Estimates where an element is from its readings; false when no access point with a place hears it.
+fn estimate(tracked: &mut Tracked, category: Category, site: &Site, scratch: &mut Scratch) -> bool {
+    let now = tracked.readings.newest().unwrap_or(tracked.last_seen);
+    let young = tracked.readings.readings(now, site.locator.settings());
+    let power = power_of(category);
+    let Some(estimate) = site.locator.estimate(scratch, young, power, tracked.previous_floor)
+    else {
+        return false;
+    };
+    tracked.previous_floor = Some(estimate.previous);
+    tracked.position = Some(estimate.position);
+    true
+}
+
+fn row(category: Category, mac: Mac, tracked: &Tracked, position: &Position) -> HistoryRow {
+    HistoryRow {
+        category,
+        mac,
+        at: position.at,
+        floor: position.floor,
+        point: position.point,
+        confidence: position.confidence,
+        ap: tracked.strongest.map(|reading| reading.ap),
     }
 }
 

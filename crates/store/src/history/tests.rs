@@ -27,20 +27,11 @@ fn a_trail_is_the_newest_rows_of_one_element_oldest_first() {
     let store = scratch.open();
     let mut rows: Vec<HistoryRow> = [30, 10, 20, 40].map(|at| row(1, at)).to_vec();
     rows.push(row(2, 15));
-    rows.push(HistoryRow {
-        category: Category::Tag,
-        ..row(1, 16)
-    });
+    rows.push(HistoryRow { category: Category::Tag, ..row(1, 16) });
     store.append_history(&rows).unwrap();
     let check = |from, until, limit, expected: &[u64]| {
         let trail = store
-            .trail(
-                Category::WirelessClient,
-                row(1, 0).mac,
-                Time(from),
-                Time(until),
-                limit,
-            )
+            .trail(Category::WirelessClient, row(1, 0).mac, Time(from), Time(until), limit)
             .unwrap();
         assert_eq!(times(&trail), expected, "{from}..={until}, {limit}");
     };
@@ -90,11 +81,7 @@ fn closing_writes_every_row_that_was_taken() {
     assert_eq!(counts.written, taken);
     assert_eq!(store.history_count().unwrap(), taken);
     assert!(!writer.push(row(1, 1)), "closed");
-    assert_eq!(
-        writer.close().unwrap().dropped,
-        counts.dropped + 1,
-        "closing twice"
-    );
+    assert_eq!(writer.close().unwrap().dropped, counts.dropped + 1, "closing twice");
 
     let writer = store.history_writer().unwrap();
     assert!(writer.push(row(2, 1)));
@@ -119,10 +106,7 @@ fn a_full_queue_drops_and_counts_and_loses_nothing_it_took() {
         })
         .unwrap();
     assert!(taken >= QUEUE_ROWS_MAX as u64 && taken < offered, "{taken}");
-    let expected = HistoryCounts {
-        written: taken,
-        dropped: offered - taken,
-    };
+    let expected = HistoryCounts { written: taken, dropped: offered - taken };
     assert_eq!(writer.close().unwrap(), expected);
     assert_eq!(store.history_count().unwrap(), taken);
 }
@@ -132,18 +116,13 @@ fn a_writer_that_cannot_write_says_so_at_the_end() {
     let scratch = Scratch::new();
     let store = scratch.open();
     let writer = store.history_writer().unwrap();
-    store
-        .run(|connection| connection.execute_batch("DROP TABLE history"))
-        .unwrap();
+    store.run(|connection| connection.execute_batch("DROP TABLE history")).unwrap();
     for at in 0..10 {
         assert!(writer.push(row(1, at)));
     }
     let error = writer.close().unwrap_err().to_string();
     assert!(error.contains("state.db"), "{error}");
-    let expected = HistoryCounts {
-        written: 0,
-        dropped: 10,
-    };
+    let expected = HistoryCounts { written: 0, dropped: 10 };
     assert_eq!(writer.counts(), expected);
 }
 
@@ -180,17 +159,15 @@ fn any_row() -> impl Strategy<Value = HistoryRow> {
         0.0_f32..2_000.0,
         any::<Option<[u8; 6]>>(),
     )
-        .prop_map(
-            |(category, mac, at, floor, (x, y), confidence, ap)| HistoryRow {
-                category: Category::ALL[category],
-                mac: Mac(mac),
-                at: Time(at),
-                floor: MapId(floor),
-                point: Point::new(x, y),
-                confidence: Metres(confidence),
-                ap: ap.map(Mac),
-            },
-        )
+        .prop_map(|(category, mac, at, floor, (x, y), confidence, ap)| HistoryRow {
+            category: Category::ALL[category],
+            mac: Mac(mac),
+            at: Time(at),
+            floor: MapId(floor),
+            point: Point::new(x, y),
+            confidence: Metres(confidence),
+            ap: ap.map(Mac),
+        })
 }
 
 /// Whether two lengths are the same to the centimetre, f32 rounding of 2 km included.
@@ -243,10 +220,7 @@ fn measure_rows_per_second() {
     }
     let direct = started.elapsed();
     let bytes = store.size_bytes().unwrap() as f64 / ROWS as f64;
-    println!(
-        "append: {:.0} rows/s, {bytes:.0} bytes/row",
-        ROWS as f64 / direct.as_secs_f64()
-    );
+    println!("append: {:.0} rows/s, {bytes:.0} bytes/row", ROWS as f64 / direct.as_secs_f64());
 
     let scratch = Scratch::new();
     let store = scratch.open();
@@ -262,18 +236,8 @@ fn measure_rows_per_second() {
     println!("writer: {:.0} rows/s", ROWS as f64 / queued.as_secs_f64());
 
     let started = Instant::now();
-    let trail = store.trail(
-        Category::WirelessClient,
-        rows[0].mac,
-        Time(0),
-        Time(ROWS),
-        1_000,
-    );
-    println!(
-        "trail of {} rows: {:?}",
-        trail.unwrap().len(),
-        started.elapsed()
-    );
+    let trail = store.trail(Category::WirelessClient, rows[0].mac, Time(0), Time(ROWS), 1_000);
+    println!("trail of {} rows: {:?}", trail.unwrap().len(), started.elapsed());
     let started = Instant::now();
     let count = store.history_count().unwrap();
     println!("count of {count} rows: {:?}", started.elapsed());

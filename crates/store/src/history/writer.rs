@@ -70,11 +70,7 @@ impl HistoryWriter {
             .name("history".into())
             .spawn(move || worker.run().map_err(database_error(&database)))
             .map_err(StoreError::LocalThread)?;
-        Ok(Self {
-            queue,
-            shared,
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(Self { queue, shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands a row over without ever waiting. False, and counted, when the queue is full or the
@@ -98,11 +94,7 @@ impl HistoryWriter {
     /// Waits until every row that was taken is on disk and would survive a loss of power.
     /// Rows pushed afterwards are dropped. The second call does nothing.
     pub fn close(&self) -> Result<HistoryCounts, StoreError> {
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             self.shared.closing.store(true, Ordering::Relaxed);
             // An error means that the thread has ended; joining it says why.
@@ -139,8 +131,7 @@ impl Worker {
         self.commit()?;
         // The log is not synced at each commit; a checkpoint does it, unless others keep it busy.
         let is_busy: bool =
-            self.connection
-                .query_row("PRAGMA wal_checkpoint(FULL)", [], |row| row.get(0))?;
+            self.connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| row.get(0))?;
         if is_busy {
             let busy = ffi::Error::new(ffi::SQLITE_BUSY);
             let what = "history is written but not yet synced to disk";
@@ -172,10 +163,7 @@ impl Worker {
     fn commit(&mut self) -> rusqlite::Result<()> {
         while let Err(error) = append(&mut self.connection, &self.batch) {
             if self.shared.closing.load(Ordering::Relaxed) {
-                let waiting = self
-                    .rows
-                    .try_iter()
-                    .filter(|m| matches!(m, Message::Row(_)));
+                let waiting = self.rows.try_iter().filter(|m| matches!(m, Message::Row(_)));
                 let lost = (self.batch.len() + waiting.count()) as u64;
                 self.shared.dropped.fetch_add(lost, Ordering::Relaxed);
                 return Err(error);

@@ -42,17 +42,9 @@ struct Score {
 
 pub(super) async fn run(output: &mut Output<impl Write>, scratch: &Scratch) -> Result<(), Failure> {
     let now = clock::wall();
-    let pace = Pace {
-        speed: ONCE_SPEED,
-        repeat: false,
-        interval_ms: REPLAY_INTERVAL_MS,
-    };
+    let pace = Pace { speed: ONCE_SPEED, repeat: false, interval_ms: REPLAY_INTERVAL_MS };
     let recording = scratch.recording()?;
-    let beacon = recording
-        .tracks()
-        .first()
-        .context("the recording is empty")?
-        .mac;
+    let beacon = recording.tracks().first().context("the recording is empty")?.mac;
     let seconds = recording.duration_ms() / 1_000;
     // A twin of the source tells the truth; it hears nothing.
     let truth = Replay::new(recording, pace, now);
@@ -72,16 +64,8 @@ pub(super) async fn run(output: &mut Output<impl Write>, scratch: &Scratch) -> R
     let score = Score::of(errors.collect())
         .with_context(|| format!("no position was found; the recording begins at {first:?}"))?;
     output.show(&score, |out| {
-        let Score {
-            n,
-            mean,
-            median,
-            p90,
-        } = score;
-        writeln!(
-            out,
-            "demo: n {n} mean {mean:.2} median {median:.2} p90 {p90:.2}"
-        )
+        let Score { n, mean, median, p90 } = score;
+        writeln!(out, "demo: n {n} mean {mean:.2} median {median:.2} p90 {p90:.2}")
     })
 }
 
@@ -120,17 +104,12 @@ async fn trail(stage: &Stage, beacon: Mac) -> Result<Vec<TrailPoint>, Failure> {
     let credentials =
         base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{}", stage.password));
     let authorization = format!("Basic {credentials}");
-    let call = Call {
-        authorization: Some(&authorization),
-        ..Call::get(&path)
-    };
+    let call = Call { authorization: Some(&authorization), ..Call::get(&path) };
     let stream = TcpStream::connect(stage.engine.address).await?;
     let (status, body) = node::http::call(stream, call).await?;
     if status != 200 {
         let answer = String::from_utf8_lossy(&body).into_owned();
-        return Err(Failure::Failed(anyhow::anyhow!(
-            "the engine answered {status}: {answer}"
-        )));
+        return Err(Failure::Failed(anyhow::anyhow!("the engine answered {status}: {answer}")));
     }
     Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
 }
@@ -141,9 +120,7 @@ impl Score {
         errors.sort_by(f32::total_cmp);
         let n = errors.len();
         let at = |share: f32| {
-            errors
-                .get(((n as f32 * share) as usize).min(n.saturating_sub(1)))
-                .copied()
+            errors.get(((n as f32 * share) as usize).min(n.saturating_sub(1))).copied()
         };
         Some(Self {
             n,
@@ -162,9 +139,6 @@ mod tests {
     fn a_score_is_the_mean_and_two_quantiles() {
         assert!(Score::of(Vec::new()).is_none());
         let score = Score::of((1..=100).map(|metres| metres as f32).collect()).unwrap();
-        assert_eq!(
-            (score.n, score.mean, score.median, score.p90),
-            (100, 50.5, 51.0, 91.0)
-        );
+        assert_eq!((score.n, score.mean, score.median, score.p90), (100, 50.5, 51.0, 91.0));
     }
 }

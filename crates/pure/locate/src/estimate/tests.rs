@@ -28,16 +28,8 @@ fn floor(name: &str, level: i16, width: f32, length: f32, aps: &[(u64, f32, f32)
 }
 
 fn maps(floors: Vec<Floor>) -> Maps {
-    let building = |floors| Building {
-        name: "building".to_owned(),
-        floors,
-    };
-    Maps {
-        campuses: vec![Campus {
-            name: "campus".to_owned(),
-            buildings: vec![building(floors)],
-        }],
-    }
+    let building = |floors| Building { name: "building".to_owned(), floors };
+    Maps { campuses: vec![Campus { name: "campus".to_owned(), buildings: vec![building(floors)] }] }
 }
 
 fn id(floor: &str) -> MapId {
@@ -46,12 +38,7 @@ fn id(floor: &str) -> MapId {
 
 /// Four access points in the corners of 40 x 30 m.
 fn hall() -> Floor {
-    let corners = [
-        (1, 2.0, 2.0),
-        (2, 38.0, 2.0),
-        (3, 2.0, 28.0),
-        (4, 38.0, 28.0),
-    ];
+    let corners = [(1, 2.0, 2.0), (2, 38.0, 2.0), (3, 2.0, 28.0), (4, 38.0, 28.0)];
     floor("hall", 0, 40.0, 30.0, &corners)
 }
 
@@ -67,12 +54,7 @@ fn storeys() -> Maps {
 }
 
 fn reading(ap: u64, rssi: f32) -> Reading {
-    Reading {
-        ap: Mac::from_u64(ap),
-        band: Band::Ghz2_4,
-        rssi: Dbm(rssi),
-        at: Time(1_000 + ap),
-    }
+    Reading { ap: Mac::from_u64(ap), band: Band::Ghz2_4, rssi: Dbm(rssi), at: Time(1_000 + ap) }
 }
 
 /// What the access points of `floor` hear of an element at `place`, without noise.
@@ -133,10 +115,7 @@ fn one_access_point_answers_with_its_place_and_a_radius_that_grows_with_distance
 #[test]
 fn two_bands_of_one_access_point_are_still_one() {
     let maps = maps(vec![hall()]);
-    let other = Reading {
-        band: Band::Ghz5,
-        ..reading(1, -50.0)
-    };
+    let other = Reading { band: Band::Ghz5, ..reading(1, -50.0) };
     let estimate = estimate(&maps, &[reading(1, -45.0), other], Power::Known).unwrap();
     assert_eq!(estimate.access_points, 1);
     assert_eq!(estimate.position.point, Point::new(2.0, 2.0));
@@ -194,9 +173,7 @@ fn the_floor_of_the_strong_readings_wins() {
     let lower = heard_at(&hall(), place, 0.0);
     let both = |near_db: f32, far_db: f32| -> Vec<Reading> {
         let shifted = |shift_ap: u64, db: f32| {
-            lower
-                .iter()
-                .map(move |r| reading(r.ap.to_u64() + shift_ap, r.rssi.0 + db))
+            lower.iter().map(move |r| reading(r.ap.to_u64() + shift_ap, r.rssi.0 + db))
         };
         shifted(0, near_db).chain(shifted(10, far_db)).collect()
     };
@@ -214,9 +191,8 @@ fn the_previous_floor_is_kept_while_the_odds_are_about_even() {
     let locator = Locator::new(&maps, Settings::default());
     let mut scratch = Scratch::default();
     let mut locate = |lower: f32, upper: f32, previous| {
-        let readings = (1..=4)
-            .map(|ap| reading(ap, lower))
-            .chain((11..=14).map(|ap| reading(ap, upper)));
+        let readings =
+            (1..=4).map(|ap| reading(ap, lower)).chain((11..=14).map(|ap| reading(ap, upper)));
         let estimate = locator.estimate(&mut scratch, readings, Power::Known, previous);
         let estimate = estimate.unwrap();
         (estimate.position.floor, Some(estimate.previous))
@@ -303,19 +279,14 @@ fn any_floor(name: &'static str, level: i16, first_ap: u64) -> impl Strategy<Val
     let kind = prop::sample::select(vec![RegionKind::Inclusion, RegionKind::Exclusion]);
     let regions = prop::collection::vec((kind, corners), 0..3);
     (side(), side(), aps, regions).prop_map(move |(width, length, aps, regions)| {
-        let aps: Vec<_> = (first_ap..)
-            .zip(aps)
-            .map(|(number, (x, y))| (number, x, y))
-            .collect();
+        let aps: Vec<_> = (first_ap..).zip(aps).map(|(number, (x, y))| (number, x, y)).collect();
         let mut floor = floor(name, level, width, length, &aps);
         let point = |(x, y)| Point::new(x, y);
         floor.regions = regions
             .into_iter()
             .map(|(kind, corners)| Region {
                 kind,
-                outline: Polygon {
-                    corners: corners.into_iter().map(point).collect(),
-                },
+                outline: Polygon { corners: corners.into_iter().map(point).collect() },
             })
             .collect();
         floor

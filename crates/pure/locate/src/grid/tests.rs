@@ -22,11 +22,7 @@ fn floor(width: f32, length: f32) -> Floor {
 /// The posterior whose misfit is the squared distance from `centre` in cells of one metre.
 fn bell(grid: &Grid, centre: Point) -> Posterior {
     let map = grid.map(0.0, |place| place.distance(centre));
-    let term = Term {
-        map: &map,
-        rssi: 0.0,
-        weight: 1.0,
-    };
+    let term = Term { map: &map, rssi: 0.0, weight: 1.0 };
     let mut posterior = Posterior::default();
     posterior.scan(grid, &[term], Base::default());
     posterior
@@ -45,12 +41,9 @@ fn the_fast_exponential_is_exact_to_four_digits() {
 
 #[test]
 fn cells_cover_the_floor_and_their_middles_are_on_it() {
-    for (width, length, cells) in [
-        (0.4, 0.4, 1),
-        (1.0, 1.0, 1),
-        (20.7, 17.6, 21 * 18),
-        (80.0, 48.0, 3_840),
-    ] {
+    for (width, length, cells) in
+        [(0.4, 0.4, 1), (1.0, 1.0, 1), (20.7, 17.6, 21 * 18), (80.0, 48.0, 3_840)]
+    {
         let floor = floor(width, length);
         let grid = Grid::new(&floor);
         assert_eq!(grid.cells(), cells, "{width} x {length}");
@@ -115,17 +108,9 @@ fn places_outside_the_region_get_nothing() {
 fn an_odd_number_of_readings_counts_each_once() {
     let grid = Grid::new(&floor(3.0, 1.0));
     let map = grid.map(0.0, |place| -40.0 - place.x);
-    let term = |rssi, weight| Term {
-        map: &map,
-        rssi,
-        weight,
-    };
+    let term = |rssi, weight| Term { map: &map, rssi, weight };
     let terms = [term(-40.0, 1.0), term(-45.0, 0.5), term(-50.0, 0.25)];
-    let base = Base {
-        misfit: 1.0,
-        misfit_squared: 2.0,
-        offset_share: 0.1,
-    };
+    let base = Base { misfit: 1.0, misfit_squared: 2.0, offset_share: 0.1 };
     let mut posterior = Posterior::default();
     posterior.scan(&grid, &terms, base);
     for (cell, x) in [0.5_f32, 1.5, 2.5].into_iter().enumerate() {

@@ -3,12 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn reading(ap: u64, rssi: f32, at_ms: u64) -> Reading {
-    Reading {
-        ap: Mac::from_u64(ap),
-        band: Band::Ghz5,
-        rssi: Dbm(rssi),
-        at: Time(at_ms),
-    }
+    Reading { ap: Mac::from_u64(ap), band: Band::Ghz5, rssi: Dbm(rssi), at: Time(at_ms) }
 }
 
 fn update(store: &mut ReadingStore, readings: &[Reading]) -> Change {
@@ -47,10 +42,7 @@ fn a_value_follows_its_readings_with_the_time_constant() {
 #[test]
 fn bands_of_one_access_point_are_kept_apart() {
     let mut store = ReadingStore::default();
-    let other = Reading {
-        band: Band::Ghz2_4,
-        ..reading(1, -50.0, 0)
-    };
+    let other = Reading { band: Band::Ghz2_4, ..reading(1, -50.0, 0) };
     update(&mut store, &[reading(1, -60.0, 0), other]);
     assert_eq!(held(&store).len(), 2);
 }
@@ -61,10 +53,7 @@ fn duplicates_and_late_readings_change_nothing() {
     let report = [reading(1, -60.0, 5_000), reading(2, -65.0, 5_000)];
     assert_eq!(update(&mut store, &report), Change::Moved);
     assert_eq!(update(&mut store, &report), Change::Nothing);
-    assert_eq!(
-        update(&mut store, &[reading(1, -30.0, 4_000)]),
-        Change::Nothing
-    );
+    assert_eq!(update(&mut store, &[reading(1, -30.0, 4_000)]), Change::Nothing);
     assert_eq!(held(&store), [(1, -60.0), (2, -65.0)]);
 }
 
@@ -96,18 +85,12 @@ fn only_a_real_change_asks_for_an_estimate() {
 #[test]
 fn readings_that_are_old_beside_the_newest_are_forgotten() {
     let mut store = ReadingStore::default();
-    update(
-        &mut store,
-        &[reading(1, -60.0, 0), reading(2, -60.0, 9_000)],
-    );
+    update(&mut store, &[reading(1, -60.0, 0), reading(2, -60.0, 9_000)]);
     assert_eq!(held(&store).len(), 2);
     update(&mut store, &[reading(2, -60.0, 11_000)]);
     assert_eq!(held(&store), [(2, -60.0)]);
     // One that arrives as late as that is not taken in either.
-    assert_eq!(
-        update(&mut store, &[reading(1, -60.0, 500)]),
-        Change::Nothing
-    );
+    assert_eq!(update(&mut store, &[reading(1, -60.0, 500)]), Change::Nothing);
 }
 
 #[test]
@@ -126,10 +109,7 @@ fn a_full_store_gives_up_its_weakest_then_its_oldest() {
         .map(|ap| reading(ap, if ap < 2 { -90.0 } else { -70.0 }, 1_000 - ap))
         .collect();
     update(&mut store, &full);
-    assert_eq!(
-        update(&mut store, &[reading(100, -95.0, 1_000)]),
-        Change::Nothing
-    );
+    assert_eq!(update(&mut store, &[reading(100, -95.0, 1_000)]), Change::Nothing);
     update(&mut store, &[reading(100, -50.0, 1_000)]);
     let held = held(&store);
     assert_eq!(held.len(), SLOTS_MAX);

@@ -81,10 +81,7 @@ impl Site {
             maps: Maps {
                 campuses: vec![Campus {
                     name: "recordings".to_owned(),
-                    buildings: vec![Building {
-                        name: "site".to_owned(),
-                        floors,
-                    }],
+                    buildings: vec![Building { name: "site".to_owned(), floors }],
                 }],
             },
             samples: Vec::new(),
@@ -110,9 +107,7 @@ impl Site {
     /// Makes an exclusion region of every blocked square of an occupancy map.
     pub(crate) fn exclude(&mut self, file: &Path, side_m: f32) {
         let half = side_m / 2.0;
-        let blocked = rows(file)
-            .into_iter()
-            .filter(|row| row.text("passable") == "0");
+        let blocked = rows(file).into_iter().filter(|row| row.text("passable") == "0");
         let regions: Vec<Region> = blocked
             .map(|row| self.place(&row))
             .map(|Point { x, y }| Region {
@@ -124,10 +119,7 @@ impl Site {
     }
 
     fn place(&self, row: &Row) -> Point {
-        Point::new(
-            row.number("x") - self.origin.x,
-            row.number("y") - self.origin.y,
-        )
+        Point::new(row.number("x") - self.origin.x, row.number("y") - self.origin.y)
     }
 
     fn sample(&self, row: &Row) -> Sample {
@@ -200,19 +192,12 @@ fn rows(file: &Path) -> Vec<Row> {
     let mut text = String::new();
     let mut plain = File::open(file).unwrap();
     if file.extension().is_some_and(|extension| extension == "gz") {
-        flate2::read::GzDecoder::new(plain)
-            .read_to_string(&mut text)
-            .unwrap();
+        flate2::read::GzDecoder::new(plain).read_to_string(&mut text).unwrap();
     } else {
         plain.read_to_string(&mut text).unwrap();
     }
     let split = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
     let mut lines = text.lines();
     let names: std::rc::Rc<[String]> = split(lines.next().unwrap()).into();
-    lines
-        .map(|line| Row {
-            names: std::rc::Rc::clone(&names),
-            fields: split(line),
-        })
-        .collect()
+    lines.map(|line| Row { names: std::rc::Rc::clone(&names), fields: split(line) }).collect()
 }

@@ -16,39 +16,22 @@ fn floor() -> Floor {
 }
 
 fn maps(floor: Floor) -> Maps {
-    let building = Building {
-        name: "Main".into(),
-        floors: vec![floor],
-    };
-    Maps {
-        campuses: vec![Campus {
-            name: "North".into(),
-            buildings: vec![building],
-        }],
-    }
+    let building = Building { name: "Main".into(), floors: vec![floor] };
+    Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
 }
 
 fn check_refused(change: impl FnOnce(&mut Floor), expected: &str) {
     let mut floor = floor();
     change(&mut floor);
     let error = maps(floor).validate().expect_err(expected);
-    assert!(
-        error.to_string().contains(expected),
-        "'{error}' does not name '{expected}'"
-    );
+    assert!(error.to_string().contains(expected), "'{error}' does not name '{expected}'");
 }
 
 #[test]
 fn regions_say_where_an_element_can_be() {
     let mut floor = floor();
-    assert!(
-        floor.includes(Point::new(1.0, 1.0)),
-        "no region: everywhere"
-    );
-    assert!(
-        !floor.includes(Point::new(21.0, 1.0)),
-        "not beside the floor"
-    );
+    assert!(floor.includes(Point::new(1.0, 1.0)), "no region: everywhere");
+    assert!(!floor.includes(Point::new(21.0, 1.0)), "not beside the floor");
     floor.regions.push(Region {
         kind: RegionKind::Inclusion,
         outline: Polygon::rectangle(0.0, 0.0, 10.0, 10.0),
@@ -68,22 +51,27 @@ fn what_is_wrong_with_a_map_is_named() {
     check_refused(|floor| floor.name = String::new(), "floor");
     check_refused(|floor| floor.width = Metres(f32::NAN), "the width");
     check_refused(|floor| floor.length = Metres(9_000.0), "the length");
-    let zone = Zone {
-        name: "Lobby".into(),
-        outline: Polygon::rectangle(0.0, 0.0, 1.0, 1.0),
-    };
+    let zone = Zone { name: "Lobby".into(), outline: Polygon::rectangle(0.0, 0.0, 1.0, 1.0) };
+    check_refused(|floor| floor.zones = vec![zone.clone(), zone], "North>Main>Ground>Lobby");
     check_refused(
-        |floor| floor.zones = vec![zone.clone(), zone],
-        "North>Main>Ground>Lobby",
+        |floor| {
+            floor.zones.push(Zone { name: "Flat".into(), outline: Polygon::default() });
+        },
+        "Flat",
+    );
+    let line = Segment { from: Point::new(0.0, 0.0), to: Point::new(1.0, 0.0) };
+    check_refused(
+        |floor| floor.walls = vec![Wall { line, loss_db: 3.0 }; SHAPES_MAX + 1],
+        "2000 walls",
     );
     check_refused(
         |floor| {
-            floor.zones.push(Zone {
-                name: "Flat".into(),
-                outline: Polygon::default(),
-            });
+            let radio = Radio { band: Band::Ghz5, channel: 36, tx_power: Dbm(f32::NAN) };
+            let (mac, name, at) = (Mac::from_u64(7), "AP".into(), Point::new(1.0, 1.0));
+            floor.access_points =
+                vec![AccessPoint { mac, name, at, height: Metres(2.5), radios: vec![radio] }];
         },
-        "Flat",
+        "00:00:00:00:00:07",
     );
     check_refused(
         |floor| {

@@ -41,9 +41,8 @@ impl Grid {
             passable: Vec::new(),
             obstacles: walls.chain(borders).collect(),
         };
-        grid.passable = (0..grid.columns * grid.rows)
-            .map(|cell| floor.includes(grid.middle(cell)))
-            .collect();
+        grid.passable =
+            (0..grid.columns * grid.rows).map(|cell| floor.includes(grid.middle(cell))).collect();
         for obstacle in grid.obstacles.clone() {
             grid.block(&obstacle);
         }
@@ -189,9 +188,7 @@ impl Grid {
     fn steps(&self, cell: usize) -> impl Iterator<Item = (usize, u32)> + '_ {
         let (column, row) = (cell % self.columns, cell / self.columns);
         let free = move |dx: isize, dy: isize| {
-            let x = column
-                .checked_add_signed(dx)
-                .filter(|x| *x < self.columns)?;
+            let x = column.checked_add_signed(dx).filter(|x| *x < self.columns)?;
             let y = row.checked_add_signed(dy).filter(|y| *y < self.rows)?;
             let next = y * self.columns + x;
             self.passable[next].then_some(next)
@@ -201,9 +198,7 @@ impl Grid {
             (0, 0) => None,
             (_, 0) | (0, _) => Some((free(dx, dy)?, STEP[0])),
             // A diagonal step never cuts a corner.
-            _ => free(dx, 0)
-                .and(free(0, dy))
-                .and(Some((free(dx, dy)?, STEP[1]))),
+            _ => free(dx, 0).and(free(0, dy)).and(Some((free(dx, dy)?, STEP[1]))),
         })
     }
 

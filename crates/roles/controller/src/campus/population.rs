@@ -118,11 +118,7 @@ pub(super) fn actors(
     }
     let moving = [
         ("tags", Category::Tag, &document.tags),
-        (
-            "rogue_clients",
-            Category::RogueClient,
-            &document.rogue_clients,
-        ),
+        ("rogue_clients", Category::RogueClient, &document.rogue_clients),
     ];
     for (key, category, tables) in moving {
         for (nth, table) in tables.iter().enumerate() {
@@ -142,9 +138,7 @@ pub(super) fn actors(
             census.add_still(&format!("{key}[{nth}]"), category, table)?;
         }
     }
-    census
-        .actors
-        .sort_by_key(|actor| (actor.category, actor.mac));
+    census.actors.sort_by_key(|actor| (actor.category, actor.mac));
     Ok(census.actors)
 }
 
@@ -162,11 +156,7 @@ pub(super) fn wired(tables: &[WiredTable]) -> Result<Vec<WiredClient>, CampusErr
             wired.push(WiredClient {
                 mac: mac(Category::WiredClient, wired.len()),
                 switch: table.switch.as_str().into(),
-                port: Port {
-                    slot: 1,
-                    module: 0,
-                    port: port as u8 + 1,
-                },
+                port: Port { slot: 1, module: 0, port: port as u8 + 1 },
                 vlan: table.vlan,
                 username: in_turn(&table.users, port),
                 ip_addresses: vec![following(table.first_ip, port)],
@@ -208,11 +198,7 @@ impl Census<'_> {
             let motion = self.walker(key, &table.walks)?;
             let is_associated = nth < associated;
             // An associated station sends all the time, so it is in every report.
-            let every_s = if is_associated {
-                1
-            } else {
-                table.probe_every_s
-            };
+            let every_s = if is_associated { 1 } else { table.probe_every_s };
             let actor = self.add(Category::WirelessClient, table.band, 0.0, every_s, motion)?;
             actor.station = is_associated.then(|| Station {
                 ssid: table.ssid.as_deref().map(Into::into),
@@ -238,28 +224,14 @@ impl Census<'_> {
                 what: "at is not a place, or stronger_db is not -40 to 40",
             });
         }
-        let motion = Motion::Still {
-            storey: storeys[0],
-            point: Point::new(x, y),
-        };
-        self.add(
-            category,
-            table.band,
-            table.stronger_db,
-            table.every_s,
-            motion,
-        )?;
+        let motion = Motion::Still { storey: storeys[0], point: Point::new(x, y) };
+        self.add(category, table.band, table.stronger_db, table.every_s, motion)?;
         Ok(())
     }
 
     /// Someone new who walks as `table` says.
     fn walker(&self, key: &str, table: &WalksTable) -> Result<Motion, CampusError> {
-        let bad = |what| {
-            Err(CampusError::ConfigValue {
-                table: format!("{key}.walks"),
-                what,
-            })
-        };
+        let bad = |what| Err(CampusError::ConfigValue { table: format!("{key}.walks"), what });
         if !(0.05..=20.0).contains(&table.speed) {
             return bad("speed is not 0.05 to 20 metres a second");
         }
@@ -325,9 +297,7 @@ impl Census<'_> {
         let count = &mut self.counts[category.index()];
         let mac = mac(category, *count);
         *count += 1;
-        let every = (u64::from(every_s) * 1_000)
-            .div_ceil(self.interval_ms)
-            .max(1);
+        let every = (u64::from(every_s) * 1_000).div_ceil(self.interval_ms).max(1);
         self.actors.push(Actor {
             category,
             mac,

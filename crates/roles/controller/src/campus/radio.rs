@@ -79,10 +79,7 @@ pub(super) fn mean(
     if clear + LUCK_MAX_DB < SENSITIVITY.0 {
         return None;
     }
-    let line = Segment {
-        from: receiver.at,
-        to: sender.point,
-    };
+    let line = Segment { from: receiver.at, to: sender.point };
     let crossed = here.walls.iter().filter(|wall| wall.line.crosses(&line));
     let walls: f32 = crossed.map(|wall| wall.loss_db).sum();
     let ap = receiver.mac.to_u64();

@@ -72,13 +72,7 @@ fn fingerprint(reports: &[Report]) -> u64 {
     observations.fold(0, |hash, observation| {
         observation.readings.iter().fold(hash, |hash, reading| {
             let what = [observation.mac, reading.ap].map(Mac::to_u64);
-            chance::hash([
-                hash,
-                what[0],
-                what[1],
-                reading.at.0,
-                reading.rssi.0.to_bits().into(),
-            ])
+            chance::hash([hash, what[0], what[1], reading.at.0, reading.rssi.0.to_bits().into()])
         })
     })
 }
@@ -115,11 +109,7 @@ fn readings_keep_the_limits_of_radio_and_time() {
             assert!(seen.insert((category, mac)), "{mac} is there twice");
             *heard.entry(category).or_default() += 1;
             let aps: BTreeSet<Mac> = observation.readings.iter().map(|r| r.ap).collect();
-            assert_eq!(
-                aps.len(),
-                observation.readings.len(),
-                "an AP is there twice"
-            );
+            assert_eq!(aps.len(), observation.readings.len(), "an AP is there twice");
             assert!((1..=APS_MAX).contains(&aps.len()));
             if category == Category::WirelessClient {
                 aps_of_clients.push(aps.len());
@@ -134,10 +124,7 @@ fn readings_keep_the_limits_of_radio_and_time() {
     assert_eq!(heard.len(), 5, "all but the wired are heard: {heard:?}");
     // 300 s: rogue access points every 30 s, clients every 2 s.
     let per = |category, count| heard[&category] as f32 / count as f32;
-    assert!(
-        (8.0..=10.0).contains(&per(Category::RogueAp, 4)),
-        "{heard:?}"
-    );
+    assert!((8.0..=10.0).contains(&per(Category::RogueAp, 4)), "{heard:?}");
     assert!(per(Category::WirelessClient, 60) > 100.0, "{heard:?}");
     aps_of_clients.sort_unstable();
     let median = aps_of_clients[aps_of_clients.len() / 2];
@@ -172,27 +159,18 @@ fn walkers_go_through_doors_and_stay_out_of_exclusions() {
                         floors_changed += 1;
                         continue;
                     }
-                    let line = Segment {
-                        from: before.point,
-                        to: place.point,
-                    };
+                    let line = Segment { from: before.point, to: place.point };
                     // A quarter of a second at 1.3 m/s and 20 %.
                     let metres = before.point.distance(place.point);
                     assert!(metres < 0.4, "{mac} jumped {metres} m");
                     walked_m += metres;
                     let is_clear = |wall: &model::map::Wall| !wall.line.crosses(&line);
-                    assert!(
-                        floor.walls.iter().all(is_clear),
-                        "{mac} in a wall at {place:?}"
-                    );
+                    assert!(floor.walls.iter().all(is_clear), "{mac} in a wall at {place:?}");
                 }
             }
         }
     }
-    assert!(
-        walked_m > 5_000.0,
-        "75 walkers went {walked_m} m in 20 minutes"
-    );
+    assert!(walked_m > 5_000.0, "75 walkers went {walked_m} m in 20 minutes");
     assert!(floors_changed > 10, "{floors_changed} changes of floor");
 }
 
@@ -203,9 +181,7 @@ fn the_strongest_access_point_is_usually_near() {
     for report in play(&mut campus, 100) {
         for observation in &report.observations {
             let strongest = observation.readings.iter();
-            let strongest = strongest
-                .max_by(|a, b| a.rssi.0.total_cmp(&b.rssi.0))
-                .unwrap();
+            let strongest = strongest.max_by(|a, b| a.rssi.0.total_cmp(&b.rssi.0)).unwrap();
             let truth = campus.truth(observation.mac, strongest.at).unwrap();
             let receivers = &mut campus.world.receivers.iter();
             let receiver = receivers.find(|r| r.mac == strongest.ap).unwrap();
@@ -233,10 +209,7 @@ fn associations_come_once_and_again_when_a_station_roams() {
     assert!(association.associated);
     assert_eq!(association.ssid.as_deref(), Some("S"));
     assert_eq!(association.username.as_deref(), Some("u"));
-    assert_eq!(
-        association.ip_addresses,
-        ["10.0.0.255".parse::<std::net::IpAddr>().unwrap()]
-    );
+    assert_eq!(association.ip_addresses, ["10.0.0.255".parse::<std::net::IpAddr>().unwrap()]);
     let mut ap = association.ap;
     let mut roamed = 0;
     for (who, association) in reports[1..].iter().flat_map(|r| &r.associations) {
@@ -295,13 +268,7 @@ fn the_demo_is_a_hospital_with_two_buildings() {
         let aps = place.floor.access_points.len();
         assert!((12..=15).contains(&aps), "{}: {aps} APs", place.path());
     }
-    let count = |category| {
-        campus
-            .actors
-            .iter()
-            .filter(|a| a.category == category)
-            .count()
-    };
+    let count = |category| campus.actors.iter().filter(|a| a.category == category).count();
     assert_eq!(Category::ALL.map(count), [60, 12, 4, 3, 3, 0]);
     assert_eq!(campus.access_points().len(), 71);
     for ap in campus.access_points() {
@@ -322,25 +289,13 @@ fn what_is_wrong_is_named() {
     check("seed = 7", "sead = 7", &["line 2", "column 1", "`sead`"]);
     check("doors = [10]", "gates = [10]", &["line 13", "`gates`"]);
     check("level = 0", "level = \"low\"", &["line 10", "level"]);
-    check(
-        "doors = [10]",
-        "doors = [19.5]",
-        &["C>B>0", "19.5 m", "[15.0, 0.0]"],
-    );
+    check("doors = [10]", "doors = [19.5]", &["C>B>0", "19.5 m", "[15.0, 0.0]"]);
     check("doors = [10]", "doors = [10, 11]", &["door at 11 m"]);
     check("doors = [10]", "doors = [nan]", &["door at NaN m"]);
     check("[[2, 2]]", "[[15, 2]]", &["B>0", "lift at [15, 2]"]);
     check("[[2, 2]]", "[[2, 2], [90, 2]]", &["lift at [90, 2]"]);
-    check(
-        "floor = \"0\", speed",
-        "floor = \"9\", speed",
-        &["tags[0]", "'9'", "'B'"],
-    );
-    check(
-        "associated = 0.5",
-        "associated = 5",
-        &["clients[0]", "associated"],
-    );
+    check("floor = \"0\", speed", "floor = \"9\", speed", &["tags[0]", "'9'", "'B'"]);
+    check("associated = 0.5", "associated = 5", &["clients[0]", "associated"]);
     check("[600, 900]", "[900, 600]", &["tags[0].walks", "pause_s"]);
     check("speed = 1.0", "speed = 0.0", &["clients[0].walks", "speed"]);
     check("width = 30", "width = 3000", &["C>B>0", "width"]);

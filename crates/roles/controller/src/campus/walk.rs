@@ -71,13 +71,8 @@ impl Walker {
         begins: Time,
     ) -> Self {
         let cell = destination(world, storey, &mut rng);
-        let mut walker = Self {
-            rng,
-            manner,
-            legs: VecDeque::new(),
-            here: Spot { storey, cell },
-            now: begins,
-        };
+        let mut walker =
+            Self { rng, manner, legs: VecDeque::new(), here: Spot { storey, cell }, now: begins };
         // The first rest has any length, so that not everyone sets off at once.
         let rest_ms = walker.rng.random_range(0..=manner.pause_ms.1);
         walker.rest(world, rest_ms);
@@ -101,9 +96,7 @@ impl Walker {
 
     /// The floor and place at `at`; none when that is forgotten or not planned.
     pub(super) fn place(&self, at: Time) -> Option<(usize, Point)> {
-        let leg = self
-            .legs
-            .get(self.legs.partition_point(|leg| leg.ends <= at))?;
+        let leg = self.legs.get(self.legs.partition_point(|leg| leg.ends <= at))?;
         if at < leg.begins {
             return None;
         }
@@ -126,10 +119,7 @@ impl Walker {
             let level = |storey: usize| world.storeys[storey].level;
             let floors = level(floor).abs_diff(level(self.here.storey));
             self.rest(world, u64::from(floors) * FLOOR_RIDE_MS);
-            self.here = Spot {
-                storey: floor,
-                cell: world.storeys[floor].lifts[lift],
-            };
+            self.here = Spot { storey: floor, cell: world.storeys[floor].lifts[lift] };
         }
         let to = destination(world, self.here.storey, &mut self.rng);
         self.walk(world, to);
@@ -156,13 +146,7 @@ impl Walker {
 
     fn leg(&mut self, from: Point, to: Point, ms: u64) {
         let ends = self.now.plus_ms(ms);
-        self.legs.push_back(Leg {
-            storey: self.here.storey,
-            from,
-            to,
-            begins: self.now,
-            ends,
-        });
+        self.legs.push_back(Leg { storey: self.here.storey, from, to, begins: self.now, ends });
         self.now = ends;
     }
 }

@@ -73,10 +73,7 @@ impl World {
             let buildings = buildings
                 .map(|building| map_of_building(&campus.name, building))
                 .collect::<Result<_, _>>()?;
-            maps.campuses.push(Campus {
-                name: campus.name.clone(),
-                buildings,
-            });
+            maps.campuses.push(Campus { name: campus.name.clone(), buildings });
         }
         maps.validate()?;
         let mut world = Self {
@@ -102,10 +99,7 @@ impl World {
         table: &BuildingTable,
         ids: &[MapId],
     ) -> Result<(), CampusError> {
-        let mut house = House {
-            name: building.name.clone(),
-            storeys: Vec::new(),
-        };
+        let mut house = House { name: building.name.clone(), storeys: Vec::new() };
         for floor in &building.floors {
             let index = self.storeys.len();
             let path = format!("{}>{}", building.name, floor.name);
@@ -152,11 +146,7 @@ fn walkable(
     let grid = Grid::new(floor);
     let lift_cells = lifts.iter().map(|&[x, y]| {
         let cell = grid.cell(Point::new(x, y));
-        cell.ok_or_else(|| CampusError::ConfigLift {
-            path: path.to_owned(),
-            x,
-            y,
-        })
+        cell.ok_or_else(|| CampusError::ConfigLift { path: path.to_owned(), x, y })
     });
     let lift_cells: Vec<usize> = lift_cells.collect::<Result<_, _>>()?;
     let cells = match lift_cells.first() {
@@ -165,11 +155,7 @@ fn walkable(
     };
     for (cell, &[x, y]) in lift_cells.iter().zip(lifts) {
         if cells.binary_search(cell).is_err() {
-            return Err(CampusError::ConfigLift {
-                path: path.to_owned(),
-                x,
-                y,
-            });
+            return Err(CampusError::ConfigLift { path: path.to_owned(), x, y });
         }
     }
     Ok((lift_cells, cells, grid))
@@ -181,10 +167,7 @@ fn map_of_building(campus: &str, table: &BuildingTable) -> Result<Building, Camp
         .iter()
         .map(|floor| map_of_floor(&format!("{campus}>{}>{}", table.name, floor.name), floor))
         .collect::<Result<_, _>>()?;
-    Ok(Building {
-        name: table.name.clone(),
-        floors,
-    })
+    Ok(Building { name: table.name.clone(), floors })
 }
 
 fn map_of_floor(path: &str, table: &FloorTable) -> Result<Floor, CampusError> {
@@ -202,14 +185,14 @@ fn map_of_floor(path: &str, table: &FloorTable) -> Result<Floor, CampusError> {
         cut_doors(path, wall, &mut walls)?;
     }
     let aps = table.aps.iter().enumerate();
-    let zones = table.zones.iter().map(|zone| Zone {
-        name: zone.name.clone(),
-        outline: outline(&zone.area),
-    });
-    let regions = table.regions.iter().map(|region| Region {
-        kind: region.kind,
-        outline: outline(&region.area),
-    });
+    let zones = table
+        .zones
+        .iter()
+        .map(|zone| Zone { name: zone.name.clone(), outline: outline(&zone.area) });
+    let regions = table
+        .regions
+        .iter()
+        .map(|region| Region { kind: region.kind, outline: outline(&region.area) });
     Ok(Floor {
         name: table.name.clone(),
         level: table.level,
@@ -228,20 +211,14 @@ fn map_of_floor(path: &str, table: &FloorTable) -> Result<Floor, CampusError> {
 fn outline(area: &[[f32; 2]]) -> Polygon {
     match *area {
         [[x0, y0], [x1, y1]] => Polygon::rectangle(x0, y0, x1, y1),
-        _ => Polygon {
-            corners: area.iter().map(|&[x, y]| Point::new(x, y)).collect(),
-        },
+        _ => Polygon { corners: area.iter().map(|&[x, y]| Point::new(x, y)).collect() },
     }
 }
 
 fn access_point(path: &str, nth: usize, table: &ApTable) -> AccessPoint {
     // Ours: 02:4d:53 (locally administered, "MS") and 24 bits of the hash of the path.
     let [.., a, b, c] = MapId::of(&format!("{path}>{}", table.name)).0.to_be_bytes();
-    let radio = |band, channel, dbm| Radio {
-        band,
-        channel,
-        tx_power: Dbm(dbm),
-    };
+    let radio = |band, channel, dbm| Radio { band, channel, tx_power: Dbm(dbm) };
     let usual = || {
         vec![
             radio(Band::Ghz2_4, CHANNELS_2_4[nth % CHANNELS_2_4.len()], 11.0),
@@ -271,10 +248,7 @@ fn cut_doors(path: &str, table: &WallTable, walls: &mut Vec<Wall>) -> Result<(),
     let mut piece = |from: f32, to: f32| {
         if to > from {
             walls.push(Wall {
-                line: Segment {
-                    from: along(from),
-                    to: along(to),
-                },
+                line: Segment { from: along(from), to: along(to) },
                 loss_db: table.loss_db,
             });
         }

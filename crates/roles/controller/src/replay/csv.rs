@@ -30,9 +30,7 @@ impl<const N: usize> Row<'_, N> {
 
     /// The column numbered `column` as a number or the like.
     pub(super) fn parse<T: FromStr>(&self, column: usize) -> Result<T, RecordingError> {
-        self.fields[column]
-            .parse()
-            .map_err(|_| self.bad(column, "a number of the right kind"))
+        self.fields[column].parse().map_err(|_| self.bad(column, "a number of the right kind"))
     }
 
     /// The column numbered `column` as a finite number from `low` to `high`.
@@ -66,10 +64,7 @@ pub(super) fn for_each_row<const N: usize>(
     rows_max: usize,
     mut take: impl FnMut(&Row<'_, N>) -> Result<(), RecordingError>,
 ) -> Result<(), RecordingError> {
-    let unreadable = |source| RecordingError::Unreadable {
-        file: file.to_owned(),
-        source,
-    };
+    let unreadable = |source| RecordingError::Unreadable { file: file.to_owned(), source };
     let opened = File::open(file).map_err(unreadable)?;
     let mut reader: Box<dyn BufRead> = if file.extension().is_some_and(|ext| ext == "gz") {
         Box::new(BufReader::new(GzDecoder::new(opened)))
@@ -79,24 +74,15 @@ pub(super) fn for_each_row<const N: usize>(
     let mut text = String::new();
     for line in 1.. {
         text.clear();
-        let read = (&mut reader)
-            .take(LINE_BYTES_MAX)
-            .read_line(&mut text)
-            .map_err(unreadable)?;
+        let read = (&mut reader).take(LINE_BYTES_MAX).read_line(&mut text).map_err(unreadable)?;
         if read == 0 {
             break;
         }
         if line > rows_max + 1 {
-            return Err(RecordingError::TooLong {
-                file: file.to_owned(),
-                rows_max,
-            });
+            return Err(RecordingError::TooLong { file: file.to_owned(), rows_max });
         }
-        let bad_line = || RecordingError::BadLine {
-            file: file.to_owned(),
-            line,
-            columns: columns.join(","),
-        };
+        let bad_line =
+            || RecordingError::BadLine { file: file.to_owned(), line, columns: columns.join(",") };
         let mut cells = text.trim_end().split(',');
         let mut fields = [""; N];
         for field in &mut fields {
@@ -106,12 +92,7 @@ pub(super) fn for_each_row<const N: usize>(
             return Err(bad_line());
         }
         if line > 1 {
-            take(&Row {
-                file,
-                line,
-                columns,
-                fields,
-            })?;
+            take(&Row { file, line, columns, fields })?;
         }
     }
     Ok(())

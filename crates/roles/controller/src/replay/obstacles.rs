@@ -93,12 +93,7 @@ impl Obstacles {
                 {
                     open.pop();
                     first = start;
-                    let cells = Cells {
-                        x0: start,
-                        x1: x,
-                        y0: y + 1 - tall,
-                        y1: y + 1,
-                    };
+                    let cells = Cells { x0: start, x1: x, y0: y + 1 - tall, y1: y + 1 };
                     if cells.area() > best.area() {
                         best = cells;
                     }
@@ -122,40 +117,25 @@ mod tests {
         for (y, row) in rows.iter().enumerate() {
             cells.extend(row.bytes().enumerate().map(|(x, c)| (x, y, c == b'.')));
         }
-        let expected: Vec<Polygon> = expected
-            .iter()
-            .map(|&(x0, y0, x1, y1)| Polygon::rectangle(x0, y0, x1, y1))
-            .collect();
+        let expected: Vec<Polygon> =
+            expected.iter().map(|&(x0, y0, x1, y1)| Polygon::rectangle(x0, y0, x1, y1)).collect();
         let close = |a: &Polygon, b: &Polygon| {
             let pairs = a.corners.iter().zip(&b.corners);
             pairs.fold(0.0_f32, |worst, (a, b)| worst.max(a.distance(*b))) < 1e-4
         };
         let found = Obstacles::new(&cells).rectangles();
         assert_eq!(found.len(), expected.len(), "{found:?}");
-        assert!(
-            found.iter().zip(&expected).all(|(a, b)| close(a, b)),
-            "{found:?}"
-        );
+        assert!(found.iter().zip(&expected).all(|(a, b)| close(a, b)), "{found:?}");
     }
 
     #[test]
     fn blocked_cells_become_few_rectangles_without_the_frame() {
         check(&[], &[]);
         check(&["####", "#..#", "#..#", "####"], &[]);
-        check(
-            &["######", "#.##.#", "#.##.#", "#.##.#", "######"],
-            &[(0.75, 0.25, 1.75, 1.75)],
-        );
+        check(&["######", "#.##.#", "#.##.#", "#.##.#", "######"], &[(0.75, 0.25, 1.75, 1.75)]);
         // An L becomes two rectangles, the larger one first.
         check(
-            &[
-                "##########",
-                "#.###....#",
-                "#.###....#",
-                "#.######.#",
-                "#.######.#",
-                "##########",
-            ],
+            &["##########", "#.###....#", "#.###....#", "#.######.#", "#.######.#", "##########"],
             &[(0.75, 0.25, 2.25, 2.25), (2.25, 1.25, 3.75, 2.25)],
         );
     }

@@ -136,10 +136,8 @@ impl Recording {
     ///
     /// `aps.csv` and `meta.json` lie next to it; `occupancy_0.5m.csv.gz` may.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
-        let found = fs::metadata(path).map_err(|source| RecordingError::Unreadable {
-            file: path.to_owned(),
-            source,
-        })?;
+        let found = fs::metadata(path)
+            .map_err(|source| RecordingError::Unreadable { file: path.to_owned(), source })?;
         let (directory, files) = if found.is_dir() {
             (path, tracks_in(path)?)
         } else {
@@ -153,22 +151,15 @@ impl Recording {
             .map(|file| read_track(file, &meta.name, &receivers))
             .collect::<Result<_, _>>()?;
         let occupancy = directory.join("occupancy_0.5m.csv.gz");
-        let obstacles = if occupancy.exists() {
-            read_obstacles(&occupancy)?
-        } else {
-            Obstacles::default()
-        };
+        let obstacles =
+            if occupancy.exists() { read_obstacles(&occupancy)? } else { Obstacles::default() };
         let maps = maps(&meta, receivers.into_values().collect(), obstacles);
         maps.validate().map_err(|source| RecordingError::BadMaps {
             directory: directory.to_owned(),
             source,
         })?;
         let floor = maps.floors().next().map(|floor| floor.id());
-        Ok(Self {
-            floor: floor.unwrap_or_default(),
-            maps,
-            tracks,
-        })
+        Ok(Self { floor: floor.unwrap_or_default(), maps, tracks })
     }
 
     /// The floor of the recording as maps: campus named by `meta.json`, building and floor `Office`.
@@ -232,10 +223,7 @@ fn beacon_mac(site: &str, file: &Path) -> Mac {
 
 /// The tracks in `directory`, in the order of their names.
 fn tracks_in(directory: &Path) -> Result<Vec<PathBuf>, RecordingError> {
-    let unreadable = |source| RecordingError::Unreadable {
-        file: directory.to_owned(),
-        source,
-    };
+    let unreadable = |source| RecordingError::Unreadable { file: directory.to_owned(), source };
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -252,22 +240,16 @@ fn tracks_in(directory: &Path) -> Result<Vec<PathBuf>, RecordingError> {
     }
     files.sort();
     if files.is_empty() {
-        return Err(RecordingError::NoTrack {
-            directory: directory.to_owned(),
-        });
+        return Err(RecordingError::NoTrack { directory: directory.to_owned() });
     }
     Ok(files)
 }
 
 fn read_meta(file: &Path) -> Result<Meta, RecordingError> {
-    let text = fs::read(file).map_err(|source| RecordingError::Unreadable {
-        file: file.to_owned(),
-        source,
-    })?;
-    serde_json::from_slice(&text).map_err(|source| RecordingError::BadMeta {
-        file: file.to_owned(),
-        source,
-    })
+    let text = fs::read(file)
+        .map_err(|source| RecordingError::Unreadable { file: file.to_owned(), source })?;
+    serde_json::from_slice(&text)
+        .map_err(|source| RecordingError::BadMeta { file: file.to_owned(), source })
 }
 
 fn read_receivers(file: &Path, site: &str) -> Result<BTreeMap<u16, AccessPoint>, RecordingError> {
@@ -316,10 +298,7 @@ fn read_track(
         });
         Ok(())
     })?;
-    Ok(BeaconTrack {
-        mac: beacon_mac(site, file),
-        packets,
-    })
+    Ok(BeaconTrack { mac: beacon_mac(site, file), packets })
 }
 
 fn read_obstacles(file: &Path) -> Result<Obstacles, RecordingError> {
@@ -342,10 +321,7 @@ fn maps(meta: &Meta, access_points: Vec<AccessPoint>, obstacles: Obstacles) -> M
     let regions = obstacles
         .rectangles()
         .into_iter()
-        .map(|outline| Region {
-            kind: RegionKind::Exclusion,
-            outline,
-        })
+        .map(|outline| Region { kind: RegionKind::Exclusion, outline })
         .collect();
     let floor = Floor {
         name: "Office".into(),
@@ -359,15 +335,7 @@ fn maps(meta: &Meta, access_points: Vec<AccessPoint>, obstacles: Obstacles) -> M
         regions,
         zones: Vec::new(),
     };
-    let building = Building {
-        name: "Office".into(),
-        floors: vec![floor],
-    };
-    let campus = Campus {
-        name: meta.name.clone(),
-        buildings: vec![building],
-    };
-    Maps {
-        campuses: vec![campus],
-    }
+    let building = Building { name: "Office".into(), floors: vec![floor] };
+    let campus = Campus { name: meta.name.clone(), buildings: vec![building] };
+    Maps { campuses: vec![campus] }
 }

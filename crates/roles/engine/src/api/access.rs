@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -22,6 +22,7 @@ use node::password;
 use node::throttle::Throttle;
 use node::token::{self, Token};
 use store::{Role, Store, User};
+use tokio::sync::Semaphore;
 
 use super::Shared;
 use super::error::{ApiError, blocking};
@@ -38,9 +39,16 @@ const TOUCH_INTERVAL_MS: u64 = 60_000;
 const REMEMBER_MS: u64 = 5 * 60_000;
 /// Remembered passwords at once.
 const REMEMBERED_MAX: usize = 1_024;
-/// Tries at once, then one every so often.
-const TRIES: NonZeroU32 = NonZeroU32::new(10).unwrap();
-const TRY_PERIOD: Duration = Duration::from_secs(6);
+/// Tries of one address: so many at once, then so many a minute.
+const TRIES_OF_ADDRESS: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// Tries for one user from all addresses. Far more than a person needs, so that a stranger cannot
+/// lock a user out from one address; few enough to make guessing from many pointless.
+const TRIES_FOR_USER: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// Passwords that are hashed at once: each takes 20 ms of a core and 19 MiB.
+const HASHING_MAX: usize = 2;
+
+/// Who asks through the node's own socket.
+const LOCAL_USER: &str = "local";
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,18 +65,8 @@ pub struct Principal {
 
 impl Principal {
     fn of(user: User, session: Option<[u8; 32]>) -> Self {
-        let User {
-            name,
-            role,
-            must_change_password,
-            ..
-        } = user;
-        Self {
-            user: name,
-            role,
-            must_change_password,
-            session,
-        }
+        let User { name, role, must_change_password, .. } = user;
+        Self { user: name, role, must_change_password, session }
     }
 
     /// Refuses those with a lesser role.
@@ -76,11 +74,24 @@ impl Principal {
         if self.role >= role {
             return Ok(());
         }
-        let message = format!(
-            "this needs the role {role}; {} has the role {}",
-            self.user, self.role
-        );
+        let message =
+            format!("this needs the role {role}; {} has the role {}", self.user, self.role);
         Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message))
+    }
+}
+
+/// An administrator. As an extractor it refuses others before the body of a request is read.
+#[derive(Debug, Clone)]
+pub struct Admin(pub Principal);
+
+impl<S: Sync> FromRequestParts<S> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let principal = parts.extensions.get::<Principal>().cloned();
+        let principal = principal.ok_or_else(|| unauthenticated("log in first"))?;
+        principal.require(Role::Admin)?;
+        Ok(Self(principal))
     }
 }
 
@@ -88,8 +99,9 @@ impl Principal {
 #[derive(Debug)]
 pub struct Access {
     store: Arc<Store>,
-    by_address: Throttle<IpAddr>,
-    by_user: Throttle<String>,
+    by_address: Throttle,
+    by_user: Throttle,
+    hashing: Semaphore,
     remembered: Mutex<HashMap<[u8; 32], Time>>,
     /// Makes remembered hashes worthless elsewhere.
     salt: [u8; 32],
@@ -97,14 +109,15 @@ pub struct Access {
 
 impl Access {
     /// Checks against the users and sessions in `store`.
-    pub fn new(store: Arc<Store>) -> Option<Self> {
-        Some(Self {
+    pub fn new(store: Arc<Store>) -> Self {
+        Self {
             store,
-            by_address: Throttle::new(TRIES, TRY_PERIOD)?,
-            by_user: Throttle::new(TRIES, TRY_PERIOD)?,
+            by_address: Throttle::new(TRIES_OF_ADDRESS, TRIES_OF_ADDRESS),
+            by_user: Throttle::new(TRIES_FOR_USER, TRIES_FOR_USER),
+            hashing: Semaphore::new(HASHING_MAX),
             remembered: Mutex::default(),
             salt: token::random(),
-        })
+        }
     }
 
     /// Checks a user name and password that somebody typed or sent.
@@ -114,28 +127,26 @@ impl Access {
         user: &str,
         typed: &str,
     ) -> Result<Principal, ApiError> {
+        if user.len() > store::USER_NAME_BYTES_MAX {
+            return Err(unauthenticated("wrong user name or password"));
+        }
         let address = match origin {
-            Origin::Network(peer) => peer.ip(),
+            Origin::Network(peer) => node::accept::network(peer.ip()),
             Origin::Local => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
         };
-        let tries = self
-            .by_address
-            .check(&address)
-            .and(self.by_user.check(&user.to_owned()));
+        // A refused address does not count against the user.
+        let tries = self.by_address.check(&address).and_then(|()| self.by_user.check(user));
         if let Err(wait) = tries {
             tracing::warn!(%address, user, "too many log-in tries");
             let seconds = wait.as_secs() + 1;
             let message = format!("too many tries; wait {seconds} s");
             let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", message);
-            return Err(ApiError {
-                retry_after_s: Some(seconds),
-                ..error
-            });
+            return Err(ApiError { retry_after_s: Some(seconds), ..error });
         }
+        let _turn = self.hashing.acquire().await;
         let (store, name, typed) = (Arc::clone(&self.store), user.to_owned(), typed.to_owned());
         let known = blocking(move || {
-            let user = store.user(&name)?;
-            let Some(user) = user else {
+            let Some(user) = store.user(&name)? else {
                 password::spend_as_for_a_user(&typed);
                 return Ok(None);
             };
@@ -147,6 +158,18 @@ impl Access {
             return Err(unauthenticated("wrong user name or password"));
         };
         Ok(Principal::of(user, None))
+    }
+
+    /// Whether somebody who was let in may stay: their session lives, and they are still a user.
+    /// Watching counts as use of the session.
+    pub async fn is_still_in(&self, principal: &Principal) -> bool {
+        let (store, now) = (Arc::clone(&self.store), clock::wall());
+        let (user, session) = (principal.user.clone(), principal.session);
+        let answer = blocking(move || match session {
+            Some(hash) => store.touch_session(&hash, now, now.plus_ms(SESSION_IDLE_MS)),
+            None => Ok(user == LOCAL_USER || store.user(&user)?.is_some()),
+        });
+        answer.await.unwrap_or(false)
     }
 
     async fn check_basic(&self, origin: Origin, value: &str) -> Result<Principal, ApiError> {
@@ -203,9 +226,7 @@ impl Access {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Time>> {
-        self.remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -215,10 +236,8 @@ fn unauthenticated(message: &str) -> ApiError {
 
 /// The session cookie of a request.
 fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers
-        .get_all(header::COOKIE)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
+    let cookies =
+        headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     cookies.flat_map(|value| value.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
         (name == COOKIE).then_some(value)
@@ -238,10 +257,7 @@ pub async fn guard(
     }
     let asked = Asked {
         origin: request.extensions().get::<Origin>().copied(),
-        is_safe: matches!(
-            *request.method(),
-            Method::GET | Method::HEAD | Method::OPTIONS
-        ),
+        is_safe: matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
         headers: request.headers().clone(),
     };
     match principal(&shared, asked).await {
@@ -267,17 +283,11 @@ struct Asked {
 }
 
 async fn principal(shared: &Shared, asked: Asked) -> Result<Principal, ApiError> {
-    let Asked {
-        origin,
-        is_safe,
-        headers,
-    } = asked;
-    let authorization = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let Asked { origin, is_safe, headers } = asked;
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match (origin, authorization, cookie(&headers)) {
         (Some(Origin::Local), _, _) => Ok(Principal {
-            user: "local".to_owned(),
+            user: LOCAL_USER.to_owned(),
             role: Role::Admin,
             must_change_password: false,
             session: None,
@@ -305,9 +315,7 @@ fn challenge(error: ApiError, path: &str) -> Response {
         } else {
             "Basic realm=\"OpenMSE\", charset=\"UTF-8\""
         };
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
     }
     response
 }

@@ -30,20 +30,13 @@ const FILES: [(&str, &str, &[u8]); 4] = [
         "text/css; charset=utf-8",
         include_bytes!("../../../../../console/dist/console.css"),
     ),
-    (
-        "icon.svg",
-        "image/svg+xml",
-        include_bytes!("../../../../../console/dist/icon.svg"),
-    ),
+    ("icon.svg", "image/svg+xml", include_bytes!("../../../../../console/dist/icon.svg")),
 ];
 
 /// Routes of the console's files. It is a single page: every other path is the API's.
 pub fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route(
-            "/",
-            get(|headers: HeaderMap| async move { file("index.html", &headers) }),
-        )
+        .route("/", get(|headers: HeaderMap| async move { file("index.html", &headers) }))
         .route(
             "/{name}",
             get(
@@ -60,16 +53,11 @@ fn file(name: &str, headers: &HeaderMap) -> Response {
         .and_then(|dir| std::fs::read(std::path::Path::new(&dir).join(name)).ok());
     let content = replaced.unwrap_or_else(|| content.to_vec());
     let etag = format!("\"{}\"", token::hex(&token::sha256(&content)));
-    if headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == etag.as_bytes())
-    {
-        return StatusCode::NOT_MODIFIED.into_response();
+    let is_known =
+        headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let cached = [(header::ETAG, etag), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, cached).into_response();
     }
-    let response_headers = [
-        (header::CONTENT_TYPE, (*media_type).to_owned()),
-        (header::ETAG, etag),
-        (header::CACHE_CONTROL, "no-cache".to_owned()),
-    ];
-    (response_headers, content).into_response()
+    (cached, [(header::CONTENT_TYPE, *media_type)], content).into_response()
 }

@@ -25,12 +25,8 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let message = "only GET is answered here yet";
-        return ApiError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            message,
-        )
-        .into_response();
+        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+            .into_response();
     }
     if let Some(image) = image(&shared, &segments) {
         let outcome =
@@ -38,10 +34,8 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
                 .await;
         return outcome.unwrap_or_else(IntoResponse::into_response);
     }
-    let (path, query) = (
-        request.uri().path().to_owned(),
-        request.uri().query().unwrap_or_default().to_owned(),
-    );
+    let (path, query) =
+        (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
     // A full list of a large site takes tenths of a second.
     let work = move || shape(&shared, &path, &query);
     match tokio::task::spawn_blocking(work).await {
@@ -80,23 +74,11 @@ fn image(shared: &Arc<Shared>, segments: &[&str]) -> Option<FloorImage> {
     let site = shared.site.load();
     let mut floors = site.maps.floors();
     let found = match segments {
-        [
-            "api",
-            "config",
-            "v1",
-            "maps",
-            "image",
-            campus,
-            building,
-            floor,
-        ] => floors.find(|it| {
+        ["api", "config", "v1", "maps", "image", campus, building, floor] => floors.find(|it| {
             it.campus.name == *campus && it.building.name == *building && it.floor.name == *floor
         }),
         ["api", "config", "v1", "maps", "imagesource", name] => floors.find(|it| {
-            it.floor
-                .image
-                .as_ref()
-                .is_some_and(|image| shape::image_name(image) == *name)
+            it.floor.image.as_ref().is_some_and(|image| shape::image_name(image) == *name)
         }),
         _ => None,
     };

@@ -34,9 +34,7 @@ impl ElementView {
     /// The view of a tracked element.
     pub fn new(category: Category, mac: Mac, tracked: &Tracked, site: &Site) -> Self {
         Self {
-            zones: tracked
-                .position
-                .map_or_else(Vec::new, |position| site.zones(&position)),
+            zones: tracked.position.map_or_else(Vec::new, |position| site.zones(&position)),
             missing: tracked.is_missing,
             element: tracked.publish(category, mac),
         }
@@ -102,24 +100,16 @@ pub async fn list(
         .filter(|(.., it)| {
             floor.is_none_or(|floor| it.position.is_some_and(|at| at.floor == floor))
         })
-        .filter(|(_, mac, it)| {
-            search
-                .as_ref()
-                .is_none_or(|search| search.matches(*mac, it))
-        })
+        .filter(|(_, mac, it)| search.as_ref().is_none_or(|search| search.matches(*mac, it)))
         .collect();
     matching.sort_unstable_by_key(|(category, mac, _)| (*category, *mac));
     let page = matching
         .iter()
         .skip((query.page - 1).saturating_mul(query.page_size))
         .take(query.page_size);
-    let views = page
-        .map(|(category, mac, it)| ElementView::new(*category, *mac, it, &site))
-        .collect();
-    Ok(Json(ElementPage {
-        total: matching.len(),
-        elements: views,
-    }))
+    let views =
+        page.map(|(category, mac, it)| ElementView::new(*category, *mac, it, &site)).collect();
+    Ok(Json(ElementPage { total: matching.len(), elements: views }))
 }
 
 /// One element.
@@ -262,41 +252,28 @@ struct Search {
 impl Search {
     fn new(text: &str) -> Self {
         let text = text.trim().to_lowercase();
-        let digits: String = text
-            .chars()
-            .filter(|c| !matches!(c, ':' | '-' | '.'))
-            .collect();
+        let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
         let is_part_of_mac = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit());
-        Self {
-            digits: is_part_of_mac.then_some(digits),
-            text,
-        }
+        Self { digits: is_part_of_mac.then_some(digits), text }
     }
 
     fn matches(&self, mac: Mac, tracked: &Tracked) -> bool {
         let holds = |text: &str| text.to_lowercase().contains(&self.text);
-        self.digits
-            .as_ref()
-            .is_some_and(|digits| mac.bare().contains(digits))
+        self.digits.as_ref().is_some_and(|digits| mac.bare().contains(digits))
             || tracked.association.as_deref().is_some_and(|known| {
                 known.username.as_deref().is_some_and(holds)
                     || known.ssid.as_deref().is_some_and(holds)
-                    || known
-                        .ip_addresses
-                        .iter()
-                        .any(|address| holds(&address.to_string()))
+                    || known.ip_addresses.iter().any(|address| holds(&address.to_string()))
             })
     }
 }
 
 fn parse_category(text: &str) -> Result<Category, ApiError> {
-    text.parse()
-        .map_err(|error: model::UnknownCategory| ApiError::bad_request(error.to_string()))
+    text.parse().map_err(|error: model::UnknownCategory| ApiError::bad_request(error.to_string()))
 }
 
 fn parse_mac(text: &str) -> Result<Mac, ApiError> {
-    text.parse()
-        .map_err(|error: model::MacError| ApiError::bad_request(error.to_string()))
+    text.parse().map_err(|error: model::MacError| ApiError::bad_request(error.to_string()))
 }
 
 /// Reads the id of a floor.

@@ -7,6 +7,9 @@ use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
 
+/// Longest message that is taken over from a layer.
+const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+
 /// Body of every error.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ErrorBody {
@@ -40,12 +43,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error with this status, code and message.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            retry_after_s: None,
-        }
+        Self { status, code, message: message.into(), retry_after_s: None }
     }
 
     /// Something that is not there.
@@ -69,12 +67,7 @@ impl ApiError {
     }
 
     fn body(&self) -> ErrorBody {
-        ErrorBody {
-            error: ErrorDetail {
-                code: self.code,
-                message: self.message.clone(),
-            },
-        }
+        ErrorBody { error: ErrorDetail { code: self.code, message: self.message.clone() } }
     }
 }
 
@@ -82,9 +75,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
         if let Some(seconds) = self.retry_after_s {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -103,6 +94,40 @@ impl From<StoreError> for ApiError {
             other => Self::internal(&other),
         }
     }
+}
+
+/// Gives errors that were made before or around a handler (a body that is no JSON, an unknown key, a
+/// wrong method, a body over the limit, no answer in time) the body of all others.
+pub async fn in_one_form(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    let is_ours = media_type.is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
+    if !is_error || is_ours {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let text = axum::body::to_bytes(body, MESSAGE_BYTES_MAX).await.unwrap_or_default();
+    let message = match &*text {
+        [] => status.canonical_reason().unwrap_or_default().to_owned(),
+        text => String::from_utf8_lossy(text).into_owned(),
+    };
+    let code = match status {
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        _ if status.is_client_error() => "bad_request",
+        _ => "internal",
+    };
+    let mut response = ApiError::new(status, code, message).into_response();
+    for (name, value) in &parts.headers {
+        // Others, as `Allow`, stay.
+        if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
 }
 
 /// Runs a blocking call to the store off the event loop.

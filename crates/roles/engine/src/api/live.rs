@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::Query;
 use axum::extract::State as FromState;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -14,13 +16,19 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::{IntoParams, ToSchema};
 
+use super::access::Principal;
 use super::elements::{ElementView, parse_floor};
 use super::error::{ApiError, ErrorBody};
 use super::{Shared, State};
+use crate::elements::Tracked;
 use crate::tracker::Notice;
 
 /// Nothing of interest comes from a client; a larger message is not ours.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
+/// How often a client is asked for a sign of life, and whether it may still watch.
+const CHECK_INTERVAL: Duration = Duration::from_secs(30);
+/// A client must take a frame after this long.
+const SEND_MAX: Duration = Duration::from_secs(10);
 
 /// What to watch.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -62,6 +70,7 @@ pub struct Removed {
 ))]
 pub async fn live(
     FromState(shared): State,
+    Extension(principal): Extension<Principal>,
     Query(query): Query<LiveQuery>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
@@ -78,36 +87,31 @@ pub async fn live(
         ));
     }
     let floor = query.floor.as_deref().map(parse_floor).transpose()?;
-    let watch = move |socket| {
-        Watch {
-            shared,
-            floor,
-            shown: HashSet::new(),
-            socket,
-        }
-        .run()
-    };
-    Ok(upgrade
-        .max_message_size(MESSAGE_BYTES_MAX)
-        .on_upgrade(watch))
+    let watch = move |socket| Watch { shared, principal, floor, shown: Shown::new(), socket }.run();
+    Ok(upgrade.max_message_size(MESSAGE_BYTES_MAX).on_upgrade(watch))
 }
+
+/// What a client has on its screen.
+type Shown = HashSet<(Category, Mac)>;
 
 /// One client that watches.
 struct Watch {
     shared: Arc<Shared>,
+    principal: Principal,
     floor: Option<MapId>,
-    /// What the client has on its screen.
-    shown: HashSet<(Category, Mac)>,
+    shown: Shown,
     socket: WebSocket,
 }
 
 impl Watch {
     async fn run(mut self) {
         let mut notices = self.shared.notices.subscribe();
-        let mut frame = Some(self.everything());
+        let mut stopping = self.shared.stopping.subscribe();
+        let mut check = tokio::time::interval(CHECK_INTERVAL);
+        let mut frame = self.everything().await;
         loop {
-            if let Some(frame) = frame.take()
-                && self.send(&frame).await.is_err()
+            if let Some(text) = frame.take()
+                && !self.send(Message::Text(text.into())).await
             {
                 return;
             }
@@ -115,10 +119,11 @@ impl Watch {
                 notice = notices.recv() => match notice {
                     Ok(notice) => frame = self.changes(&notice),
                     Err(RecvError::Lagged(missed)) => {
-                        if self.send(&Frame::Lagged { missed }).await.is_err() {
+                        let lagged = text_of(&Frame::Lagged { missed });
+                        if !self.send(Message::Text(lagged.into())).await {
                             return;
                         }
-                        frame = Some(self.everything());
+                        frame = self.everything().await;
                     }
                     Err(RecvError::Closed) => return,
                 },
@@ -126,77 +131,81 @@ impl Watch {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     Some(Ok(_)) => {}
                 },
+                _ = check.tick() => {
+                    // Whoever logged out, or was removed, watches no longer.
+                    let is_in = self.shared.access.is_still_in(&self.principal).await;
+                    if !is_in || !self.send(Message::Ping(Vec::new().into())).await {
+                        return;
+                    }
+                }
+                _ = stopping.changed() => return,
             }
         }
     }
 
-    async fn send(&mut self, frame: &Frame) -> Result<(), axum::Error> {
-        let text = serde_json::to_string(frame).unwrap_or_default();
-        self.socket.send(Message::Text(text.into())).await
+    /// False when the client is gone, or takes nothing any more.
+    async fn send(&mut self, message: Message) -> bool {
+        matches!(tokio::time::timeout(SEND_MAX, self.socket.send(message)).await, Ok(Ok(())))
     }
 
-    fn everything(&mut self) -> Frame {
-        let site = self.shared.site.load();
-        let elements = self.shared.elements.read();
-        let mut views = Vec::new();
+    /// A frame with all elements. It can be megabytes, so it is made off the event loop.
+    async fn everything(&mut self) -> Option<String> {
+        let (shared, floor) = (Arc::clone(&self.shared), self.floor);
         let before = std::mem::take(&mut self.shown);
-        for (category, mac, tracked) in elements.iter() {
-            if self
-                .floor
-                .is_none_or(|floor| tracked.position.is_some_and(|at| at.floor == floor))
-            {
-                self.shown.insert((category, mac));
-                views.push(ElementView::new(category, mac, tracked, &site));
-            }
-        }
-        let removed = before
-            .difference(&self.shown)
-            .map(|key| removed(*key))
-            .collect();
-        Frame::Elements {
-            elements: views,
-            removed,
-        }
+        let work = move || everything(&shared, floor, &before);
+        let (text, shown) = tokio::task::spawn_blocking(work).await.ok()?;
+        self.shown = shown;
+        Some(text)
     }
 
     /// What a notice means for this client; `None` when nothing.
-    fn changes(&mut self, notice: &Notice) -> Option<Frame> {
+    fn changes(&mut self, notice: &Notice) -> Option<String> {
         let site = self.shared.site.load();
         let elements = self.shared.elements.read();
         let (mut views, mut gone) = (Vec::new(), Vec::new());
         for (category, mac) in &notice.changed {
-            let tracked = elements.find(*category, *mac).filter(|tracked| {
-                self.floor
-                    .is_none_or(|floor| tracked.position.is_some_and(|at| at.floor == floor))
-            });
-            match tracked {
+            let key = (*category, *mac);
+            let tracked = elements.find(*category, *mac);
+            match tracked.filter(|tracked| is_on(tracked, self.floor)) {
                 Some(tracked) => {
-                    self.shown.insert((*category, *mac));
+                    self.shown.insert(key);
                     views.push(ElementView::new(*category, *mac, tracked, &site));
                 }
-                None if self.shown.remove(&(*category, *mac)) => {
-                    gone.push(removed((*category, *mac)));
-                }
+                None if self.shown.remove(&key) => gone.push(removed(key)),
                 None => {}
             }
         }
-        gone.extend(
-            notice
-                .removed
-                .iter()
-                .filter(|key| self.shown.remove(key))
-                .map(|key| removed(*key)),
-        );
-        (!views.is_empty() || !gone.is_empty()).then_some(Frame::Elements {
-            elements: views,
-            removed: gone,
-        })
+        drop(elements);
+        let removed =
+            notice.removed.iter().filter(|key| self.shown.remove(key)).map(|key| removed(*key));
+        gone.extend(removed);
+        let is_news = !views.is_empty() || !gone.is_empty();
+        is_news.then(|| text_of(&Frame::Elements { elements: views, removed: gone }))
     }
 }
 
-fn removed((category, mac): (Category, Mac)) -> Removed {
-    Removed {
-        category: category.path(),
-        mac,
+fn everything(shared: &Shared, floor: Option<MapId>, before: &Shown) -> (String, Shown) {
+    let site = shared.site.load();
+    let (mut views, mut shown) = (Vec::new(), Shown::new());
+    for (category, mac, tracked) in shared.elements.read().iter() {
+        if is_on(tracked, floor) {
+            shown.insert((category, mac));
+            views.push(ElementView::new(category, mac, tracked, &site));
+        }
     }
+    let removed = before.difference(&shown).map(|key| removed(*key)).collect();
+    (text_of(&Frame::Elements { elements: views, removed }), shown)
+}
+
+/// Whether an element is on the watched floor; without one, every element is watched.
+fn is_on(tracked: &Tracked, floor: Option<MapId>) -> bool {
+    floor.is_none_or(|floor| tracked.position.is_some_and(|position| position.floor == floor))
+}
+
+fn text_of(frame: &Frame) -> String {
+    serde_json::to_string(frame).unwrap_or_default()
+}
+
+fn removed((category, mac): (Category, Mac)) -> Removed {
+    Removed { category: category.path(), mac }
 }

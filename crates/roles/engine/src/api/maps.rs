@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State as FromState};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use model::Category;
 use model::map::{Floor, MapId, Maps};
 use serde::{Deserialize, Serialize};
-use store::Role;
 use utoipa::ToSchema;
 
-use super::access::Principal;
+use super::access::Admin;
 use super::elements::parse_floor;
 use super::error::{ApiError, ErrorBody};
 use super::{Shared, State};
@@ -69,11 +68,7 @@ impl ImportSummary {
     pub fn of(maps: &Maps) -> Self {
         Self {
             campuses: maps.campuses.len(),
-            buildings: maps
-                .campuses
-                .iter()
-                .map(|campus| campus.buildings.len())
-                .sum(),
+            buildings: maps.campuses.iter().map(|campus| campus.buildings.len()).sum(),
             floors: maps.floors().count(),
             access_points: maps.floors().map(|it| it.floor.access_points.len()).sum(),
         }
@@ -87,11 +82,7 @@ pub async fn floors(FromState(shared): State) -> Json<Vec<FloorSummary>> {
     let mut counts: BTreeMap<MapId, BTreeMap<&'static str, usize>> = BTreeMap::new();
     for (category, _, tracked) in shared.elements.read().iter() {
         if let Some(position) = tracked.position {
-            *counts
-                .entry(position.floor)
-                .or_default()
-                .entry(category.path())
-                .or_default() += 1;
+            *counts.entry(position.floor).or_default().entry(category.path()).or_default() += 1;
         }
     }
     let summary = |it: model::map::FloorRef<'_>| {
@@ -156,23 +147,14 @@ pub async fn image_response(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let etag = format!("\"{sha256}\"");
-    if headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == etag.as_bytes())
-    {
-        return Ok(StatusCode::NOT_MODIFIED.into_response());
-    }
-    let (shared, name) = (Arc::clone(shared), sha256.to_owned());
-    let content = super::error::blocking(move || {
-        let Some(mut file) = shared.store.files().open_file(&name)? else {
-            return Ok(None);
-        };
-        let mut content = Vec::new();
-        Ok(file.read_to_end(&mut content).is_ok().then_some(content))
-    })
-    .await?
-    .ok_or_else(|| ApiError::not_found("the image file is not there; import the maps again"))?;
-    let mut response = content.into_response();
+    let is_known =
+        headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    // A browser takes the headers of a 304 over into what it has: they are the same.
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        image_content(shared, sha256).await?.into_response()
+    };
     let response_headers = response.headers_mut();
     let mut set = |name, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -184,11 +166,21 @@ pub async fn image_response(
     // The address names the floor, not the content: ask again, cheaply.
     set(header::CACHE_CONTROL, "private, no-cache");
     // An SVG that is opened by itself must not be a page with rights.
-    set(
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    );
+    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox");
     Ok(response)
+}
+
+async fn image_content(shared: &Arc<Shared>, sha256: &str) -> Result<Vec<u8>, ApiError> {
+    let (shared, name) = (Arc::clone(shared), sha256.to_owned());
+    super::error::blocking(move || {
+        let Some(mut file) = shared.store.files().open_file(&name)? else {
+            return Ok(None);
+        };
+        let mut content = Vec::new();
+        Ok(file.read_to_end(&mut content).is_ok().then_some(content))
+    })
+    .await?
+    .ok_or_else(|| ApiError::not_found("the image file is not there; import the maps again"))
 }
 
 /// All maps as one document, the `maps.json` of an archive.
@@ -222,10 +214,7 @@ pub async fn export_archive(FromState(shared): State) -> Result<Response, ApiErr
     let bytes = in_background(export).await?.map_err(archive_error)?;
     let headers = [
         (header::CONTENT_TYPE, "application/gzip"),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"maps.tar.gz\"",
-        ),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"maps.tar.gz\""),
     ];
     Ok((headers, bytes).into_response())
 }
@@ -241,41 +230,37 @@ pub async fn export_archive(FromState(shared): State) -> Result<Response, ApiErr
 )]
 pub async fn import_archive(
     FromState(shared): State,
-    Extension(principal): Extension<Principal>,
+    Admin(principal): Admin,
     body: Bytes,
 ) -> Result<Json<ImportSummary>, ApiError> {
-    principal.require(Role::Admin)?;
-    let receiver = Arc::clone(&shared);
-    let summary = in_background(move || import(&receiver, &body)).await??;
-    // The tracker forgets positions on the old maps.
-    let _ = shared.tasks.send(Task::SiteChanged).await;
-    tracing::info!(
-        user = principal.user,
-        floors = summary.floors,
-        access_points = summary.access_points,
-        "maps imported"
-    );
+    let summary = in_background(move || import(&shared, &body)).await??;
+    let ImportSummary { floors, access_points, .. } = summary;
+    tracing::info!(user = principal.user, floors, access_points, "maps imported");
     Ok(Json(summary))
 }
 
+/// One import at a time, to its end even when the client has gone: what is on disk, what is in use
+/// and what the tracker knows are the same maps.
+///
 /// Images first, then the document that names them: a crash in between leaves only unused files.
 fn import(shared: &Shared, bytes: &[u8]) -> Result<ImportSummary, ApiError> {
     let archive = archive::import(bytes).map_err(archive_error)?;
+    let _alone = shared.importing.lock().unwrap_or_else(PoisonError::into_inner);
     for content in archive.images.values() {
         shared.store.files().put(content)?;
     }
     let revision = shared.store.save_maps(&archive.maps)?;
     let summary = ImportSummary::of(&archive.maps);
     shared.site.replace(Site::new(revision, archive.maps));
+    // The tracker forgets positions on the old maps. It is gone only when the engine stops.
+    let _ = shared.tasks.blocking_send(Task::SiteChanged);
     Ok(summary)
 }
 
 async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|panicked| ApiError::internal(&panicked))
+    tokio::task::spawn_blocking(work).await.map_err(|panicked| ApiError::internal(&panicked))
 }
 
 fn archive_error(error: ArchiveError) -> ApiError {

@@ -134,9 +134,7 @@ pub async fn info(FromState(shared): State) -> Result<Json<ServerInfo>, ApiError
         database_mb: database_bytes / (1 << 20),
         history_days: shared.history_days,
         https: shared.address.to_string(),
-        log_level: tracing::level_filters::LevelFilter::current()
-            .to_string()
-            .to_uppercase(),
+        log_level: tracing::level_filters::LevelFilter::current().to_string().to_uppercase(),
         session_timeout_minutes: super::access::SESSION_IDLE_MS / 60_000,
         counts: Counts::of(&shared.elements.read()),
         sessions: sessions.into_iter().map(session).collect(),
@@ -145,26 +143,16 @@ pub async fn info(FromState(shared): State) -> Result<Json<ServerInfo>, ApiError
 
 /// Whether the engine does its work; 503 when no controller is connected though some are configured.
 pub async fn health(FromState(shared): State) -> impl IntoResponse {
-    let links: Vec<_> = shared
-        .links
-        .iter()
-        .map(node::nmsp::LinkStatus::snapshot)
-        .collect();
-    let active = links
-        .iter()
-        .filter(|link| link.state == LinkState::Active)
-        .count();
-    let is_well = links.is_empty() || active > 0;
-    let status = if is_well {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    let word = if is_well {
-        "ok"
-    } else {
+    let links: Vec<_> = shared.links.iter().map(node::nmsp::LinkStatus::snapshot).collect();
+    let active = links.iter().filter(|link| link.state == LinkState::Active).count();
+    let word = if shared.tasks.is_closed() {
+        "the tracker has stopped; restart the engine"
+    } else if active == 0 && !links.is_empty() {
         "no controller is connected"
+    } else {
+        "ok"
     };
+    let status = if word == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::json!({ "status": word, "controllers": links.len(), "active": active });
     (status, Json(body))
 }
@@ -174,15 +162,15 @@ pub async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Whether requests can be answered: the database opens.
+/// Whether requests can be answered: the database answers and the tracker works.
 pub async fn readyz(FromState(shared): State) -> impl IntoResponse {
     let store = std::sync::Arc::clone(&shared.store);
     match blocking(move || store.setting("starts")).await {
+        Ok(_) if shared.tasks.is_closed() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the tracker has stopped\n")
+        }
         Ok(_) => (StatusCode::OK, "ok\n"),
-        Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
-        ),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
     }
 }
 
@@ -201,71 +189,41 @@ pub async fn metrics(FromState(shared): State) -> Result<impl IntoResponse, ApiE
     let mut text = String::new();
     encode(&mut text, &registry(&shared)).map_err(|error| ApiError::internal(&error))?;
     Ok((
-        [(
-            header::CONTENT_TYPE,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
+        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
         text,
     ))
 }
 
 fn registry(shared: &Shared) -> Registry {
     let mut registry = Registry::with_prefix("mse");
-    let (active, located) = (
-        Family::<CategoryLabel, Gauge>::default(),
-        Family::<CategoryLabel, Gauge>::default(),
-    );
+    let (active, located) =
+        (Family::<CategoryLabel, Gauge>::default(), Family::<CategoryLabel, Gauge>::default());
     let not_tracked = Family::<CategoryLabel, Gauge>::default();
     {
         let elements = shared.elements.read();
         for category in Category::ALL {
-            let (label, count) = (
-                CategoryLabel {
-                    category: category.path(),
-                },
-                elements.count(category),
-            );
+            let (label, count) =
+                (CategoryLabel { category: category.path() }, elements.count(category));
             active.get_or_create(&label).set(count.active as i64);
             located.get_or_create(&label).set(count.located as i64);
-            not_tracked
-                .get_or_create(&label)
-                .set(count.not_tracked as i64);
+            not_tracked.get_or_create(&label).set(count.not_tracked as i64);
         }
     }
-    registry.register(
-        "elements_active",
-        "Tracked elements that are not missing",
-        active,
-    );
-    registry.register(
-        "elements_located",
-        "Tracked elements with a position",
-        located,
-    );
+    registry.register("elements_active", "Tracked elements that are not missing", active);
+    registry.register("elements_located", "Tracked elements with a position", located);
     registry.register(
         "elements_not_tracked",
         "Elements not tracked due to the limiting",
         not_tracked,
     );
-    let (up, data) = (
-        Family::<LinkLabel, Gauge>::default(),
-        Family::<LinkLabel, Gauge>::default(),
-    );
+    let (up, data) = (Family::<LinkLabel, Gauge>::default(), Family::<LinkLabel, Gauge>::default());
     for link in &shared.links {
         let connection = link.snapshot();
-        let label = LinkLabel {
-            controller: connection.address,
-        };
-        up.get_or_create(&label)
-            .set(i64::from(connection.state == LinkState::Active));
-        data.get_or_create(&label)
-            .set(i64::try_from(connection.rx_data).unwrap_or(i64::MAX));
+        let label = LinkLabel { controller: connection.address };
+        up.get_or_create(&label).set(i64::from(connection.state == LinkState::Active));
+        data.get_or_create(&label).set(i64::try_from(connection.rx_data).unwrap_or(i64::MAX));
     }
-    registry.register(
-        "nmsp_active",
-        "1 when the link to the controller is active",
-        up,
-    );
+    registry.register("nmsp_active", "1 when the link to the controller is active", up);
     registry.register(
         "nmsp_session_data_messages",
         "Data messages received in the running session",
@@ -283,6 +241,16 @@ fn registry(shared: &Shared) -> Registry {
         "Measured elements that no access point with a place heard",
         &counters.unlocatable,
     );
+    if let Some(history) = &shared.history {
+        let rows = history.counts();
+        let mut count = |name, help, value| registry.register(name, help, ConstCounter::new(value));
+        count("history_written", "Positions written to the history", rows.written);
+        count(
+            "history_dropped",
+            "Positions that a slow disk kept out of the history",
+            rows.dropped,
+        );
+    }
     let unplaced = counters.unplaced_access_points.load(Ordering::Relaxed);
     registry.register(
         "unplaced_access_points",
@@ -301,18 +269,9 @@ fn registry(shared: &Shared) -> Registry {
 fn memory_mb() -> (u64, u64) {
     let field = |path: &str, name: &str| -> u64 {
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap_or_default();
-        line.split_whitespace()
-            .next()
-            .and_then(|kib| kib.parse::<u64>().ok())
-            .unwrap_or_default()
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default()
             / 1_024
     };
-    (
-        field("/proc/self/status", "VmRSS:"),
-        field("/proc/meminfo", "MemTotal:"),
-    )
+    (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemTotal:"))
 }

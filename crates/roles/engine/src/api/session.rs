@@ -43,17 +43,8 @@ pub struct SessionView {
 
 impl From<&Principal> for SessionView {
     fn from(principal: &Principal) -> Self {
-        let Principal {
-            user,
-            role,
-            must_change_password,
-            ..
-        } = principal;
-        Self {
-            username: user.clone(),
-            role: *role,
-            must_change_password: *must_change_password,
-        }
+        let Principal { user, role, must_change_password, .. } = principal;
+        Self { username: user.clone(), role: *role, must_change_password: *must_change_password }
     }
 }
 
@@ -68,10 +59,8 @@ pub async fn log_in(
     Extension(origin): Extension<Origin>,
     Json(log_in): Json<LogIn>,
 ) -> Result<Response, ApiError> {
-    let principal = shared
-        .access
-        .check_password(origin, &log_in.username, &log_in.password)
-        .await?;
+    let principal =
+        shared.access.check_password(origin, &log_in.username, &log_in.password).await?;
     let (token, now) = (Token::new(), clock::wall());
     let address = match origin {
         Origin::Network(peer) => peer.ip().to_string(),
@@ -92,16 +81,10 @@ pub async fn log_in(
     })
     .await?;
     tracing::info!(user = principal.user, "logged in");
-    // Without "Secure" the cookie works on the plain loopback listener too; no other is plain.
-    let cookie = format!(
-        "{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict",
-        token.to_hex()
-    );
-    Ok((
-        [(header::SET_COOKIE, cookie)],
-        Json(SessionView::from(&principal)),
-    )
-        .into_response())
+    // Browsers keep a "Secure" cookie from plain HTTP, which is served on loopback only.
+    let secure = if shared.is_plain { "" } else { "; Secure" };
+    let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", token.to_hex());
+    Ok(([(header::SET_COOKIE, cookie)], Json(SessionView::from(&principal))).into_response())
 }
 
 /// Who is logged in.
@@ -143,10 +126,7 @@ pub async fn change_password(
     Extension(principal): Extension<Principal>,
     Json(change): Json<ChangePassword>,
 ) -> Result<StatusCode, ApiError> {
-    shared
-        .access
-        .check_password(origin, &principal.user, &change.current)
-        .await?;
+    shared.access.check_password(origin, &principal.user, &change.current).await?;
     if change.current == change.new {
         return Err(ApiError::bad_request("the new password is the current one"));
     }
@@ -161,5 +141,7 @@ pub async fn change_password(
         store.remove_sessions_of(&user, session.as_ref())
     })
     .await?;
+    // The password in it, if it is there, is worth nothing now.
+    let _ = tokio::fs::remove_file(&shared.initial_password).await;
     Ok(StatusCode::NO_CONTENT)
 }

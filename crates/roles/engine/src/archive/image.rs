@@ -22,9 +22,7 @@ impl Format {
     const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::Svg];
 
     pub(super) fn of_media_type(media_type: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.media_type() == media_type)
+        Self::ALL.into_iter().find(|format| format.media_type() == media_type)
     }
 
     /// The format of the entry `images/<sha256>.<extension>`; none when the name has another form.
@@ -34,9 +32,7 @@ impl Format {
         if sha256.len() != 64 || !sha256.bytes().all(is_hex) {
             return None;
         }
-        Self::ALL
-            .into_iter()
-            .find(|format| format.extension() == extension)
+        Self::ALL.into_iter().find(|format| format.extension() == extension)
     }
 
     /// The name of the entry.

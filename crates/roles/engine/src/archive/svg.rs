@@ -57,15 +57,8 @@ const ELEMENTS: [&str; 32] = [
 /// The rest of them, for text.
 const TEXT_ELEMENTS: [&str; 5] = ["switch", "textPath", "title", "tspan", "use"];
 /// What can load or run something from a style sheet. A backslash can spell any of them.
-const STYLE_DANGERS: [&str; 7] = [
-    "@import",
-    "\\",
-    "expression(",
-    "image(",
-    "image-set(",
-    "javascript:",
-    "src(",
-];
+const STYLE_DANGERS: [&str; 7] =
+    ["@import", "\\", "expression(", "image(", "image-set(", "javascript:", "src("];
 /// Pictures inside the plan itself.
 const INLINE_PICTURES: [&str; 3] = ["data:image/png;", "data:image/jpeg;", "data:image/gif;"];
 
@@ -73,11 +66,8 @@ const INLINE_PICTURES: [&str; 3] = ["data:image/png;", "data:image/jpeg;", "data
 pub(super) fn size(content: &[u8]) -> Result<(u32, u32), String> {
     let text = str::from_utf8(content).map_err(|_| "is no UTF-8 text".to_owned())?;
     // No document type: its entities could hide or multiply anything.
-    let options = ParsingOptions {
-        allow_dtd: false,
-        nodes_limit: NODES_MAX,
-        ..ParsingOptions::default()
-    };
+    let options =
+        ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options)
         .map_err(|error| format!("is no well-formed XML, or has a document type: {error}"))?;
     for node in document.root().descendants() {
@@ -101,9 +91,7 @@ fn check_node(node: Node<'_, '_>) -> Result<(), String> {
         NodeType::Element => {}
         // Styles are text; everywhere else these words are harmless.
         NodeType::Text
-            if node
-                .parent()
-                .is_some_and(|parent| parent.has_tag_name((SVG, "style"))) =>
+            if node.parent().is_some_and(|parent| parent.has_tag_name((SVG, "style"))) =>
         {
             return check_style(node.text().unwrap_or_default());
         }
@@ -143,10 +131,7 @@ fn check_node(node: Node<'_, '_>) -> Result<(), String> {
 /// Whether a reference stays in the document.
 fn is_inside(reference: &str) -> bool {
     let reference = reference.trim();
-    reference.starts_with('#')
-        || INLINE_PICTURES
-            .iter()
-            .any(|start| reference.starts_with(start))
+    reference.starts_with('#') || INLINE_PICTURES.iter().any(|start| reference.starts_with(start))
 }
 
 /// Refuses styles, and presentation attributes, that reach out of the document.
@@ -182,9 +167,7 @@ fn size_of(root: Node<'_, '_>) -> Option<(u32, u32)> {
 
 fn side(text: &str) -> Option<u32> {
     let pixels: f64 = text.parse().ok()?;
-    (0.5..=SIDE_PX_MAX)
-        .contains(&pixels)
-        .then_some(pixels.round() as u32)
+    (0.5..=SIDE_PX_MAX).contains(&pixels).then_some(pixels.round() as u32)
 }
 
 fn shortened(name: &str) -> String {

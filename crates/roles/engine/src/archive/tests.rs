@@ -32,12 +32,7 @@ fn floor(name: &str, image: Option<FloorImage>) -> Floor {
 }
 
 fn described(content: &[u8], media_type: &str) -> FloorImage {
-    FloorImage {
-        sha256: sha256(content),
-        media_type: media_type.into(),
-        width_px: 2,
-        height_px: 3,
-    }
+    FloorImage { sha256: sha256(content), media_type: media_type.into(), width_px: 2, height_px: 3 }
 }
 
 fn maps_of(images: &[FloorImage]) -> Maps {
@@ -46,30 +41,15 @@ fn maps_of(images: &[FloorImage]) -> Maps {
         .enumerate()
         .map(|(number, image)| floor(&format!("Floor {number}"), Some(image.clone())))
         .collect();
-    let building = Building {
-        name: "Main".into(),
-        floors,
-    };
-    Maps {
-        campuses: vec![Campus {
-            name: "North".into(),
-            buildings: vec![building],
-        }],
-    }
+    let building = Building { name: "Main".into(), floors };
+    Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
 }
 
 fn sample() -> Archive {
-    let images = [
-        (PNG, "image/png"),
-        (JPEG, "image/jpeg"),
-        (SVG, "image/svg+xml"),
-    ];
+    let images = [(PNG, "image/png"), (JPEG, "image/jpeg"), (SVG, "image/svg+xml")];
     Archive {
         maps: maps_of(&images.map(|(content, media_type)| described(content, media_type))),
-        images: images
-            .iter()
-            .map(|(content, _)| (sha256(content), content.to_vec()))
-            .collect(),
+        images: images.iter().map(|(content, _)| (sha256(content), content.to_vec())).collect(),
     }
 }
 
@@ -124,14 +104,10 @@ fn check_refused(bytes: &[u8], words: &[&str]) {
 /// Checks that an archive with this single image, said to be 2 x 3 pixels, is refused.
 fn check_image_refused(content: &[u8], media_type: &str, words: &[&str]) {
     let image = described(content, media_type);
-    let name = Format::of_media_type(media_type)
-        .unwrap()
-        .name(&image.sha256);
+    let name = Format::of_media_type(media_type).unwrap().name(&image.sha256);
     let document = serde_json::to_vec(&maps_of(&[image])).unwrap();
-    let entries = [
-        Raw(MAPS_NAME, EntryType::Regular, &document),
-        Raw(&name, EntryType::Regular, content),
-    ];
+    let entries =
+        [Raw(MAPS_NAME, EntryType::Regular, &document), Raw(&name, EntryType::Regular, content)];
     check_refused(&packed(&entries), words);
 }
 
@@ -153,11 +129,7 @@ fn an_archive_made_by_hand_is_imported() {
         .collect();
     // Another order, and an entry for the folder, as tar makes it.
     let mut entries = vec![Raw(IMAGES_NAME, EntryType::Directory, b"")];
-    entries.extend(
-        names
-            .iter()
-            .map(|(name, content)| Raw(name, EntryType::Regular, content)),
-    );
+    entries.extend(names.iter().map(|(name, content)| Raw(name, EntryType::Regular, content)));
     entries.push(Raw(MAPS_NAME, EntryType::Regular, &document));
     assert_eq!(import(&packed(&entries)[..]).unwrap(), sample);
 }
@@ -170,18 +142,9 @@ fn a_plan_of_two_floors_is_there_once() {
         images: BTreeMap::from([(image.sha256.clone(), PNG.to_vec())]),
     };
     assert_eq!(import(&exported(&archive)[..]).unwrap(), archive);
-    let wider = FloorImage {
-        width_px: 9,
-        ..image.clone()
-    };
-    let two = Archive {
-        maps: maps_of(&[wider, image]),
-        ..archive
-    };
-    check_refused(
-        &exported(&two),
-        &["is 2 x 3 pixels", "9 x 3", "North>Main>Floor 0"],
-    );
+    let wider = FloorImage { width_px: 9, ..image.clone() };
+    let two = Archive { maps: maps_of(&[wider, image]), ..archive };
+    check_refused(&exported(&two), &["is 2 x 3 pixels", "9 x 3", "North>Main>Floor 0"]);
 }
 
 #[test]
@@ -194,14 +157,9 @@ fn an_image_that_cannot_be_read_stops_the_export() {
 #[test]
 fn an_entry_that_does_not_belong_is_named() {
     let foreign = "images/0000000000000000000000000000000000000000000000000000000000000000.exe";
-    for name in [
-        "../maps.json",
-        "/etc/passwd",
-        "maps.json/..",
-        "./maps.json",
-        "images/a.png",
-        foreign,
-    ] {
+    for name in
+        ["../maps.json", "/etc/passwd", "maps.json/..", "./maps.json", "images/a.png", foreign]
+    {
         let entries = [Raw(name, EntryType::Regular, b"{}")];
         check_refused(&packed(&entries), &[name, "does not belong"]);
     }
@@ -210,23 +168,14 @@ fn an_entry_that_does_not_belong_is_named() {
     let folder = Raw("secrets/", EntryType::Directory, b"");
     check_refused(&packed(&[folder]), &["secrets/", "no plain file"]);
     for kind in [EntryType::Symlink, EntryType::Link] {
-        check_refused(
-            &packed(&[Raw(MAPS_NAME, kind, b"")]),
-            &["maps.json", "is a link"],
-        );
+        check_refused(&packed(&[Raw(MAPS_NAME, kind, b"")]), &["maps.json", "is a link"]);
     }
-    for kind in [
-        EntryType::XHeader,
-        EntryType::XGlobalHeader,
-        EntryType::GNULongName,
-    ] {
+    for kind in [EntryType::XHeader, EntryType::XGlobalHeader, EntryType::GNULongName] {
         let entries = [Raw(MAPS_NAME, kind, b"20 path=/etc/passwd\n")];
         check_refused(&packed(&entries), &["no plain file", "--format=ustar"]);
     }
-    let twice = [
-        Raw(MAPS_NAME, EntryType::Regular, b"{}"),
-        Raw(MAPS_NAME, EntryType::Regular, b"{}"),
-    ];
+    let twice =
+        [Raw(MAPS_NAME, EntryType::Regular, b"{}"), Raw(MAPS_NAME, EntryType::Regular, b"{}")];
     check_refused(&packed(&twice), &["maps.json", "is there twice"]);
 }
 
@@ -251,10 +200,7 @@ fn what_unpacks_to_too_much_is_refused() {
     // Zeros compress a thousand to one; behind the end of the tar they are still counted.
     let bomb = zipped(&vec![0; UNPACKED_BYTES_MAX as usize + 1]);
     assert!(bomb.len() < 4 << 20);
-    check_refused(
-        &bomb,
-        &["the unpacked archive is larger than 268435456 bytes"],
-    );
+    check_refused(&bomb, &["the unpacked archive is larger than 268435456 bytes"]);
 
     let mut header = Header::new_ustar();
     header.set_path(MAPS_NAME).unwrap();
@@ -263,18 +209,14 @@ fn what_unpacks_to_too_much_is_refused() {
     header.set_cksum();
     check_refused(&zipped(header.as_bytes()), &["maps.json is larger than"]);
 
-    let entries: Vec<Raw<'_>> = (0..=ENTRIES_MAX)
-        .map(|_| Raw(IMAGES_NAME, EntryType::Directory, b""))
-        .collect();
+    let entries: Vec<Raw<'_>> =
+        (0..=ENTRIES_MAX).map(|_| Raw(IMAGES_NAME, EntryType::Directory, b"")).collect();
     check_refused(&packed(&entries), &["more than 2048 entries"]);
 
     let endless = io::repeat(0x1f).take(ARCHIVE_BYTES_MAX + 1);
     let mut limited = Limited::new(endless, "the archive", ARCHIVE_BYTES_MAX);
     let error = read_error(io::copy(&mut limited, &mut io::sink()).unwrap_err());
-    assert!(
-        error.to_string().starts_with("the archive is larger"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("the archive is larger"), "{error}");
 }
 
 #[test]
@@ -302,11 +244,8 @@ fn images_and_document_agree() {
     let forged = Raw(&name, EntryType::Regular, b"forged");
     check_refused(&packed(&[maps(), forged]), &[&name, "SHA-256"]);
     let other = Format::Png.name(&sha256(b"other"));
-    let entries = [
-        maps(),
-        Raw(&name, EntryType::Regular, PNG),
-        Raw(&other, EntryType::Regular, b"other"),
-    ];
+    let entries =
+        [maps(), Raw(&name, EntryType::Regular, PNG), Raw(&other, EntryType::Regular, b"other")];
     check_refused(&packed(&entries), &[&other, "named by no floor"]);
 }
 
@@ -341,23 +280,14 @@ fn a_plan_in_svg_only_draws() {
     check("<path ONLOAD='x()'/>", &["'onload'"]);
     check("<image href='http://example.org/x.png'/>", &["'href'"]);
     check("<use xlink:href='//example.org/x.svg#a'/>", &["'href'"]);
-    check(
-        "<image href='data:image/svg+xml;base64,AA=='/>",
-        &["'href'"],
-    );
+    check("<image href='data:image/svg+xml;base64,AA=='/>", &["'href'"]);
     check("<image href=' java&#115;cript:x()'/>", &["'href'"]);
     check("<g xml:base='http://example.org/'/>", &["'base'"]);
     check("<style>@import 'x.css';</style>", &["@import"]);
-    check(
-        "<style><![CDATA[a{b:URL( \"http://x\")}]]></style>",
-        &["outer url()"],
-    );
+    check("<style><![CDATA[a{b:URL( \"http://x\")}]]></style>", &["outer url()"]);
     check("<path style='fill:u\\72l(http://x)'/>", &["the style '\\'"]);
     check("<path fill='url(http://x#a)'/>", &["outer url()"]);
-    check(
-        "<?xml-stylesheet href='x.css'?>",
-        &["processing instruction"],
-    );
+    check("<?xml-stylesheet href='x.css'?>", &["processing instruction"]);
     check("<g>", &["well-formed"]);
     let entity = br#"<!DOCTYPE svg [<!ENTITY a "b">]><svg xmlns="http://www.w3.org/2000/svg"/>"#;
     check_image_refused(entity, "image/svg+xml", &["document type"]);

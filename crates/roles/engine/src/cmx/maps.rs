@@ -108,10 +108,7 @@ pub(super) fn answer(segments: &[&str], view: &View<'_>) -> Option<Answer> {
                 let building = campus.buildings.iter().find(|place| place.name == name)?;
                 Some(Building::new(campus, building))
             });
-            found.map_or_else(
-                || Answer::not_found("such building"),
-                |found| Answer::ok(&found),
-            )
+            found.map_or_else(|| Answer::not_found("such building"), |found| Answer::ok(&found))
         }
         ["maps", "info", campus, building, name] => {
             let id = MapId::of(&format!("{campus}>{building}>{name}"));
@@ -125,10 +122,7 @@ pub(super) fn answer(segments: &[&str], view: &View<'_>) -> Option<Answer> {
         ["aps", mac] => {
             let mac: Option<Mac> = mac.parse().ok();
             let found = access_points(view).find(|ap| Some(ap.radio_mac_address) == mac);
-            found.map_or_else(
-                || Answer::not_found("such access point"),
-                |ap| Answer::ok(&ap),
-            )
+            found.map_or_else(|| Answer::not_found("such access point"), |ap| Answer::ok(&ap))
         }
         _ => return None,
     };
@@ -137,10 +131,7 @@ pub(super) fn answer(segments: &[&str], view: &View<'_>) -> Option<Answer> {
 
 impl<'v> Campus<'v> {
     fn new(campus: &'v map::Campus) -> Self {
-        let floors = campus
-            .buildings
-            .iter()
-            .flat_map(|building| &building.floors);
+        let floors = campus.buildings.iter().flat_map(|building| &building.floors);
         let id = MapId::of(&campus.name);
         Self {
             object_version: OBJECT_VERSION,
@@ -161,11 +152,7 @@ impl<'v> Building<'v> {
     fn new(campus: &'v map::Campus, building: &'v map::Building) -> Self {
         let hierarchy_name = format!("{}>{}", campus.name, building.name);
         let id = MapId::of(&hierarchy_name);
-        let floors = building.floors.iter().map(|floor| FloorRef {
-            campus,
-            building,
-            floor,
-        });
+        let floors = building.floors.iter().map(|floor| FloorRef { campus, building, floor });
         Self {
             object_version: OBJECT_VERSION,
             name: &building.name,
@@ -235,12 +222,7 @@ fn buildings(campuses: &[map::Campus], campus: Option<&str>) -> Vec<String> {
     let campuses = campuses.iter();
     campuses
         .filter(|place| campus.is_none_or(|name| place.name == name))
-        .flat_map(|place| {
-            place
-                .buildings
-                .iter()
-                .map(move |building| (place, building))
-        })
+        .flat_map(|place| place.buildings.iter().map(move |building| (place, building)))
         .map(|(place, building)| format!("{}>{}", place.name, building.name))
         .collect()
 }

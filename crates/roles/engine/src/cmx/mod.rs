@@ -41,10 +41,7 @@
 //! - `txPowerLevel` is dBm; size and position of campus and building are those of their floors.
 //! - v1 and v2 answer 400 with the body of v3 when a value cannot be understood.
 
-#![expect(
-    clippy::struct_field_names,
-    reason = "fields are named as the keys of CMX"
-)]
+#![expect(clippy::struct_field_names, reason = "fields are named as the keys of CMX")]
 
 use std::collections::BTreeMap;
 
@@ -103,22 +100,13 @@ impl<'a> View<'a> {
             let path = floor.path();
             (MapId::of(&path), Place { floor, path })
         });
-        Self {
-            maps,
-            places: places.collect(),
-            now,
-            missing_after_ms,
-        }
+        Self { maps, places: places.collect(), now, missing_after_ms }
     }
 
     fn locate<'v>(&'v self, element: &'v Element) -> Option<Located<'v>> {
         let position = element.position.as_ref()?;
         let place = self.places.get(&position.floor)?;
-        Some(Located {
-            element,
-            position,
-            place,
-        })
+        Some(Located { element, position, place })
     }
 }
 
@@ -128,36 +116,24 @@ impl Answer {
     }
 
     fn nothing() -> Self {
-        Self {
-            status: 204,
-            body: Vec::new(),
-        }
+        Self { status: 204, body: Vec::new() }
     }
 
     fn not_found(what: &str) -> Self {
         let message = format!("There is no {what}");
-        Self::json(
-            404,
-            &json!({"success": false, "error": {"message": message}}),
-        )
+        Self::json(404, &json!({"success": false, "error": {"message": message}}))
     }
 
     fn bad_query(error: &QueryError) -> Self {
         let message = error.to_string();
-        Self::json(
-            400,
-            &json!({"success": false, "error": {"message": message}}),
-        )
+        Self::json(400, &json!({"success": false, "error": {"message": message}}))
     }
 
     fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(body) => Self { status, body },
             // Our shapes have text keys and finite numbers only; should that change, say so.
-            Err(_) => Self {
-                status: 500,
-                body: Vec::new(),
-            },
+            Err(_) => Self { status: 500, body: Vec::new() },
         }
     }
 }
@@ -199,9 +175,7 @@ pub fn answer<'v>(
         ["api", "location", "v3", "clients"] => V3Query::parse(&pairs).map(|query| {
             let found = v3::select(of(Category::WirelessClient), &query);
             Answer::ok(
-                &found
-                    .map(|located| v3::LocationUpdate::new(located, view))
-                    .collect::<Vec<_>>(),
+                &found.map(|located| v3::LocationUpdate::new(located, view)).collect::<Vec<_>>(),
             )
         }),
         ["api", "location", "v3", "clients", "count"] => V3Query::parse(&pairs).map(|query| {
@@ -218,18 +192,13 @@ fn v2_list(found: Vec<Located<'_>>, view: &View<'_>) -> Answer {
     if found.is_empty() {
         return Answer::nothing();
     }
-    let clients: Vec<_> = found
-        .into_iter()
-        .map(|located| v2::Client::new(located, view))
-        .collect();
+    let clients: Vec<_> = found.into_iter().map(|located| v2::Client::new(located, view)).collect();
     Answer::ok(&clients)
 }
 
 /// The category of a word in a path of CMX, which has no wired clients.
 fn category_of(word: &str) -> Option<Category> {
-    word.parse()
-        .ok()
-        .filter(|category| *category != Category::WiredClient)
+    word.parse().ok().filter(|category| *category != Category::WiredClient)
 }
 
 #[cfg(test)]

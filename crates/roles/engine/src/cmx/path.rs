@@ -39,10 +39,7 @@ mod tests {
 
     #[test]
     fn names_are_decoded_after_the_path_is_split() {
-        check(
-            "/info/System%20Campus/a%2Fb",
-            &["info", "System Campus", "a/b"],
-        );
+        check("/info/System%20Campus/a%2Fb", &["info", "System Campus", "a/b"]);
         check("/%ff%", &["\u{fffd}%"]);
         assert_eq!(segments(&"/x".repeat(100)).len(), SEGMENTS_MAX);
     }

@@ -165,10 +165,7 @@ impl V2Query {
             .map(Device::Mac)
             .or_else(|_| text.parse().map(Device::Ip))
             .unwrap_or_else(|_| Device::Username(text.to_owned()));
-        Self {
-            device: Some(device),
-            ..Self::default()
-        }
+        Self { device: Some(device), ..Self::default() }
     }
 
     fn set_device(&mut self, key: &'static str, device: Device) -> Result<(), QueryError> {
@@ -180,9 +177,7 @@ impl V2Query {
 
     pub(super) fn matches(&self, located: &Located<'_>) -> bool {
         fits(self.device.as_ref(), |device| device.is(located))
-            && fits(self.map_hierarchy.as_deref(), |text| {
-                is_within(located, text)
-            })
+            && fits(self.map_hierarchy.as_deref(), |text| is_within(located, text))
     }
 }
 
@@ -221,19 +216,11 @@ impl V3Query {
     pub(super) fn matches(&self, located: &Located<'_>) -> bool {
         let association = &located.element.association;
         fits(self.device.as_ref(), |device| device.is(located))
-            && fits(self.ssid.as_deref(), |ssid| {
-                association.ssid.as_deref() == Some(ssid)
-            })
-            && fits(self.username.as_deref(), |name| {
-                association.username.as_deref() == Some(name)
-            })
+            && fits(self.ssid.as_deref(), |ssid| association.ssid.as_deref() == Some(ssid))
+            && fits(self.username.as_deref(), |name| association.username.as_deref() == Some(name))
             && self.manufacturer.is_none()
-            && fits(self.map_hierarchy.as_deref(), |text| {
-                is_within(located, text)
-            })
-            && fits(self.floor_ref_id.as_deref(), |id| {
-                located.position.floor.to_string() == id
-            })
+            && fits(self.map_hierarchy.as_deref(), |text| is_within(located, text))
+            && fits(self.floor_ref_id.as_deref(), |id| located.position.floor.to_string() == id)
             && fits(self.mac_address_search.as_deref(), |digits| {
                 located.element.mac.bare().contains(digits)
             })
@@ -278,10 +265,7 @@ impl Sort {
             "userName" => SortField::UserName,
             _ => return Err(bad()),
         };
-        Ok(Self {
-            field,
-            is_descending,
-        })
+        Ok(Self { field, is_descending })
     }
 }
 
@@ -339,11 +323,9 @@ fn boolean(key: &'static str, value: &str) -> Result<bool, QueryError> {
     match value.trim().to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(QueryError::PeerBadValue {
-            key,
-            value: shortened(value),
-            allowed: "true or false",
-        }),
+        _ => {
+            Err(QueryError::PeerBadValue { key, value: shortened(value), allowed: "true or false" })
+        }
     }
 }
 
@@ -364,11 +346,7 @@ mod tests {
     }
 
     fn check_page(query: &str, number: usize, size: usize) {
-        assert_eq!(
-            v2(query).unwrap().page,
-            Some(Page { number, size }),
-            "{query}"
-        );
+        assert_eq!(v2(query).unwrap().page, Some(Page { number, size }), "{query}");
     }
 
     #[test]
@@ -385,26 +363,14 @@ mod tests {
         check_page("pageSize=99999", 1, 1_000);
         check_page("pageSize=0", 1, 1);
         assert!(v2("page=-1").unwrap_err().contains("'page'"));
-        assert!(
-            v2("page=99999999999999999999")
-                .unwrap_err()
-                .contains("a number")
-        );
+        assert!(v2("page=99999999999999999999").unwrap_err().contains("a number"));
     }
 
     #[test]
     fn a_device_is_named_in_any_form_but_once() {
         let expected = V2Query::of_device("00:50:56:9c:34:89");
-        for form in [
-            "00-50-56-9C-34-89",
-            "0050.569c.3489",
-            "00%3A50%3A56%3A9c%3A34%3A89",
-        ] {
-            assert_eq!(
-                v2(&format!("macAddress={form}")),
-                Ok(expected.clone()),
-                "{form}"
-            );
+        for form in ["00-50-56-9C-34-89", "0050.569c.3489", "00%3A50%3A56%3A9c%3A34%3A89"] {
+            assert_eq!(v2(&format!("macAddress={form}")), Ok(expected.clone()), "{form}");
         }
         let ip = Device::Ip("192.0.2.7".parse().unwrap());
         assert_eq!(V2Query::of_device("192.0.2.7").device, Some(ip));
@@ -412,38 +378,16 @@ mod tests {
         assert_eq!(v2("username=jane+doe").unwrap().device, Some(name));
         assert!(v2("macAddress=x").unwrap_err().contains("MAC address"));
         assert!(v2("ipAddress=x").unwrap_err().contains("IP address"));
-        assert!(
-            v2("ipAddress=192.0.2.7&username=a")
-                .unwrap_err()
-                .contains("other filters")
-        );
-        assert!(
-            v3("macAddress=00505690c489&ssid=a")
-                .unwrap_err()
-                .contains("other filters")
-        );
+        assert!(v2("ipAddress=192.0.2.7&username=a").unwrap_err().contains("other filters"));
+        assert!(v3("macAddress=00505690c489&ssid=a").unwrap_err().contains("other filters"));
     }
 
     #[test]
     fn an_order_is_a_field_and_a_direction() {
-        let sort = |field, is_descending| {
-            Some(Sort {
-                field,
-                is_descending,
-            })
-        };
-        assert_eq!(
-            v2("sortBy=macAddress:ASC").unwrap().sort,
-            sort(SortField::MacAddress, false)
-        );
-        assert_eq!(
-            v2("sortBy=ssId:desc").unwrap().sort,
-            sort(SortField::SsId, true)
-        );
-        assert_eq!(
-            v2("sortBy=changedOn").unwrap().sort,
-            sort(SortField::ChangedOn, false)
-        );
+        let sort = |field, is_descending| Some(Sort { field, is_descending });
+        assert_eq!(v2("sortBy=macAddress:ASC").unwrap().sort, sort(SortField::MacAddress, false));
+        assert_eq!(v2("sortBy=ssId:desc").unwrap().sort, sort(SortField::SsId, true));
+        assert_eq!(v2("sortBy=changedOn").unwrap().sort, sort(SortField::ChangedOn, false));
         assert!(v2("sortBy=colour:ASC").unwrap_err().contains("colour"));
         assert!(v2("sortBy=ssId:UP").unwrap_err().contains("sortBy"));
     }
@@ -452,16 +396,8 @@ mod tests {
     fn v3_refuses_what_it_does_not_know() {
         assert_eq!(v3("colour=red").unwrap_err(), "Unknown filter 'colour'");
         assert_eq!(v3("page=1").unwrap_err(), "Unknown filter 'page'");
-        assert!(
-            v3("associatedOnly=1")
-                .unwrap_err()
-                .contains("true or false")
-        );
-        assert!(
-            v3("macAddressSearch=xyz")
-                .unwrap_err()
-                .contains("part of a MAC")
-        );
+        assert!(v3("associatedOnly=1").unwrap_err().contains("true or false"));
+        assert!(v3("macAddressSearch=xyz").unwrap_err().contains("part of a MAC"));
         let query = v3("associatedOnly=TRUE&probingOnly=false&macAddressSearch=9C-34").unwrap();
         assert!(query.associated_only && !query.probing_only);
         assert_eq!(query.mac_address_search.as_deref(), Some("9c34"));

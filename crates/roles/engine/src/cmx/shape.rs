@@ -114,12 +114,7 @@ impl Serialize for IsoTime {
 impl Coordinate {
     /// A point at a height above the floor.
     pub fn new(point: Point, height: Metres) -> Self {
-        Self {
-            x: Metres(point.x).into(),
-            y: Metres(point.y).into(),
-            z: height.into(),
-            unit: FEET,
-        }
+        Self { x: Metres(point.x).into(), y: Metres(point.y).into(), z: height.into(), unit: FEET }
     }
 }
 
@@ -133,11 +128,7 @@ impl Dimension {
     pub fn around<'a>(floors: impl Iterator<Item = &'a Floor>) -> Self {
         let nothing = (Metres(0.0), Metres(0.0), Metres(0.0));
         let (width, length, height) = floors.fold(nothing, |(width, length, height), floor| {
-            (
-                larger(width, floor.width),
-                larger(length, floor.length),
-                larger(height, floor.height),
-            )
+            (larger(width, floor.width), larger(length, floor.length), larger(height, floor.height))
         });
         Self::new(width, length, height)
     }
@@ -173,20 +164,12 @@ impl Image {
 
 impl RawLocation {
     /// The only one there is.
-    pub const UNKNOWN: Self = Self {
-        raw_x: UNKNOWN,
-        raw_y: UNKNOWN,
-        unit: FEET,
-    };
+    pub const UNKNOWN: Self = Self { raw_x: UNKNOWN, raw_y: UNKNOWN, unit: FEET };
 }
 
 impl GeoCoordinate {
     /// The only one there is.
-    pub const UNKNOWN: Self = Self {
-        latitude: UNKNOWN,
-        longitude: UNKNOWN,
-        unit: "DEGREES",
-    };
+    pub const UNKNOWN: Self = Self { latitude: UNKNOWN, longitude: UNKNOWN, unit: "DEGREES" };
 }
 
 impl MaxDetectedRssi {
@@ -236,10 +219,7 @@ pub fn slot(band: Band) -> u8 {
 pub fn ip_addresses(element: &Element) -> Vec<String> {
     let text = |address: &IpAddr| match address {
         IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => address
-            .segments()
-            .map(|segment| format!("{segment:04x}"))
-            .join(":"),
+        IpAddr::V6(address) => address.segments().map(|segment| format!("{segment:04x}")).join(":"),
     };
     element.association.ip_addresses.iter().map(text).collect()
 }
@@ -287,9 +267,6 @@ mod tests {
             width_px: 568,
             height_px: 1080,
         });
-        assert_eq!(
-            (image.zoom_level, image.size, image.max_resolution),
-            (4, 1080, 8)
-        );
+        assert_eq!((image.zoom_level, image.size, image.max_resolution), (4, 1080, 8));
     }
 }

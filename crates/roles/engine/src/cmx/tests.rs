@@ -19,16 +19,8 @@ fn maps() -> Maps {
         regions: Vec::new(),
         zones: Vec::new(),
     };
-    let building = Building {
-        name: "Main".into(),
-        floors: vec![floor("Ground"), floor("First")],
-    };
-    Maps {
-        campuses: vec![Campus {
-            name: "North".into(),
-            buildings: vec![building],
-        }],
-    }
+    let building = Building { name: "Main".into(), floors: vec![floor("Ground"), floor("First")] };
+    Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
 }
 
 /// A client with the last octet `last`, on the named floor.
@@ -105,10 +97,7 @@ fn v3_filters_add_up() {
     check("mapHierarchy=North%3EMain", &["b2", "a1"]);
     check("mapHierarchy=First", &["b2"]);
     check("manufacturer=Acme", &[]);
-    check(
-        &format!("floorRefId={}", MapId::of("North>Main>Ground")),
-        &["a1"],
-    );
+    check(&format!("floorRefId={}", MapId::of("North>Main>Ground")), &["a1"]);
 }
 
 #[test]
@@ -135,27 +124,15 @@ fn ids_survive_javascript() {
 #[test]
 fn a_list_of_one_kind_holds_no_other() {
     assert_eq!(ask("/api/location/v1/tags", ""), Some((204, Value::Null)));
-    assert_eq!(
-        ask("/api/location/v1/tags/count", "").unwrap().1["count"],
-        0
-    );
-    assert_eq!(
-        ask("/api/location/v2/clients/count", "page=1&pageSize=1")
-            .unwrap()
-            .1["count"],
-        2
-    );
+    assert_eq!(ask("/api/location/v1/tags/count", "").unwrap().1["count"], 0);
+    assert_eq!(ask("/api/location/v2/clients/count", "page=1&pageSize=1").unwrap().1["count"], 2);
 }
 
 #[test]
 fn what_cmx_does_not_have_is_not_answered() {
-    for path in [
-        "/",
-        "/api",
-        "/api/location/v1/wiredclients",
-        "/api/location/v3/tags",
-        "/api/v1/floors",
-    ] {
+    for path in
+        ["/", "/api", "/api/location/v1/wiredclients", "/api/location/v3/tags", "/api/v1/floors"]
+    {
         assert_eq!(ask(path, ""), None, "{path}");
     }
 }
@@ -176,19 +153,12 @@ fn what_is_not_there_is_404_and_what_is_not_understood_400() {
 #[test]
 fn lists_of_names_can_be_narrowed() {
     let check = |path, expected: &[&str]| {
-        assert_eq!(
-            ask(path, "").unwrap().1,
-            serde_json::json!(expected),
-            "{path}"
-        );
+        assert_eq!(ask(path, "").unwrap().1, serde_json::json!(expected), "{path}");
     };
     check("/api/config/v1/maps/building/list", &["North>Main"]);
     check("/api/config/v1/maps/building/list/North", &["North>Main"]);
     check("/api/config/v1/maps/building/list/South", &[]);
-    check(
-        "/api/config/v1/maps/floor/list/Main",
-        &["North>Main>Ground", "North>Main>First"],
-    );
+    check("/api/config/v1/maps/floor/list/Main", &["North>Main>Ground", "North>Main>First"]);
 }
 
 proptest! {

@@ -63,11 +63,7 @@ struct Statistics {
 
 impl<'v> Client<'v> {
     pub(super) fn new(located: Located<'v>, view: &View<'_>) -> Self {
-        let Located {
-            element,
-            position,
-            place,
-        } = located;
+        let Located { element, position, place } = located;
         let association = &element.association;
         let is_tracked = view.now.since_ms(element.last_seen) <= view.missing_after_ms;
         let ip_addresses = ip_addresses(element);
@@ -125,11 +121,7 @@ pub(super) fn select<'v>(
     found.sort_by(|a, b| {
         let order = query.sort.map_or(Ordering::Equal, |sort| {
             let order = compare(sort.field, a, b);
-            if sort.is_descending {
-                order.reverse()
-            } else {
-                order
-            }
+            if sort.is_descending { order.reverse() } else { order }
         });
         order.then(a.element.mac.cmp(&b.element.mac))
     });

@@ -55,11 +55,7 @@ pub struct Count {
 
 impl<'v> LocationUpdate<'v> {
     pub(super) fn new(located: Located<'v>, view: &View<'_>) -> Self {
-        let Located {
-            element,
-            position,
-            place,
-        } = located;
+        let Located { element, position, place } = located;
         let association = &element.association;
         Self {
             notification_type: "locationupdate",
