@@ -159,121 +159,169 @@ fn the_demo_finds_the_recorded_walk_as_well_as_the_reference() {
     assert!(number(mean) <= 3.26 && number(median) <= 2.84 && number(p90) <= 6.5, "{last}");
 }
 
-/// Two processes with files of their own, from the first key hash to the position of an element.
-#[test]
-fn an_engine_and_a_controller_are_set_up_by_the_book() {
-    let scratch = Scratch::new("book");
-    let (engine, controller) = (scratch.path("engine"), scratch.path("controller"));
-    check(&["cmdshell", "--data", &engine, "show", "server-auth-info"], 4, "mse init");
-    let auth = |data: &str| {
-        let made = json(&["init", "--data", data]);
-        assert_eq!(made, json(&["cmdshell", "--data", data, "show", "server-auth-info"]));
-        made
-    };
-    let (engine_auth, controller_auth) = (auth(&engine), auth(&controller));
-    let (nmsp_port, http_port) = (free_port(), free_port());
-    let trusting = |key_hash: &str| {
-        let text = format!(
-            "data = {controller:?}\nname = \"wlc-test\"\n[nmsp]\nlisten = \"127.0.0.1:{nmsp_port}\"\n\
-             [[trusted]]\nmac = {}\nkey_hash = {key_hash}\n\
-             [source]\nkind = \"replay\"\npath = {:?}\nloop = true\n",
-            engine_auth["mac_address"],
-            demo_file("tetam"),
-        );
-        scratch.write("controller.toml", &text)
-    };
-    let engine_file = scratch.write(
-        "engine.toml",
-        &format!(
-            "data = {engine:?}\nname = \"mse-test\"\n[https]\nlisten = \"127.0.0.1:{http_port}\"\n\
-             [[controller]]\naddress = \"127.0.0.1:{nmsp_port}\"\nkey_hash = {}\n",
-            controller_auth["sha2_key_hash"]
-        ),
-    );
+/// An engine and a controller with files of their own, that know each other's keys.
+struct Site {
+    scratch: Scratch,
+    engine: String,
+    controller: String,
+    engine_auth: Value,
+    controller_auth: Value,
+    nmsp_port: u16,
+}
 
-    // The controller trusts another key: the engine says so, and the controller says whose it was.
-    let wrong = trusting(&controller_auth["sha2_key_hash"].to_string());
-    let _engine = Role::start("engine", &engine_file);
-    {
-        let _controller = Role::start("controller", &wrong);
-        let data = ["nmsp", "status", "--data", &engine];
-        eventually("hash mismatch", || {
-            let output = mse(&data);
-            text(&output.stdout).contains("Reason: hash_mismatch")
-        });
-        let log = std::fs::read_to_string(format!("{wrong}.log")).unwrap();
-        let hash = engine_auth["sha2_key_hash"].as_str().unwrap();
-        let line =
-            log.lines().find(|line| line.contains("authlist authentication failed")).unwrap();
-        assert!(line.contains(hash) && line.contains("certificate_unknown"), "{line}");
-        assert!(line.contains(engine_auth["mac_address"].as_str().unwrap()), "{line}");
+impl Site {
+    fn new(name: &str) -> Self {
+        let scratch = Scratch::new(name);
+        let (engine, controller) = (scratch.path("engine"), scratch.path("controller"));
+        check(&["cmdshell", "--data", &engine, "show", "server-auth-info"], 4, "mse init");
+        let auth = |data: &str| {
+            let made = json(&["init", "--data", data]);
+            assert_eq!(made, json(&["cmdshell", "--data", data, "show", "server-auth-info"]));
+            made
+        };
+        let (engine_auth, controller_auth) = (auth(&engine), auth(&controller));
+        let nmsp_port = free_port();
+        Self { scratch, engine, controller, engine_auth, controller_auth, nmsp_port }
     }
 
-    // Put right, it works without touching the engine.
-    let right = trusting(&engine_auth["sha1_key_hash"].to_string());
-    let _controller = Role::start("controller", &right);
-    eventually("active", || {
-        json(&["nmsp", "status", "--data", &engine])["connections"][0]["state"] == "active"
-    });
+    /// The controller's file, with this key hash for the engine's MAC.
+    fn controller_file(&self, key_hash: &Value) -> String {
+        let (data, port, mac) =
+            (&self.controller, self.nmsp_port, &self.engine_auth["mac_address"]);
+        let text = format!(
+            "data = {data:?}\nname = \"wlc-test\"\n[nmsp]\nlisten = \"127.0.0.1:{port}\"\n\
+             [[trusted]]\nmac = {mac}\nkey_hash = {key_hash}\n\
+             [source]\nkind = \"replay\"\npath = {:?}\nloop = true\n",
+            demo_file("tetam"),
+        );
+        self.scratch.write("controller.toml", &text)
+    }
 
-    let archive = scratch.path("maps.tar.gz");
-    check(&["maps", "from-source", &right, &archive], 0, "access points 12");
-    check(&["maps", "import", &archive, "--data", &engine], 0, "floors 1");
-    let again = scratch.path("again.tar.gz");
-    check(&["maps", "export", &again, "--data", &engine], 0, "bytes");
-    assert_eq!(
-        std::fs::read(&archive).unwrap(),
-        std::fs::read(&again).unwrap(),
-        "the archive comes back as it was"
-    );
+    fn engine_file(&self) -> String {
+        let (data, port) = (&self.engine, self.nmsp_port);
+        let text = format!(
+            "data = {data:?}\nname = \"mse-test\"\n[https]\nlisten = \"127.0.0.1:{}\"\n\
+             [[controller]]\naddress = \"127.0.0.1:{port}\"\nkey_hash = {}\n",
+            free_port(),
+            self.controller_auth["sha2_key_hash"]
+        );
+        self.scratch.write("engine.toml", &text)
+    }
+
+    /// Starts both and waits until the link is active.
+    fn start(&self) -> (Role, Role) {
+        let controller =
+            Role::start("controller", &self.controller_file(&self.engine_auth["sha1_key_hash"]));
+        let engine = Role::start("engine", &self.engine_file());
+        self.wait_until_active();
+        (controller, engine)
+    }
+
+    fn wait_until_active(&self) {
+        let status = ["nmsp", "status", "--data", &self.engine];
+        eventually("active", || text(&mse(&status).stdout).contains("NMSP Status: Active"));
+    }
+}
+
+#[test]
+fn a_wrong_key_hash_is_named_on_both_sides_and_put_right_on_one() {
+    let site = Site::new("keys");
+    // The controller trusts another key under the engine's address.
+    let wrong = site.controller_file(&site.controller_auth["sha2_key_hash"]);
+    let _engine = Role::start("engine", &site.engine_file());
+    let status = ["nmsp", "status", "--data", &site.engine];
+    eventually("refused", || text(&mse(&status).stdout).contains("Reason: refused"));
+    {
+        let _controller = Role::start("controller", &wrong);
+        eventually("mismatch", || text(&mse(&status).stdout).contains("Reason: hash_mismatch"));
+        let log = std::fs::read_to_string(format!("{wrong}.log")).unwrap();
+        let line =
+            log.lines().find(|line| line.contains("authlist authentication failed")).unwrap();
+        for said in ["sha2_key_hash", "sha1_key_hash", "mac_address"] {
+            assert!(line.contains(site.engine_auth[said].as_str().unwrap()), "{said}: {line}");
+        }
+        assert!(line.contains("certificate_unknown"), "{line}");
+    }
+    let _controller =
+        Role::start("controller", &site.controller_file(&site.engine_auth["sha1_key_hash"]));
+    site.wait_until_active();
+}
+
+#[test]
+fn maps_are_made_imported_and_exported_and_elements_are_found_on_them() {
+    let site = Site::new("maps");
+    let _roles = site.start();
+    let data = ["--data", &site.engine];
+    let (archive, again) = (site.scratch.path("maps.tar.gz"), site.scratch.path("again.tar.gz"));
+    let source = site.scratch.path("controller.toml");
+    check(&["maps", "from-source", &source, &archive], 0, "access points 12");
+    check(&["maps", "import", &archive, data[0], data[1]], 0, "floors 1");
+    check(&["maps", "export", &again, data[0], data[1]], 0, "bytes");
+    let bytes = |file| std::fs::read(file).unwrap();
+    assert_eq!(bytes(&archive), bytes(&again), "the archive comes back as it was");
 
     let mut found = Value::Null;
     eventually("a position", || {
-        let elements = mse(&["--json", "show", "nmsp", "--data", &controller, "status"]);
-        assert!(elements.status.success(), "{}", text(&elements.stderr));
-        found = beacon(&engine);
+        found = beacon(&site.engine);
         !found["position"].is_null()
     });
     let mac = found["mac"].as_str().unwrap();
-    check(&["track", mac, "--data", &engine], 0, "Tetam>Office>Office");
-    check(&["track", "00:00:00:00:00:01", "--data", &engine], 4, "not tracked");
-    check(&["getserverinfo", "--data", &engine], 0, "Active Tags: 1");
-    check(
-        &["show", "nmsp", "--data", &controller, "status"],
-        0,
-        "127.0.0.1                   Active",
-    );
-    check(
-        &["show", "nmsp", "--data", &controller, "statistics"],
-        0,
-        "   15 Measurement Notification",
-    );
-    check(
-        &["show", "nmsp", "--data", &controller, "capability"],
-        0,
-        "RSSI                    Mobile Station, Tags",
-    );
-    check(
-        &["show", "nmsp", "--data", &controller, "subscription"],
-        0,
-        "Mobility Services Subscribed:",
-    );
+    check(&["track", mac, data[0], data[1]], 0, "Tetam>Office>Office");
+    assert_eq!(json(&["track", mac, data[0], data[1]])[0]["mac"], mac);
+    check(&["track", "00:00:00:00:00:01", data[0], data[1]], 4, "not tracked");
+    check(&["getserverinfo", data[0], data[1]], 0, "Active Tags: 1");
 
     // Called by the appliance's name through a link.
-    let link = scratch.0.join("getserverinfo");
+    let link = site.scratch.0.join("getserverinfo");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mse"), &link).unwrap();
-    let linked = Command::new(&link).args(["--data", &engine]).output().unwrap();
+    let linked = Command::new(&link).args(data).output().unwrap();
     assert!(text(&linked.stdout).contains("MSE services are up, getting the status"));
+}
 
-    let mut add = Command::new(env!("CARGO_BIN_EXE_mse"))
-        .args(["user", "add", "ana", "--role", "operator", "--data", &engine])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    add.stdin.take().unwrap().write_all(b"a good password\n").unwrap();
-    assert!(add.wait().unwrap().success());
-    check(&["user", "list", "--data", &engine], 0, "ana                     operator");
-    check(&["user", "remove", "ben", "--data", &engine], 4, "ben");
+#[test]
+fn the_controller_prints_the_published_shapes() {
+    let site = Site::new("shapes");
+    let _roles = site.start();
+    let show = |what: &str, expected: &str| {
+        check(&["show", "nmsp", "--data", &site.controller, what], 0, expected);
+    };
+    eventually("data", || {
+        let view = json(&["show", "nmsp", "--data", &site.controller, "status"]);
+        view["connections"][0]["tx_data"].as_u64() > Some(2)
+    });
+    let header = "DNA Spaces/CMX IP Address   Active    Tx Echo Resp  Rx Echo Req  Tx Data   Rx Data   Transport";
+    show("status", header);
+    show("status", "127.0.0.1                   Active");
+    show("statistics", "   15 Measurement Notification");
+    show("capability", "RSSI                    Mobile Station, Tags, Rogue, Interferer");
+    show("subscription", "127.0.0.1           RSSI, Info, Statistics, Attachment, AP Info");
+}
+
+#[test]
+fn users_are_added_listed_and_removed() {
+    let site = Site::new("users");
+    let _roles = site.start();
+    let user = |arguments: &[&str], typed: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mse"))
+            .args([&["user"], arguments, &["--data", &site.engine]].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let said = |code, words: &str| (Some(code), format!("{words}\n"));
+    assert_eq!(
+        user(&["add", "ana", "--role", "operator"], "a good password\n"),
+        said(0, "ana: added")
+    );
+    assert_eq!(user(&["add", "ben"], "short\n"), said(1, "mse: a password has 8 to 256 bytes"));
+    assert!(user(&["list"], "").1.contains("ana                     operator"));
+    assert_eq!(user(&["remove", "ben"], "").0, Some(4));
+    assert_eq!(user(&["remove", "ana"], ""), said(0, "ana: removed"));
 }
 
 /// The one element of the recording.

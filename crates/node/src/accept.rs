@@ -83,8 +83,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let limits = Limits { connections_max: 10, per_address_max: 2 };
         let hold = |stream: TcpStream, _| async move {
-            let _stream = stream;
-            std::future::pending().await
+            std::future::pending::<()>().await;
+            drop(stream);
         };
         let accepting = tokio::spawn(accept(listener, limits, hold));
         let mut held = Vec::new();

@@ -19,7 +19,7 @@ use crate::site::Site;
 /// access point that has no map on a floor is expected here.
 const HEARING_LIMIT_DBM: f32 = -95.0;
 
-/// The share of the posterior inside the confidence circle and square.
+/// The share of the posterior inside the confidence circle.
 const CONFIDENCE_SHARE: f32 = 0.95;
 
 /// With fewer access points the answer is a proximity (section 6).
@@ -39,8 +39,6 @@ pub enum Power {
 pub struct Estimate {
     /// The place, the radius that holds the truth 95 times in 100, the time of the newest reading.
     pub position: Position,
-    /// Side of the square that holds it 95 times in 100: the `confidenceFactor` of the CMX API.
-    pub side: Metres,
     /// How many access points it rests on; one or two only say what the element is near to.
     pub access_points: usize,
     /// To be handed in with the next estimate of the element.
@@ -228,7 +226,7 @@ impl Locator {
         }
         let independent = self.settings.independent_readings / self.weights(heard);
         let sharpness = self.sharpness() * independent.min(1.0);
-        let (radius, side) = posterior.extent(&floor.grid, point, sharpness, CONFIDENCE_SHARE);
+        let radius = posterior.extent(&floor.grid, point, sharpness, CONFIDENCE_SHARE);
         Estimate {
             position: Position {
                 floor: floor.id,
@@ -236,7 +234,6 @@ impl Locator {
                 confidence: Metres(radius),
                 at: heard.iter().map(|heard| heard.at).max().unwrap_or_default(),
             },
-            side: Metres(side),
             access_points,
             previous,
         }

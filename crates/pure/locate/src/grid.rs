@@ -153,24 +153,18 @@ impl Grid {
         Point::new(self.columns as f32 * self.pitch.x, self.rows as f32 * self.pitch.y)
     }
 
-    /// The mass of the cells up to `width` to either side of `centre`, in each column up to
-    /// `height(dx)` above and below it. `above` holds the mass above each cell.
-    fn mass_around(
-        &self,
-        above: &[f32],
-        centre: Point,
-        width: f32,
-        height: impl Fn(f32) -> f32,
-    ) -> f32 {
+    /// The mass of the cells within `radius` of `centre`. `above` holds the mass above each cell.
+    fn mass_in_circle(&self, above: &[f32], centre: Point, radius: f32) -> f32 {
         // How many cells have their middle before a place; what is negative saturates to none.
         let before = |place: f32, pitch: f32, count: usize| {
             let cells = (place / pitch + 0.5) as usize;
             cells.min(count)
         };
-        let first = before(centre.x - width, self.pitch.x, self.columns);
-        let last = before(centre.x + width, self.pitch.x, self.columns);
+        let first = before(centre.x - radius, self.pitch.x, self.columns);
+        let last = before(centre.x + radius, self.pitch.x, self.columns);
         let column_mass = |column: usize| {
-            let height = height(self.middle(column, 0).x - centre.x);
+            let dx = self.middle(column, 0).x - centre.x;
+            let height = (radius * radius - dx * dx).sqrt();
             let up_to = |place: f32| match before(place, self.pitch.y, self.rows) {
                 0 => 0.0,
                 rows => above[(rows - 1) * self.columns + column],
@@ -245,15 +239,9 @@ impl Posterior {
         Point::new(x / self.mass(), y / self.mass())
     }
 
-    /// Radius of the circle and side of the square around `centre` that hold `share` of the mass
-    /// when misfits count with this sharpness.
-    pub(crate) fn extent(
-        &mut self,
-        grid: &Grid,
-        centre: Point,
-        sharpness: f32,
-        share: f32,
-    ) -> (f32, f32) {
+    /// Radius of the circle around `centre` that holds `share` of the mass when misfits count with
+    /// this sharpness.
+    pub(crate) fn extent(&mut self, grid: &Grid, centre: Point, sharpness: f32, share: f32) -> f32 {
         self.exponentiate(sharpness);
         // With the mass above each cell a column of any height is one subtraction.
         let cells = self.probabilities.as_flattened_mut();
@@ -271,14 +259,8 @@ impl Posterior {
         // Nothing is known below the size of a cell.
         let least = grid.pitch.x.max(grid.pitch.y) / 2.0;
         let most = grid.size().x.hypot(grid.size().y).max(least);
-        let in_circle = |radius: f32| {
-            grid.mass_around(cells, centre, radius, |dx| (radius * radius - dx * dx).sqrt())
-        };
-        let radius = least_that(least, most, step, |radius| in_circle(radius) >= wanted);
-        // The square around the circle holds at least as much as the circle.
-        let in_square = |half: f32| grid.mass_around(cells, centre, half, |_| half);
-        let half = least_that(least, radius, step, |half| in_square(half) >= wanted);
-        (radius, 2.0 * half)
+        let in_circle = |radius| grid.mass_in_circle(cells, centre, radius);
+        least_that(least, most, step, |radius| in_circle(radius) >= wanted)
     }
 }
 

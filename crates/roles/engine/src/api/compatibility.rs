@@ -28,10 +28,14 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
         return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
             .into_response();
     }
-    if let Some(image) = image(&shared, &segments) {
+    if let ["api", "config", "v1", "maps", "image" | "imagesource", ..] = segments[..] {
+        let Some(image) = image(&shared, &segments) else {
+            return ApiError::not_found("there is no such floor, or it has no plan")
+                .into_response();
+        };
+        let headers = request.headers();
         let outcome =
-            maps::image_response(&shared, &image.sha256, &image.media_type, request.headers())
-                .await;
+            maps::image_response(&shared, &image.sha256, &image.media_type, headers).await;
         return outcome.unwrap_or_else(IntoResponse::into_response);
     }
     let (path, query) =
@@ -49,12 +53,14 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
 fn shape(shared: &Shared, path: &str, query: &str) -> Option<Response> {
     let site = shared.site.load();
     // Published first: ingest waits for as long as the table is read.
-    let elements: Vec<Element> = shared
+    let mut elements: Vec<Element> = shared
         .elements
         .read()
         .iter()
         .map(|(category, mac, tracked)| tracked.publish(category, mac))
         .collect();
+    // The table has no order; programs that compare two answers want one.
+    elements.sort_unstable_by_key(|element| (element.category, element.mac));
     let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
     let cmx::Answer { status, body } = cmx::answer(path, query, &view, &elements)?;
     let mut response = Response::new(Body::from(body));

@@ -1,0 +1,212 @@
+//! An unmodified CMX client's requests are answered.
+//!
+//! `tests/cmx_http/<case>/request.txt` holds the requests of one program of the field as it sends
+//! them (`reference/nmsp-mse-cmx.md` section C.1), one after another with an empty line between;
+//! `{basic}` stands for its credentials. `expected.json` holds the answers: status, the headers that
+//! such programs look at, and the body. What depends on the clock or the estimator is masked by key,
+//! everything else is exact. The shapes for other filters and orders are in `tests/cmx/`.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p engine --test cmx_http` rewrites the answers; read the difference
+//! before keeping it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+mod common;
+
+use common::http::{Response, exchange_bytes};
+use common::{ADMIN, Lab, basic};
+
+/// Headers that the programs look at.
+const HEADERS: [&str; 2] = ["content-type", "www-authenticate"];
+/// What depends on the clock: the kind of value is compared, not the value.
+const CLOCK_KEYS: [&str; 9] = [
+    "changedOn",
+    "currentServerTime",
+    "firstLocatedTime",
+    "lastHeardInSeconds",
+    "lastLocatedTime",
+    "lastSeen",
+    "notificationTime",
+    "timestamp",
+    "confidenceFactor",
+];
+/// Where the estimator says that an element is; places of the maps are called `mapCoordinates`.
+const ESTIMATE_KEYS: [&str; 2] = ["mapCoordinate", "locationCoordinate"];
+/// Every key of a v2 client (section B.9), each of which a program in the field dereferences.
+const V2_KEYS: [&str; 59] = [
+    "macAddress",
+    "mapInfo",
+    "mapInfo.mapHierarchyString",
+    "mapInfo.floorRefId",
+    "mapInfo.floorDimension.length",
+    "mapInfo.floorDimension.width",
+    "mapInfo.floorDimension.height",
+    "mapInfo.floorDimension.offsetX",
+    "mapInfo.floorDimension.offsetY",
+    "mapInfo.floorDimension.unit",
+    "mapInfo.image.imageName",
+    "mapInfo.image.zoomLevel",
+    "mapInfo.image.width",
+    "mapInfo.image.height",
+    "mapInfo.image.size",
+    "mapInfo.image.maxResolution",
+    "mapInfo.image.colorDepth",
+    "mapInfo.tagList",
+    "mapCoordinate.x",
+    "mapCoordinate.y",
+    "mapCoordinate.z",
+    "mapCoordinate.unit",
+    "currentlyTracked",
+    "confidenceFactor",
+    "statistics",
+    "statistics.currentServerTime",
+    "statistics.firstLocatedTime",
+    "statistics.lastLocatedTime",
+    "statistics.maxDetectedRssi",
+    "statistics.maxDetectedRssi.apMacAddress",
+    "statistics.maxDetectedRssi.band",
+    "statistics.maxDetectedRssi.slot",
+    "statistics.maxDetectedRssi.rssi",
+    "statistics.maxDetectedRssi.antennaIndex",
+    "statistics.maxDetectedRssi.lastHeardInSeconds",
+    "historyLogReason",
+    "geoCoordinate",
+    "rawLocation",
+    "rawLocation.rawX",
+    "rawLocation.rawY",
+    "rawLocation.unit",
+    "networkStatus",
+    "changedOn",
+    "ipAddress",
+    "userName",
+    "ssId",
+    "sourceTimestamp",
+    "band",
+    "apMacAddress",
+    "dot11Status",
+    "manufacturer",
+    "areaGlobalIdList",
+    "detectingControllers",
+    "bytesSent",
+    "bytesReceived",
+    "guestUser",
+    "mapInfo.floorDimension",
+    "mapInfo.image",
+    "mapCoordinate",
+];
+
+#[tokio::test]
+async fn programs_of_the_field_are_answered() {
+    let lab = Lab::start().await;
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmx_http");
+    let mut cases: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert_eq!(cases.len(), 11, "cases that are there");
+    for case in cases {
+        check(&lab, &case).await;
+    }
+}
+
+async fn check(lab: &Lab, case: &Path) {
+    let requests = fs::read_to_string(case.join("request.txt")).unwrap();
+    let requests = requests.replace("{basic}", &basic(ADMIN));
+    let mut answers = Vec::new();
+    for request in requests.split_terminator("\n\n") {
+        let bytes = format!("{}\r\n\r\n", request.trim().replace('\n', "\r\n"));
+        let stream = TcpStream::connect(lab.engine.address).await.unwrap();
+        let response = exchange_bytes(stream, bytes.as_bytes()).await;
+        answers.push(shown(&response));
+    }
+    let answers = Value::Array(answers);
+    let golden = case.join("expected.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let text = serde_json::to_string_pretty(&answers).unwrap();
+        fs::write(&golden, text + "\n").unwrap();
+    }
+    let expected: Value = serde_json::from_slice(&fs::read(&golden).unwrap()).unwrap();
+    assert!(
+        answers == expected,
+        "{}:\n{answers:#}\nis not what is expected:\n{expected:#}",
+        case.display()
+    );
+}
+
+/// A response as it is kept: images by their hash, JSON masked.
+fn shown(response: &Response) -> Value {
+    let headers =
+        HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), response.header(name)?.into())));
+    let headers: serde_json::Map<String, Value> = headers.collect();
+    let media_type = response.header("content-type").unwrap_or_default();
+    let mut body = match &response.body {
+        empty if empty.is_empty() => Value::Null,
+        _ if media_type.starts_with("application/json") => response.json(),
+        bytes => json!({"sha256": node::token::hex(&node::token::sha256(bytes))}),
+    };
+    mask(&mut body);
+    json!({"status": response.status, "headers": headers, "body": body})
+}
+
+fn mask(value: &mut Value) {
+    let hide = |value: &mut Value| {
+        *value = match value {
+            Value::Number(_) => "<number>".into(),
+            Value::String(_) => "<text>".into(),
+            ref other => panic!("{other} is neither a number nor a text"),
+        };
+    };
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(mask),
+        Value::Object(members) => {
+            for (key, value) in members {
+                if CLOCK_KEYS.contains(&key.as_str()) {
+                    hide(value);
+                } else if ESTIMATE_KEYS.contains(&key.as_str()) {
+                    hide(&mut value["x"]);
+                    hide(&mut value["y"]);
+                } else {
+                    mask(value);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `KeyError` is how a program in the field ends when one is missing.
+#[tokio::test]
+async fn every_key_of_a_v2_client_is_there() {
+    let lab = Lab::start().await;
+    let page = lab.json("/api/location/v2/clients/?page=1&pageSize=1000");
+    let clients = page.await;
+    let clients = clients.as_array().unwrap();
+    assert_eq!(clients.len(), 3, "anna, the passer-by and the guest");
+    for client in clients {
+        for key in V2_KEYS {
+            let pointer = format!("/{}", key.replace('.', "/"));
+            assert!(client.pointer(&pointer).is_some(), "{key} of {client:#}");
+        }
+    }
+}
+
+/// Elements are where the controller heard them, in feet from the top left corner.
+#[tokio::test]
+async fn coordinates_are_feet_on_the_right_floor() {
+    let lab = Lab::start().await;
+    let clients = lab.json("/api/location/v2/clients?sortBy=macAddress:ASC");
+    let clients = clients.await;
+    let places = [("Ground", 4.0, 4.0), ("Ground", 15.0, 11.0), ("First", 6.0, 5.0)];
+    for (client, (floor, x, y)) in clients.as_array().unwrap().iter().zip(places) {
+        let path = client["mapInfo"]["mapHierarchyString"].as_str().unwrap();
+        assert_eq!(path, format!("North>Main>{floor}"));
+        let coordinate = &client["mapCoordinate"];
+        let metres = |key: &str| coordinate[key].as_f64().unwrap() * 0.3048;
+        let off = (metres("x") - x).hypot(metres("y") - y);
+        assert!(off < 2.0, "{off} m beside ({x}, {y}): {client:#}");
+    }
+}
