@@ -285,14 +285,12 @@ fn the_controller_prints_the_published_shapes() {
     let show = |what: &str, expected: &str| {
         check(&["show", "nmsp", "--data", &site.controller, what], 0, expected);
     };
-    eventually("data", || {
-        let view = json(&["show", "nmsp", "--data", &site.controller, "status"]);
-        view["connections"][0]["tx_data"].as_u64() > Some(2)
-    });
+    let statistics = ["show", "nmsp", "--data", &site.controller, "statistics"];
+    let line = "   15 Measurement Notification";
+    eventually("measurements", || text(&mse(&statistics).stdout).contains(line));
     let header = "DNA Spaces/CMX IP Address   Active    Tx Echo Resp  Rx Echo Req  Tx Data   Rx Data   Transport";
     show("status", header);
     show("status", "127.0.0.1                   Active");
-    show("statistics", "   15 Measurement Notification");
     show("capability", "RSSI                    Mobile Station, Tags, Rogue, Interferer");
     show("subscription", "127.0.0.1           RSSI, Info, Statistics, Attachment, AP Info");
 }
