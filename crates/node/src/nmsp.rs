@@ -1,8 +1,8 @@
 //! NMSP links: the `nmsp` session on real sockets and real TLS.
 //!
-//! * [`drive`] runs one session on one stream, the same loop for both ends;
-//! * [`dial`] keeps an engine connected to one controller and says why when it is not;
-//! * [`listen`] accepts engines on a controller;
+//! * [`drive`](mod@drive) runs one session on one stream, the same loop for both ends;
+//! * [`dial`](mod@dial) keeps an engine connected to one controller and says why when it is not;
+//! * [`listen`](mod@listen) accepts engines on a controller;
 //! * [`status`] is what both show to operators.
 //!
 //! ```text

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::Time;
 use nmsp::{Command, Event, MessageId, Subservice, SubserviceMask};
 use node::clock;
 use node::nmsp::Owner;
@@ -10,18 +11,36 @@ use tokio::sync::mpsc;
 use crate::report::Report;
 use crate::tracker::Task;
 
+/// Newest readings older than this come from a clock that is wrong, not from a slow link.
+const BEHIND_MAX_MS: u64 = 5 * 60_000;
+
 /// The owner of one link.
 #[derive(Debug)]
 pub struct Ingest {
     controller: Arc<str>,
     tasks: mpsc::Sender<Task>,
     gathered: Vec<Report>,
+    /// Whether this session's controller was said to be behind.
+    is_behind: bool,
 }
 
 impl Ingest {
     /// Hands the reports of the controller at `address` to the tracker.
     pub fn new(address: &str, tasks: mpsc::Sender<Task>) -> Self {
-        Self { controller: address.into(), tasks, gathered: Vec::new() }
+        Self { controller: address.into(), tasks, gathered: Vec::new(), is_behind: false }
+    }
+
+    /// A controller whose clock is behind makes its elements look long unheard.
+    fn warn_if_behind(&mut self, report: &Report, now: Time) {
+        let newest = report.readings.iter().map(|reading| reading.at).max();
+        let behind_ms = newest.map_or(0, |newest| now.since_ms(newest));
+        if behind_ms > BEHIND_MAX_MS && !self.is_behind {
+            self.is_behind = true;
+            tracing::warn!(
+                controller = %self.controller, behind_s = behind_ms / 1_000,
+                "the controller's newest readings are old; set both clocks by NTP"
+            );
+        }
     }
 
     /// The sub-services that an engine wants: what it has a use for today.
@@ -46,6 +65,7 @@ impl Owner for Ingest {
     fn event(&mut self, event: Event<'_>) -> Vec<Command> {
         match event {
             Event::Active { subscribed } => {
+                self.is_behind = false;
                 tracing::info!(
                     controller = %self.controller,
                     subservices = subscribed.iter().count(),
@@ -57,7 +77,10 @@ impl Owner for Ingest {
                 ]
             }
             Event::Data { id, records } => {
-                self.gathered.push(Report::new(&self.controller, id, records, clock::wall()));
+                let now = clock::wall();
+                let report = Report::new(&self.controller, id, records, now);
+                self.warn_if_behind(&report, now);
+                self.gathered.push(report);
                 Vec::new()
             }
             // A controller asks an engine for nothing.
