@@ -5,6 +5,7 @@
 //! version can add some. See `docs/protocol.md`.
 
 use crate::error::DecodeError;
+use crate::limits::FRAME_BODY_MAX;
 use crate::message::MessageId;
 
 /// First two bytes of every frame, "NM". Ours.
@@ -13,9 +14,6 @@ pub const MAGIC: u16 = 0x4E4D;
 pub const FRAME_VERSION: u8 = 1;
 /// Bytes of a frame header.
 pub const HEADER_BYTES: usize = 16;
-/// Largest body. Ours: 400 elements with eight readings fit, and a stalled peer pins no more than
-/// this per session.
-pub const FRAME_BODY_MAX: usize = 64 * 1024;
 
 /// Types of fields. Ours.
 pub(crate) mod field {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::FRAME_BODY_MAX;
+use crate::limits::{FRAME_BODY_MAX, VERSION};
 
 /// The peer sent bytes that are no frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -42,10 +42,7 @@ pub enum CloseReason {
     #[error(transparent)]
     Decode(DecodeError),
     /// No protocol version is spoken by both sides.
-    #[error(
-        "the peer speaks NMSP versions {lowest} to {highest}, this side speaks {}",
-        crate::session::VERSION
-    )]
+    #[error("the peer speaks NMSP versions {lowest} to {highest}, this side speaks {}", VERSION)]
     PeerVersion {
         /// The peer's lowest version.
         lowest: u8,
@@ -58,7 +55,7 @@ pub enum CloseReason {
         /// Message number.
         message: u16,
         /// State of this side.
-        state: crate::State,
+        state: crate::table::State,
     },
     /// The peer did not answer in time.
     #[error("the peer did not answer for {silent_ms} ms")]

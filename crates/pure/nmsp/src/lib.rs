@@ -10,29 +10,40 @@
 //! # Reading order
 //!
 //! [`service`] (what can be subscribed), [`message`] (numbers and names), [`codec`] (frames),
-//! [`record`] (what data messages carry), [`table`] (the session's transitions), [`session`].
+//! [`record`] and [`batch`] (what data messages carry, read and written), [`table`] (the session's
+//! transitions), [`exchange`] (what goes in and comes out), [`session`].
 //!
 //! # Cost sketch of the receive path
 //!
 //! * network: a reading is 14 bytes, an element with eight readings 124 bytes with its headers
-//! * memory: one frame per session is buffered, at most [`codec::FRAME_BODY_MAX`] bytes
+//! * memory: one frame per session is buffered, at most [`limits::FRAME_BODY_MAX`] bytes
 //! * CPU: one pass validates, one pass reads; measurements are read in place, without allocation
 //! * limit: at 1 GB/s of TLS, about 60 million readings a second; the engine's table is the bound
 
+pub mod batch;
 pub mod codec;
 pub mod counters;
 pub mod error;
+pub mod exchange;
+pub mod limits;
 pub mod message;
 pub mod record;
 pub mod service;
 pub mod session;
+pub mod settings;
 pub mod table;
 
+mod echo;
+
+pub use batch::Batch;
 pub use error::{CloseReason, DecodeError};
+pub use exchange::{Command, Event, Input, Output};
 pub use message::MessageId;
-pub use record::{AccessPointInfo, Attachment, Batch, Departure, Information, Measured, Records};
+pub use record::{AccessPointInfo, Attachment, Departure, Information, Measured, Records};
 pub use service::{Subservice, SubserviceMask};
-pub use session::{Command, Event, Input, Output, Session, Settings, SettingsError, Side, State};
+pub use session::Session;
+pub use settings::{Settings, SettingsError};
+pub use table::{Side, State};
 
 /// TCP port of the controller. Published: Cisco document 200906 and others.
 pub const PORT: u16 = 16113;

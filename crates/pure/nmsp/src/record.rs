@@ -1,27 +1,21 @@
-//! Records: what measurement, information, statistics, AP info and attachment messages carry.
+//! Records as they are read: what measurement, information, statistics, AP info and attachment
+//! messages carry. The writing side is [`crate::batch`].
 //!
 //! [`Records`] exists only for a body that was checked from end to end, so reading it cannot fail.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::map::Radio;
-use model::{Association, Band, Category, Dbm, Mac, Observation, Reading, Time};
+use model::{Association, Band, Category, Dbm, Mac, Reading, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Field, Fields, FrameWriter, Reader, field, write_text};
+use crate::codec::{Field, Fields, Reader, field};
 use crate::error::DecodeError;
+use crate::limits::{IP_ADDRESSES_MAX, RADIOS_MAX, READINGS_MAX};
 use crate::message::MessageId;
 
 /// Bytes of one reading: AP 6, band 1, reserved 1, signal 2, age 4.
-const READING_BYTES: usize = 14;
-/// Bytes of a measured element before its readings: address 6, category 1, count 1.
-const MEASURED_HEADER_BYTES: usize = 8;
-/// Most readings of one element in one message. Published: up to 16 APs report per element.
-pub const READINGS_MAX: usize = 16;
-/// Most addresses of one station. Ours: IPv4, link-local, and a few privacy addresses.
-pub const IP_ADDRESSES_MAX: usize = 16;
-/// Most radios of one access point. Ours.
-const RADIOS_MAX: usize = 8;
+pub(crate) const READING_BYTES: usize = 14;
 
 /// What is known about an element besides its signal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,9 +218,9 @@ fn read_information(value: &[u8]) -> Option<Information> {
 }
 
 /// Flags of an information record. Ours.
-mod flag {
-    pub(super) const ASSOCIATED: u8 = 1;
-    pub(super) const HAS_AP: u8 = 2;
+pub(crate) mod flag {
+    pub(crate) const ASSOCIATED: u8 = 1;
+    pub(crate) const HAS_AP: u8 = 2;
 }
 
 fn read_access_point(value: &[u8]) -> Option<AccessPointInfo> {
@@ -279,184 +273,4 @@ fn read_ip_addresses(reader: &mut Reader<'_>) -> Option<Vec<IpAddr>> {
             _ => None,
         })
         .collect()
-}
-
-/// Records to send, as a controller hands them over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Batch {
-    /// Readings, with the controller's clock at the time of sending.
-    Measurements {
-        /// The controller's clock.
-        at: Time,
-        /// The elements that were heard.
-        observations: Vec<Observation>,
-    },
-    /// What is known about elements, as information.
-    Informations(Vec<Information>),
-    /// The same records, as traffic statistics.
-    Statistics(Vec<Information>),
-    /// The access points.
-    AccessPoints(Vec<AccessPointInfo>),
-    /// Stations on switch ports.
-    Attachments(Vec<Attachment>),
-    /// Elements that left.
-    Departures(Vec<Departure>),
-}
-
-impl Batch {
-    /// The message that carries the batch: a response to a request, else a notification.
-    pub fn message(&self, is_response: bool) -> MessageId {
-        match (self, is_response) {
-            (Self::Measurements { .. }, true) => MessageId::MeasurementResponse,
-            (Self::Measurements { .. }, false) => MessageId::MeasurementNotification,
-            (Self::Informations(_), true) => MessageId::InformationResponse,
-            (Self::Informations(_) | Self::Departures(_), _) => MessageId::InformationNotification,
-            (Self::Statistics(_), true) => MessageId::StatisticsResponse,
-            (Self::Statistics(_), false) => MessageId::StatisticsNotification,
-            (Self::AccessPoints(_), _) => MessageId::ApInfoNotification,
-            (Self::Attachments(_), _) => MessageId::AttachmentNotification,
-        }
-    }
-
-    /// Appends the batch as one or more frames; `sent` is told the size of each.
-    ///
-    /// A response is at least one frame, so that the peer learns that there is nothing.
-    pub(crate) fn write(
-        &self,
-        out: &mut Vec<u8>,
-        transaction: Option<u32>,
-        sent: impl FnMut(usize),
-    ) {
-        let id = self.message(transaction.is_some());
-        let mut frames = Frames { out, id, transaction, sent, time: None };
-        match self {
-            Self::Measurements { at, observations } => {
-                frames.time = Some(*at);
-                frames.write(observations, field::MEASURED, |out, it| {
-                    write_observation(out, it, *at);
-                });
-            }
-            Self::Informations(records) | Self::Statistics(records) => {
-                frames.write(records, field::INFORMATION, write_information);
-            }
-            Self::AccessPoints(records) => {
-                frames.write(records, field::ACCESS_POINT, write_access_point);
-            }
-            Self::Attachments(records) => {
-                frames.write(records, field::ATTACHMENT, write_attachment);
-            }
-            Self::Departures(records) => frames.write(records, field::DEPARTURE, write_departure),
-        }
-    }
-}
-
-/// Spreads records over as many frames as they need.
-struct Frames<'a, S> {
-    out: &'a mut Vec<u8>,
-    id: MessageId,
-    transaction: Option<u32>,
-    sent: S,
-    /// Repeated at the beginning of each frame.
-    time: Option<Time>,
-}
-
-impl<S: FnMut(usize)> Frames<'_, S> {
-    fn write<R>(&mut self, records: &[R], kind: u16, write: impl Fn(&mut Vec<u8>, &R)) {
-        let mut rest = records;
-        loop {
-            let mut frame = FrameWriter::new(self.out, self.id, self.transaction.unwrap_or(0));
-            if let Some(time) = self.time {
-                frame.field(field::TIME, |out| {
-                    out.extend_from_slice(&time.0.to_be_bytes());
-                });
-            }
-            // Each record is far smaller than a frame, so every frame takes at least one.
-            let written = rest
-                .iter()
-                .take_while(|record| frame.field(kind, |out| write(out, record)))
-                .count();
-            (self.sent)(frame.finish());
-            rest = rest.get(written.max(1)..).unwrap_or_default();
-            if rest.is_empty() {
-                return;
-            }
-        }
-    }
-}
-
-fn write_observation(out: &mut Vec<u8>, observation: &Observation, sent_at: Time) {
-    let readings = observation.readings.get(..READINGS_MAX).unwrap_or(&observation.readings);
-    out.reserve(MEASURED_HEADER_BYTES + readings.len() * READING_BYTES);
-    out.extend_from_slice(&observation.mac.0);
-    out.push(observation.category.index() as u8);
-    out.push(readings.len() as u8);
-    for reading in readings {
-        let age_ms = u32::try_from(sent_at.since_ms(reading.at)).unwrap_or(u32::MAX);
-        out.extend_from_slice(&reading.ap.0);
-        out.extend_from_slice(&[reading.band as u8, 0]);
-        // A float cast saturates, and turns what is no number into 0 dBm.
-        out.extend_from_slice(&((reading.rssi.0 * 100.0).round() as i16).to_be_bytes());
-        out.extend_from_slice(&age_ms.to_be_bytes());
-    }
-}
-
-fn write_information(out: &mut Vec<u8>, information: &Information) {
-    let Information { category, mac, association } = information;
-    let mut flags = 0;
-    if association.associated {
-        flags |= flag::ASSOCIATED;
-    }
-    if association.ap.is_some() {
-        flags |= flag::HAS_AP;
-    }
-    out.extend_from_slice(&mac.0);
-    out.extend_from_slice(&[category.index() as u8, flags]);
-    out.extend_from_slice(&association.ap.unwrap_or_default().0);
-    out.extend_from_slice(&association.bytes_sent.to_be_bytes());
-    out.extend_from_slice(&association.bytes_received.to_be_bytes());
-    write_text(out, association.ssid.as_deref().unwrap_or_default());
-    write_text(out, association.username.as_deref().unwrap_or_default());
-    write_ip_addresses(out, &association.ip_addresses);
-}
-
-fn write_access_point(out: &mut Vec<u8>, ap: &AccessPointInfo) {
-    out.extend_from_slice(&ap.mac.0);
-    write_text(out, &ap.name);
-    let radios = ap.radios.get(..RADIOS_MAX).unwrap_or(&ap.radios);
-    out.push(radios.len() as u8);
-    for radio in radios {
-        let [power] = (radio.tx_power.0 as i8).to_be_bytes();
-        out.extend_from_slice(&[radio.band as u8, radio.channel, power]);
-    }
-}
-
-fn write_attachment(out: &mut Vec<u8>, attachment: &Attachment) {
-    out.extend_from_slice(&attachment.mac.0);
-    out.push(u8::from(attachment.attached));
-    write_text(out, &attachment.port);
-    write_text(out, &attachment.username);
-    write_ip_addresses(out, &attachment.ip_addresses);
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "every record writer has one shape")]
-fn write_departure(out: &mut Vec<u8>, departure: &Departure) {
-    out.extend_from_slice(&departure.mac.0);
-    out.push(departure.category.index() as u8);
-}
-
-fn write_ip_addresses(out: &mut Vec<u8>, addresses: &[IpAddr]) {
-    let addresses = addresses.get(..IP_ADDRESSES_MAX).unwrap_or(addresses);
-    out.push(addresses.len() as u8);
-    for address in addresses {
-        match address {
-            IpAddr::V4(v4) => {
-                out.push(4);
-                out.extend_from_slice(&v4.octets());
-            }
-            IpAddr::V6(v6) => {
-                out.push(6);
-                out.extend_from_slice(&v6.octets());
-            }
-        }
-    }
 }

@@ -12,167 +12,24 @@
 //! The engine announces its echo interval, and the controller gives it up when nothing came for that
 //! and its own dead interval.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use model::Time;
-use serde::{Deserialize, Serialize};
 
 use crate::codec::{Field, Fields, FrameWriter, HEADER_BYTES, Header, Reader, field, write_text};
 use crate::counters::{Counters, Direction};
+use crate::echo::{Echo, Step};
 use crate::error::{CloseReason, DecodeError};
+use crate::exchange::{Command, Event, Input, Output};
+use crate::limits::{
+    ECHO_INTERVAL_MAX_MS, FRAME_MAX_MS, NEGOTIATION_MAX_MS, PEER_NAME_BYTES_MAX, VERSION,
+};
 use crate::message::MessageId;
-use crate::record::{Batch, Records};
+use crate::record::Records;
 use crate::service::SubserviceMask;
-use crate::table::{self, Action, Trigger};
-
-pub use crate::table::{Side, State};
-
-/// The protocol version that this side speaks. Ours.
-pub const VERSION: u8 = 1;
-/// A session that is not active after this long is given up. Ours: ten slow handshakes' worth.
-const NEGOTIATION_MAX_MS: u64 = 10_000;
-/// A begun frame must be whole after this long. Ours: 64 KiB in ten seconds is a 52 kbit/s line.
-const FRAME_MAX_MS: u64 = 10_000;
-/// Longest echo interval. Published range 1 to 120 s.
-const ECHO_INTERVAL_MAX_MS: u64 = 120_000;
-/// Longest peer name that is kept.
-const PEER_NAME_BYTES_MAX: usize = 128;
-
-/// The NMSP parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// From echo to echo. Published default 15 s, range 1 to 120 s.
-    pub echo_interval_ms: u64,
-    /// From an unanswered echo to the end. Published default 30 s, range 1 to 240 s.
-    pub dead_interval_ms: u64,
-    /// From an echo to its first repetition. Published default 1 s.
-    pub response_timeout_ms: u64,
-    /// From repetition to repetition. Published default 3 s, range 1 to 120 s.
-    pub retransmit_interval_ms: u64,
-    /// Most repetitions of one echo. Published default 5.
-    pub retransmits_max: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            echo_interval_ms: 15_000,
-            dead_interval_ms: 30_000,
-            response_timeout_ms: 1_000,
-            retransmit_interval_ms: 3_000,
-            retransmits_max: 5,
-        }
-    }
-}
-
-/// A relation between timers that does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// A timer outside its range.
-    #[error("{key} is {value_ms} ms; it must be {min_ms} to {max_ms} ms")]
-    ConfigRange {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value_ms: u64,
-        /// Least allowed.
-        min_ms: u64,
-        /// Most allowed.
-        max_ms: u64,
-    },
-    /// Dead before a second echo could be answered.
-    #[error("dead_interval_ms must be at least twice echo_interval_ms")]
-    ConfigDeadInterval,
-}
-
-impl Settings {
-    /// Checks the published ranges. Milliseconds below the published whole seconds are allowed,
-    /// because tests and demonstrations are in a hurry.
-    pub fn validate(&self) -> Result<(), SettingsError> {
-        let ranges = [
-            ("echo_interval_ms", self.echo_interval_ms, 10, ECHO_INTERVAL_MAX_MS),
-            ("dead_interval_ms", self.dead_interval_ms, 20, 240_000),
-            ("response_timeout_ms", self.response_timeout_ms, 1, 240_000),
-            ("retransmit_interval_ms", self.retransmit_interval_ms, 1, 120_000),
-        ];
-        for (key, value_ms, min_ms, max_ms) in ranges {
-            if !(min_ms..=max_ms).contains(&value_ms) {
-                return Err(SettingsError::ConfigRange { key, value_ms, min_ms, max_ms });
-            }
-        }
-        if self.dead_interval_ms < 2 * self.echo_interval_ms {
-            return Err(SettingsError::ConfigDeadInterval);
-        }
-        Ok(())
-    }
-}
-
-/// Everything that can happen to a session. Serialisable, so that a run can be recorded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Input<'a> {
-    /// Bytes arrived.
-    Received(Cow<'a, [u8]>),
-    /// The deadline passed.
-    Timeout,
-    /// The owner wants something sent.
-    Command(Command),
-    /// The connection ended.
-    Disconnected,
-}
-
-/// What an owner can ask for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Command {
-    /// Send records: as the response to a transaction, or as a notification.
-    Send {
-        /// Number of the request that is answered.
-        transaction: Option<u32>,
-        /// What to send.
-        batch: Batch,
-    },
-    /// Ask the controller for all it has of one kind; one of the three data requests.
-    Request(MessageId),
-    /// End the session.
-    Stop,
-}
-
-/// What a session wants done.
-#[derive(Debug)]
-pub enum Output<'s> {
-    /// Send these bytes.
-    Transmit(&'s [u8]),
-    /// Something for the owner.
-    Event(Event<'s>),
-    /// Close the connection; said once, after which nothing follows.
-    Close(CloseReason),
-}
-
-/// Something for the owner.
-#[derive(Debug)]
-pub enum Event<'s> {
-    /// The subscription was made or changed.
-    Active {
-        /// The sub-services that flow.
-        subscribed: SubserviceMask,
-    },
-    /// The engine asks for all there is of one kind.
-    Request {
-        /// Which kind.
-        id: MessageId,
-        /// Number to answer with.
-        transaction: u32,
-    },
-    /// Records arrived.
-    Data {
-        /// In which message.
-        id: MessageId,
-        /// The records.
-        records: Records<'s>,
-    },
-}
+use crate::settings::Settings;
+use crate::table::{self, Action, Side, State, Trigger};
 
 /// What the peer said about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -216,15 +73,6 @@ pub struct Session {
 enum Signal {
     Active,
     Close(CloseReason),
-}
-
-/// The engine's echo, outstanding or next.
-#[derive(Debug, Default)]
-struct Echo {
-    next_at: Time,
-    /// When the unanswered echo was first sent, its transaction, and how often it was repeated.
-    unanswered: Option<(Time, u32, u32)>,
-    repeat_at: Time,
 }
 
 /// A frame that the owner must see, by its place in the receive buffer.
@@ -311,7 +159,7 @@ impl Session {
                 Some(self.started.plus_ms(NEGOTIATION_MAX_MS))
             }
             State::Active => Some(match self.side {
-                Side::Engine => self.echo_deadline(),
+                Side::Engine => self.echo.deadline(&self.settings, self.last_received),
                 Side::Controller => self.silence_deadline(),
             }),
             State::Closed => return None,
@@ -399,7 +247,7 @@ impl Session {
     /// Takes one frame through the table.
     fn frame(&mut self, header: Header, body: Range<usize>) -> Option<Delivery> {
         let id = MessageId::from_wire(header.message);
-        let trigger = id.map_or(Trigger::Unknown, trigger_of);
+        let trigger = id.map_or(Trigger::Unknown, Trigger::of);
         if let Some(id) = id {
             self.counters.count(id, Direction::In, HEADER_BYTES + body.len(), self.now);
         }
@@ -455,22 +303,13 @@ impl Session {
             }
             Action::Activate => {
                 self.subscribed = self.read_mask(header, body)?.and(self.offered);
-                self.echo.next_at = self.now.plus_ms(self.settings.echo_interval_ms);
+                self.echo.start(self.now, &self.settings);
                 self.signals.push_back(Signal::Active);
             }
             Action::AnswerEcho => {
                 self.send(MessageId::EchoResponse, header.transaction, |_| {});
             }
-            Action::NoteEcho => {
-                // Only the newest echo is outstanding; an older answer is too late to matter.
-                if self
-                    .echo
-                    .unanswered
-                    .is_some_and(|(_, transaction, _)| transaction == header.transaction)
-                {
-                    self.echo.unanswered = None;
-                }
-            }
+            Action::NoteEcho => self.echo.answered(header.transaction),
             Action::CountUnsupported => self.counters.unsupported += 1,
             Action::Deliver | Action::Refuse => {}
         }
@@ -572,41 +411,14 @@ impl Session {
     }
 
     fn run_echo(&mut self) {
-        let Settings {
-            echo_interval_ms,
-            dead_interval_ms,
-            response_timeout_ms,
-            retransmit_interval_ms,
-            ..
-        } = self.settings;
-        let Some((first_sent, transaction, repeated)) = self.echo.unanswered else {
-            let transaction = self.transaction();
-            self.echo.unanswered = Some((self.now, transaction, 0));
-            self.echo.repeat_at = self.now.plus_ms(response_timeout_ms);
-            self.echo.next_at = self.now.plus_ms(echo_interval_ms);
-            return self.send(MessageId::EchoRequest, transaction, |_| {});
-        };
-        let silent_ms = self.now.since_ms(first_sent.max(self.last_received));
-        if silent_ms >= dead_interval_ms {
-            return self.close(CloseReason::PeerDead { silent_ms });
-        }
-        self.echo.unanswered = Some((first_sent, transaction, repeated + 1));
-        self.echo.repeat_at = self.now.plus_ms(retransmit_interval_ms);
-        self.send(MessageId::EchoRequest, transaction, |_| {});
-    }
-
-    fn echo_deadline(&self) -> Time {
-        match self.echo.unanswered {
-            None => self.echo.next_at,
-            Some((first_sent, _, repeated)) => {
-                let heard_at = first_sent.max(self.last_received);
-                let dead_at = heard_at.plus_ms(self.settings.dead_interval_ms);
-                if repeated < self.settings.retransmits_max {
-                    self.echo.repeat_at.min(dead_at)
-                } else {
-                    dead_at
-                }
+        match self.echo.overdue(self.now, &self.settings, self.last_received) {
+            Step::Send => {
+                let transaction = self.transaction();
+                self.echo.sent(transaction, self.now, &self.settings);
+                self.send(MessageId::EchoRequest, transaction, |_| {});
             }
+            Step::Repeat(transaction) => self.send(MessageId::EchoRequest, transaction, |_| {}),
+            Step::Dead { silent_ms } => self.close(CloseReason::PeerDead { silent_ms }),
         }
     }
 
@@ -676,26 +488,5 @@ impl Session {
 
     fn is_reported_closed(&self) -> bool {
         self.state == State::Closed && self.signals.is_empty()
-    }
-}
-
-fn trigger_of(id: MessageId) -> Trigger {
-    match id {
-        MessageId::CapabilityNotification => Trigger::Capability,
-        MessageId::ServiceSubscribeRequest => Trigger::SubscribeRequest,
-        MessageId::ServiceSubscribeResponse => Trigger::SubscribeResponse,
-        MessageId::EchoRequest => Trigger::EchoRequest,
-        MessageId::EchoResponse => Trigger::EchoResponse,
-        MessageId::MeasurementRequest
-        | MessageId::InformationRequest
-        | MessageId::StatisticsRequest => Trigger::DataRequest,
-        MessageId::MeasurementResponse
-        | MessageId::MeasurementNotification
-        | MessageId::InformationResponse
-        | MessageId::InformationNotification
-        | MessageId::StatisticsResponse
-        | MessageId::StatisticsNotification
-        | MessageId::ApInfoNotification
-        | MessageId::AttachmentNotification => Trigger::Data,
     }
 }

@@ -7,6 +7,8 @@ use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::MessageId;
+
 /// Which end of the session this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Side {
@@ -91,6 +93,28 @@ impl fmt::Display for State {
 }
 
 impl Trigger {
+    /// What a message of this number triggers.
+    pub fn of(id: MessageId) -> Self {
+        match id {
+            MessageId::CapabilityNotification => Self::Capability,
+            MessageId::ServiceSubscribeRequest => Self::SubscribeRequest,
+            MessageId::ServiceSubscribeResponse => Self::SubscribeResponse,
+            MessageId::EchoRequest => Self::EchoRequest,
+            MessageId::EchoResponse => Self::EchoResponse,
+            MessageId::MeasurementRequest
+            | MessageId::InformationRequest
+            | MessageId::StatisticsRequest => Self::DataRequest,
+            MessageId::MeasurementResponse
+            | MessageId::MeasurementNotification
+            | MessageId::InformationResponse
+            | MessageId::InformationNotification
+            | MessageId::StatisticsResponse
+            | MessageId::StatisticsNotification
+            | MessageId::ApInfoNotification
+            | MessageId::AttachmentNotification => Self::Data,
+        }
+    }
+
     /// Every trigger.
     pub const ALL: [Self; 8] = [
         Self::Capability,

@@ -1,7 +1,8 @@
 //! Properties of the codec: round trip, no panic on any bytes, bounded memory.
 
 use model::{Association, Band, Category, Dbm, Mac, Observation, Reading, Time};
-use nmsp::codec::{FRAME_BODY_MAX, HEADER_BYTES};
+use nmsp::codec::HEADER_BYTES;
+use nmsp::limits::FRAME_BODY_MAX;
 use nmsp::{
     Batch, Command, Event, Information, Input, Output, Session, Settings, Side, SubserviceMask,
 };

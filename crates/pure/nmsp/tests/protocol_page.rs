@@ -10,9 +10,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use model::Time;
-use nmsp::codec::{FRAME_BODY_MAX, FRAME_VERSION, HEADER_BYTES, MAGIC};
-use nmsp::record::{IP_ADDRESSES_MAX, READINGS_MAX};
-use nmsp::session::VERSION;
+use nmsp::codec::{FRAME_VERSION, HEADER_BYTES, MAGIC};
+use nmsp::limits::{FRAME_BODY_MAX, IP_ADDRESSES_MAX, READINGS_MAX, VERSION};
 use nmsp::{
     Input, MessageId, Output, Session, Settings, SettingsError, Side, State, Subservice,
     SubserviceMask,
