@@ -9,7 +9,7 @@ export interface Demo {
   password: string;
 }
 
-const BINARY = process.env['MSE_BIN'] ?? '../target/debug/mse';
+export const BINARY = process.env['MSE_BIN'] ?? '../target/debug/mse';
 const START_MAX_MS = 60_000;
 const STOP_MAX_MS = 10_000;
 

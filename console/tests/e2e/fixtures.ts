@@ -4,19 +4,24 @@ import { test as base, expect, type Page } from '@playwright/test';
 import { demo } from './demo';
 
 /**
- * The one thing a browser reports that is no fault: the engine's contract answers 401 to whoever
- * is not logged in, and browsers print every such answer.
+ * What a browser reports that is no fault: browsers print every answer that is an error, and these
+ * are answers that the tests ask for.
  */
-const EXPECTED = { url: /\/api\/v1\/session$/, text: /status of 401/ };
+const EXPECTED = [
+  // Whoever is not logged in is told so.
+  { url: /\/api\/v1\/session$/, text: /status of 401/ },
+  // An archive that is none is refused.
+  { url: /\/api\/v1\/maps\/archive$/, text: /status of 400/ },
+];
 
 export const test = base.extend({
   page: async ({ page }, use) => {
     const complaints: string[] = [];
     page.on('console', (message) => {
       if (message.type() !== 'error' && message.type() !== 'warning') return;
-      const expected =
-        EXPECTED.text.test(message.text()) && EXPECTED.url.test(message.location().url);
-      if (!expected) complaints.push(`${message.text()} (${message.location().url})`);
+      const url = message.location().url;
+      const expected = EXPECTED.some((it) => it.text.test(message.text()) && it.url.test(url));
+      if (!expected) complaints.push(`${message.text()} (${url})`);
     });
     page.on('pageerror', (error) => complaints.push(String(error)));
     await page.addInitScript(() => {
