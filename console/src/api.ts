@@ -191,7 +191,10 @@ export interface ElementsFrame {
   removed: { category: CategoryPath; mac: string }[];
 }
 
-export type LiveFrame = ElementsFrame | { type: 'lagged'; missed: number };
+export type LiveFrame =
+  | ElementsFrame
+  | { type: 'heartbeat' }
+  | { type: 'lagged'; missed: number };
 
 /** A refusal of the engine, or `status` 0 when there was no answer at all. */
 export class ApiError extends Error {

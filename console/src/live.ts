@@ -16,8 +16,8 @@ export interface LiveListener {
 const BACKOFF_FIRST_MS = 500;
 /** Longest pause: an engine that took over is seen again within this time; ours. */
 const BACKOFF_MAX_MS = 8_000;
-/** A socket that says nothing for this long is renewed: after a laptop's sleep it may be dead. */
-const SILENCE_MAX_MS = 45_000;
+/** The engine sends a heartbeat every 5 s. Silence of three is a dead engine, network or laptop. */
+const SILENCE_MAX_MS = 15_000;
 
 export class LiveFeed {
   #socket: WebSocket | undefined;
@@ -90,7 +90,10 @@ export class LiveFeed {
 
   #watchSilence(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(this.#renew, SILENCE_MAX_MS);
+    this.#silence = setTimeout(() => {
+      this.listener.state('reconnecting');
+      this.#renew();
+    }, SILENCE_MAX_MS);
   }
 
   #drop(): void {

@@ -77,4 +77,8 @@ test('the one-time password is changed before anything else, then maps are impor
   await chooser.setInputFiles(archive());
   await expect(page.getByRole('application', { name: /^Floor plan of / })).toBeVisible();
   await page.screenshot({ path: 'test-results/office.png', fullPage: true });
+
+  // With maps there, a refusal is said where the button is, in sight.
+  await chooser.setInputFiles(bad);
+  await expect(page.getByText(/not a gzip-compressed tar archive/)).toBeInViewport();
 });

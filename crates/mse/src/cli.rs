@@ -30,7 +30,13 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 pub(crate) struct Data {
     /// Data directory of the role.
-    #[arg(long, env = "MSE_DATA", default_value = "/var/lib/mse", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "MSE_DATA",
+        default_value = "/var/lib/mse",
+        value_name = "DIR"
+    )]
     pub(crate) data: PathBuf,
 }
 

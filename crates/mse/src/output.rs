@@ -27,12 +27,14 @@ pub(crate) enum Failure {
     NotFound(String),
     /// 5: the configuration is refused.
     Config(String),
+    /// 130: it was interrupted before it was done, as shells number it.
+    Interrupted,
 }
 
 /// Shown by `mse --help`. 2 is the number of `clap` for wrong usage.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 tried and failed; 2 wrong usage; 3 the role does not run;
-            4 there is no such thing; 5 the configuration is refused.";
+            4 there is no such thing; 5 the configuration is refused; 130 interrupted.";
 
 impl<W: Write> Output<W> {
     pub(crate) fn new(writer: W, json: bool) -> Self {
@@ -75,15 +77,25 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         let (code, message) = match self {
             Self::ClosedPipe => return ExitCode::SUCCESS,
-            Self::Failed(error) => (1, format!("{error:#}")),
+            Self::Failed(error) => (1, chain(&error)),
             Self::NotRunning(message) => (3, message),
             Self::NotFound(message) => (4, message),
             Self::Config(message) => (5, message),
+            Self::Interrupted => (130, "interrupted; nothing was finished".to_owned()),
         };
         // Without standard error there is nobody to tell.
         let _ = writeln!(io::stderr(), "mse: {message}");
         ExitCode::from(code)
     }
+}
+
+/// An error with its causes, except those that it already tells.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        _ if told.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
 }
 
 impl From<io::Error> for Failure {

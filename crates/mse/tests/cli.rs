@@ -159,6 +159,29 @@ fn the_demo_finds_the_recorded_walk_as_well_as_the_reference() {
     assert!(number(mean) <= 3.26 && number(median) <= 2.84 && number(p90) <= 6.5, "{last}");
 }
 
+/// At any moment: while it makes its storage, while it plays, while it stops.
+#[test]
+fn an_interrupted_demo_says_so_and_leaves_nothing_behind() {
+    let scratch = Scratch::new("interrupted");
+    for (signal, after_ms) in [("TERM", 30), ("INT", 100), ("HUP", 400), ("TERM", 1_500)] {
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_mse"))
+            .args(["demo", "--once"])
+            .env("TMPDIR", &scratch.0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(after_ms));
+        let sent = Command::new("kill").args(["-s", signal, &demo.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        // Before the program listens for signals, one simply ends it.
+        let code = demo.wait().unwrap().code();
+        assert!(matches!(code, Some(130) | None), "{signal} after {after_ms} ms: {code:?}");
+        let left = std::fs::read_dir(&scratch.0).unwrap().count();
+        assert_eq!(left, 0, "{signal} after {after_ms} ms");
+    }
+}
+
 /// An engine and a controller with files of their own, that know each other's keys.
 struct Site {
     scratch: Scratch,

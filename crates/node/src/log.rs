@@ -20,7 +20,12 @@ pub enum Format {
 /// A second call in one process changes nothing: tests share theirs.
 pub fn init(filter: &str, format: Format) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for terminals; a log file is for grep.
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr);
     let _ = match format {
         Format::Text => builder.with_target(false).finish().try_init(),
         Format::Json => builder.json().finish().try_init(),

@@ -60,12 +60,12 @@ fn kind(file: &Path) -> Result<&'static str, Failure> {
 
 fn engine(file: &Path) -> Result<(), Failure> {
     let config: engine::Config = roles::load(file)?;
-    config.validate().map_err(|error| Failure::Config(format!("{}: {error}", file.display())))
+    config.validate().map_err(|error| roles::config_failure(file, &error))
 }
 
 fn controller(file: &Path) -> Result<(), Failure> {
     let config: controller::Config = roles::load(file)?;
-    config.validate().map_err(|error| Failure::Config(format!("{}: {error}", file.display())))?;
+    config.validate().map_err(|error| roles::config_failure(file, &error))?;
     roles::open_source(&config, file).map(drop)
 }
 

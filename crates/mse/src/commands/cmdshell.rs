@@ -4,7 +4,7 @@
 //! be told before it lets an engine in. It reads the node's files: no role has to run. `mse init`
 //! makes those files.
 
-use std::io::{BufRead as _, Write};
+use std::io::{BufRead as _, IsTerminal as _, Write};
 use std::path::Path;
 
 use node::identity::{Identity, machine_mac};
@@ -35,10 +35,13 @@ pub(crate) fn run(
     if !words.is_empty() {
         return command(output, data, &words.join(" "));
     }
+    let is_terminal = std::io::stdin().is_terminal();
     let mut lines = std::io::stdin().lock().lines();
     loop {
-        write!(output.writer(), "cmd> ")?;
-        output.flush()?;
+        if is_terminal {
+            write!(output.writer(), "cmd> ")?;
+            output.flush()?;
+        }
         let Some(line) = lines.next() else {
             return Ok(());
         };

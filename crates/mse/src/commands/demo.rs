@@ -8,6 +8,7 @@ mod score;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -24,7 +25,8 @@ use node::key_hash::{AuthEntry, AuthList};
 use serde::Serialize;
 use store::{Role, Store};
 
-use super::{maps, roles};
+use super::maps;
+use super::roles::Stop;
 use crate::output::{Failure, Output};
 
 /// The recording and the campus, built in so that the program needs no files beside it.
@@ -62,22 +64,20 @@ pub(crate) async fn run(
     once: bool,
     port: u16,
 ) -> Result<(), Failure> {
+    // Before anything is made that must be removed again.
+    let mut stop = Stop::new()?;
     let scratch = Scratch::new()?;
-    let outcome = if once {
-        tokio::select! {
-            scored = score::run(output, &scratch) => scored,
-            stopped = roles::until_stopped() => stopped,
-        }
+    if once {
+        score::run(output, &scratch, &mut stop).await
     } else {
-        live(output, &scratch, port).await
-    };
-    drop(scratch);
-    outcome
+        live(output, &scratch, &mut stop, port).await
+    }
 }
 
 async fn live(
     output: &mut Output<impl Write>,
     scratch: &Scratch,
+    stop: &mut Stop,
     port: u16,
 ) -> Result<(), Failure> {
     let now = clock::wall();
@@ -100,7 +100,7 @@ async fn live(
     } else {
         output.line(welcome_text(&welcome))?;
     }
-    roles::until_stopped().await?;
+    stop.wait().await;
     stage.stop().await;
     Ok(())
 }
@@ -220,7 +220,11 @@ impl Scratch {
         let name = format!("openmse-demo-{}", node::token::hex(&node::token::random::<6>()));
         let scratch = Self(std::env::temp_dir().join(name));
         let recording = scratch.dir("tetam");
-        std::fs::create_dir_all(&recording).with_context(|| recording.display().to_string())?;
+        // The engine keeps its key here: nobody else looks in.
+        let mut private = std::fs::DirBuilder::new();
+        private.mode(0o700);
+        private.create(&scratch.0).with_context(|| scratch.0.display().to_string())?;
+        private.create(&recording).with_context(|| recording.display().to_string())?;
         for (name, content) in TETAM {
             std::fs::write(recording.join(name), content).with_context(|| name.to_owned())?;
         }
@@ -238,7 +242,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
             tracing::warn!(%error, dir = %self.0.display(), "the demo's storage is left behind");
         }
     }

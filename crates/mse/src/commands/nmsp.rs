@@ -22,12 +22,14 @@ pub(crate) async fn run(
         if links.connections.is_empty() {
             writeln!(out, "No controllers. Add [[controller]] to the engine's configuration.")?;
         }
-        for connection in &links.connections {
+        for (nth, connection) in links.connections.iter().enumerate() {
+            if nth > 0 {
+                writeln!(out)?;
+            }
             summary(out, connection)?;
             if detail {
                 details(out, connection)?;
             }
-            writeln!(out)?;
         }
         Ok(())
     })

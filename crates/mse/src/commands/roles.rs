@@ -5,25 +5,29 @@ use std::path::Path;
 use anyhow::Context as _;
 use controller::Controller;
 use engine::Engine;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::Failure;
 
 /// Runs an engine.
 pub(crate) async fn engine(file: &Path) -> Result<(), Failure> {
+    let mut stop = Stop::new()?;
     let config: engine::Config = load(file)?;
+    config.validate().map_err(|error| config_failure(file, &error))?;
     let engine = Engine::start(config).await.map_err(anyhow::Error::from)?;
-    until_stopped().await?;
+    stop.wait().await;
     engine.stop().await;
     Ok(())
 }
 
 /// Runs a controller.
 pub(crate) async fn controller(file: &Path) -> Result<(), Failure> {
+    let mut stop = Stop::new()?;
     let config: controller::Config = load(file)?;
+    config.validate().map_err(|error| config_failure(file, &error))?;
     let source = open_source(&config, file)?;
     let controller = Controller::start(&config, source).await.map_err(anyhow::Error::from)?;
-    until_stopped().await?;
+    stop.wait().await;
     controller.stop().await;
     Ok(())
 }
@@ -33,24 +37,41 @@ pub(crate) fn load<C: serde::de::DeserializeOwned>(file: &Path) -> Result<C, Fai
     node::config::load(file).map_err(|error| Failure::Config(error.to_string()))
 }
 
+/// Values that do not fit together, with the file that holds them.
+pub(crate) fn config_failure(file: &Path, error: &dyn std::error::Error) -> Failure {
+    Failure::Config(format!("{}: {error}", file.display()))
+}
+
 /// Opens the source of a controller; relative paths begin at the configuration file.
 pub(crate) fn open_source(
     config: &controller::Config,
     file: &Path,
 ) -> Result<Box<dyn controller::source::Source>, Failure> {
     let base = file.parent().unwrap_or(Path::new("."));
-    config
-        .source
-        .open(base, node::clock::wall())
-        .map_err(|error| Failure::Config(format!("{}: {error}", file.display())))
+    config.source.open(base, node::clock::wall()).map_err(|error| config_failure(file, &error))
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-pub(crate) async fn until_stopped() -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
-        _ = terminate.recv() => {}
+/// What asks a role to stop: SIGTERM, Ctrl-C, or a terminal that is closed.
+///
+/// Made before anything that must be cleaned up; a signal that comes earlier than [`Stop::wait`] is
+/// kept for it.
+pub(crate) struct Stop([Signal; 3]);
+
+impl Stop {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [terminate, interrupt, hangup] = kinds.map(signal);
+        let listen = || Ok([terminate?, interrupt?, hangup?]);
+        let signals: std::io::Result<_> = listen();
+        Ok(Self(signals.context("cannot listen for signals")?))
     }
-    Ok(())
+
+    pub(crate) async fn wait(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
 }

@@ -38,6 +38,11 @@ pub(crate) fn run(output: &mut Output<impl Write>, command: UserCommand) -> Resu
             let hash = node::password::hash(&read_password()?).map_err(anyhow::Error::from)?;
             store.set_password(&name, &hash, false, node::clock::wall()).map_err(failure)?;
             store.remove_sessions_of(&name, None).map_err(failure)?;
+            if name == engine::accounts::FIRST_USER {
+                // The password in it, if it is there, is worth nothing now.
+                let _ =
+                    std::fs::remove_file(data.data.join(engine::accounts::INITIAL_PASSWORD_NAME));
+            }
             say(output, &name, "password set, sessions ended")
         }
         UserCommand::Remove { name, data } => {

@@ -124,7 +124,7 @@ async fn handshake(
             let credentials = chain.and_then(|chain| Credentials::of(chain.first()?));
             let mac = credentials.and_then(|it| it.mac).unwrap_or_default();
             if listen.is_authenticated {
-                tracing::debug!(connection, %mac, "validation of peer certificate done, authlist authentication successful");
+                tracing::info!(connection, %mac, "validation of peer certificate done, authlist authentication successful");
                 tracing::info!(connection, %peer, %mac, "NMSP connection success: peer validated against authlist");
             } else {
                 tracing::info!(connection, %peer, %mac, "NMSP connection success: no authlist, every peer is let in");

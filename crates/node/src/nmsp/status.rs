@@ -37,9 +37,14 @@ pub enum Failure {
     Refused,
     /// One side's clock is outside the other's certificate.
     #[error(
-        "a certificate is outside its validity by the other side's clock; set both clocks by NTP"
+        "by the clock of {judge}, the certificate of {owner} is not valid now; set both clocks by NTP"
     )]
-    ClockSkew,
+    ClockSkew {
+        /// Whose clock says so.
+        judge: &'static str,
+        /// Whose certificate it is.
+        owner: &'static str,
+    },
     /// The controller does not trust this engine.
     #[error(
         "the controller does not know this engine's key hash; enter what 'mse cmdshell show server-auth-info' prints there"
@@ -73,7 +78,7 @@ impl Failure {
         match self {
             Self::Unreachable(_) => "unreachable",
             Self::Refused => "refused",
-            Self::ClockSkew => "clock_skew",
+            Self::ClockSkew { .. } => "clock_skew",
             Self::HashMismatch => "hash_mismatch",
             Self::ControllerKey(_) => "controller_key",
             Self::Version(_) => "version",
@@ -93,15 +98,16 @@ impl Failure {
         }
         match tls {
             Some(Tls::AlertReceived(Alert::CertificateUnknown)) => return Self::HashMismatch,
-            Some(
-                Tls::AlertReceived(Alert::CertificateExpired)
-                | Tls::InvalidCertificate(
-                    Certificate::NotValidYet
-                    | Certificate::NotValidYetContext { .. }
-                    | Certificate::Expired
-                    | Certificate::ExpiredContext { .. },
-                ),
-            ) => return Self::ClockSkew,
+            // There is no alert of its own for "not valid yet".
+            Some(Tls::AlertReceived(Alert::CertificateExpired)) => {
+                return Self::ClockSkew { judge: "the controller", owner: "this engine" };
+            }
+            Some(Tls::InvalidCertificate(
+                Certificate::NotValidYet
+                | Certificate::NotValidYetContext { .. }
+                | Certificate::Expired
+                | Certificate::ExpiredContext { .. },
+            )) => return Self::ClockSkew { judge: "this engine", owner: "the controller" },
             Some(other) => return Self::Protocol(format!("TLS failed: {other}")),
             None => {}
         }
@@ -119,9 +125,9 @@ impl Failure {
     pub fn of_close(reason: CloseReason) -> Self {
         match reason {
             CloseReason::PeerVersion { .. } => Self::Version(reason),
-            CloseReason::Decode(_) | CloseReason::PeerOutOfOrder { .. } => {
-                Self::Protocol(reason.to_string())
-            }
+            CloseReason::Decode(_)
+            | CloseReason::PeerOutOfOrder { .. }
+            | CloseReason::PeerCutOff { .. } => Self::Protocol(reason.to_string()),
             CloseReason::PeerDead { .. } | CloseReason::PeerStalled { .. } => {
                 Self::Silent(reason.to_string())
             }

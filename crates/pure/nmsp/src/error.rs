@@ -69,6 +69,12 @@ pub enum CloseReason {
         /// How long this side waited.
         waited_ms: u64,
     },
+    /// The peer closed the connection in the middle of a frame.
+    #[error("the peer closed the connection in the middle of a frame, after {bytes} bytes of it")]
+    PeerCutOff {
+        /// Bytes of the frame that had come.
+        bytes: usize,
+    },
     /// The peer closed the connection.
     #[error("the peer closed the connection")]
     PeerClosed,

@@ -148,7 +148,10 @@ impl Session {
             Input::Received(bytes) => self.receive(&bytes),
             Input::Timeout => self.run_timers(),
             Input::Command(command) => self.command(command),
-            Input::Disconnected => self.close(CloseReason::PeerClosed),
+            Input::Disconnected => match self.buffered_bytes() {
+                0 => self.close(CloseReason::PeerClosed),
+                bytes => self.close(CloseReason::PeerCutOff { bytes }),
+            },
         }
     }
 

@@ -255,6 +255,22 @@ fn a_controller_waits_as_long_as_a_slow_engine_needs() {
 }
 
 #[test]
+fn a_frame_that_is_cut_off_is_told_from_an_orderly_end() {
+    let mut pair = Pair::new(SubserviceMask::ALL, SubserviceMask::ALL);
+    pair.told.clear();
+    pair.engine.handle(pair.now, Input::Received([0x4e, 0x4d, 1].as_slice().into()));
+    pair.settle();
+    pair.engine.handle(pair.now, Input::Disconnected);
+    pair.controller.handle(pair.now, Input::Disconnected);
+    pair.settle();
+    let expected = [
+        "controller: closed: the peer closed the connection",
+        "engine: closed: the peer closed the connection in the middle of a frame, after 3 bytes of it",
+    ];
+    assert_eq!(pair.told, expected);
+}
+
+#[test]
 fn requests_are_answered_with_their_number() {
     let mut pair = Pair::new(SubserviceMask::ALL, SubserviceMask::ALL);
     pair.engine.handle(pair.now, Input::Command(Command::Request(MessageId::StatisticsRequest)));

@@ -9,6 +9,8 @@ use node::clock;
 use node::password::PasswordError;
 use store::{Role, Store, StoreError, User};
 
+/// Name of the user that the first start makes.
+pub const FIRST_USER: &str = "admin";
 /// File in the data directory with the one-time password of the first start.
 pub const INITIAL_PASSWORD_NAME: &str = "initial-password";
 
@@ -59,9 +61,9 @@ pub(crate) fn make_first_user(store: &Store, data: &Path) -> Result<(), AccountE
         writeln!(file, "{password}")
     };
     write().map_err(|source| AccountError::LocalFile { path: path.clone(), source })?;
-    add_user(store, "admin", &password, Role::Admin, true)?;
+    add_user(store, FIRST_USER, &password, Role::Admin, true)?;
     tracing::warn!(
-        user = "admin", file = %path.display(),
+        user = FIRST_USER, file = %path.display(),
         "first start: the one-time password is in the file; it must be changed at the first log-in"
     );
     Ok(())

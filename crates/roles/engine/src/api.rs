@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
 use model::Time;
 use node::identity::Identity;
@@ -146,6 +146,11 @@ pub fn openapi() -> String {
     text
 }
 
+/// The document itself, for tools that ask for it.
+async fn document() -> impl axum::response::IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi())
+}
+
 /// Everything that an engine serves.
 pub fn router(shared: Arc<Shared>) -> Router {
     let (native, _) = native().split_for_parts();
@@ -156,6 +161,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .layer(DefaultBodyLimit::max(maps::ARCHIVE_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ARCHIVE_MAX));
     let protected = native
+        .route("/api/v1/openapi.json", axum::routing::get(document))
         .route("/metrics", axum::routing::get(server::metrics))
         .fallback(compatibility::answer)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

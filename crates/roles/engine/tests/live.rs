@@ -122,3 +122,12 @@ async fn strangers_and_foreign_pages_watch_nothing() {
     check("/api/v1/live?floor=x", &[authorization()], Err(400)).await;
     check("/api/v1/live?flor=1", &[authorization()], Err(400)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_of_an_empty_floor_hears_that_the_engine_lives() {
+    let lab = lab_in_silence().await;
+    let mut watcher = watch(&lab.engine, "/api/v1/live?floor=1").await;
+    let first = watcher.next_of_any_kind().await;
+    assert_eq!(first["elements"], serde_json::json!([]));
+    assert_eq!(watcher.next_of_any_kind().await, serde_json::json!({ "type": "heartbeat" }));
+}

@@ -51,7 +51,7 @@ async fn a_session_lives_from_log_in_to_log_out() {
     let shown = lab.send(Request::get(SESSION).header("Cookie", cookie));
     assert_eq!(shown.await.json(), expected);
     let forged = lab.send(Request::new("DELETE", SESSION).header("Cookie", cookie));
-    let message = forged.await.error(403, "forged");
+    let message = forged.await.error(403, "header_required");
     assert!(message.contains("X-MSE-Console"), "{message}");
 
     let out = lab.send(from_console("DELETE", SESSION, cookie)).await;

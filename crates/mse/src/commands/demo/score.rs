@@ -15,7 +15,7 @@ use node::http::Call;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-use super::{ONCE_SPEED, REPLAY_INTERVAL_MS, Scratch, Stage, USER};
+use super::{ONCE_SPEED, REPLAY_INTERVAL_MS, Scratch, Stage, Stop, USER};
 use crate::output::{Failure, Output};
 
 /// The engine has the last report long before this. It bounds the wait, not the measurement.
@@ -40,7 +40,11 @@ struct Score {
     p90: f32,
 }
 
-pub(super) async fn run(output: &mut Output<impl Write>, scratch: &Scratch) -> Result<(), Failure> {
+pub(super) async fn run(
+    output: &mut Output<impl Write>,
+    scratch: &Scratch,
+    stop: &mut Stop,
+) -> Result<(), Failure> {
     let now = clock::wall();
     let pace = Pace { speed: ONCE_SPEED, repeat: false, interval_ms: REPLAY_INTERVAL_MS };
     let recording = scratch.recording()?;
@@ -53,8 +57,14 @@ pub(super) async fn run(output: &mut Output<impl Write>, scratch: &Scratch) -> R
     output_progress(output, seconds)?;
     let stage = Stage::start(scratch, [("wlc-office", Box::new(played) as _)], 0).await?;
     let last = now.plus_ms(recording_ms(seconds) / u64::from(ONCE_SPEED));
-    tokio::time::sleep(clock::Steady::new().until(last)).await;
-    let trail = settled_trail(&stage, beacon).await;
+    let play = async {
+        tokio::time::sleep(clock::Steady::new().until(last)).await;
+        settled_trail(&stage, beacon).await
+    };
+    let trail = tokio::select! {
+        trail = play => trail,
+        () = stop.wait() => Err(Failure::Interrupted),
+    };
     stage.stop().await;
     let trail = trail?;
     let errors = trail.iter().filter_map(|point| {

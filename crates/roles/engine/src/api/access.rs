@@ -296,7 +296,7 @@ async fn principal(shared: &Shared, asked: Asked) -> Result<Principal, ApiError>
         (Some(_), None, Some(value)) => {
             if !is_safe && !headers.contains_key(CONSOLE_HEADER) {
                 let message = "a request that changes something needs the header X-MSE-Console beside the cookie";
-                return Err(ApiError::new(StatusCode::FORBIDDEN, "forged", message));
+                return Err(ApiError::new(StatusCode::FORBIDDEN, "header_required", message));
             }
             shared.access.check_cookie(value).await
         }

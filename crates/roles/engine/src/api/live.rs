@@ -14,6 +14,7 @@ use model::map::MapId;
 use model::{Category, Mac};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::Principal;
@@ -25,8 +26,10 @@ use crate::tracker::Notice;
 
 /// Nothing of interest comes from a client; a larger message is not ours.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
-/// How often a client is asked for a sign of life, and whether it may still watch.
-const CHECK_INTERVAL: Duration = Duration::from_secs(30);
+/// A client hears something at least this often; a console that does not says that it is stale.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+/// Every so many heartbeats it is looked up whether the client may still watch.
+const HEARTBEATS_PER_CHECK: u32 = 6;
 /// A client must take a frame after this long.
 const SEND_MAX: Duration = Duration::from_secs(10);
 
@@ -49,6 +52,8 @@ pub enum Frame {
         /// Gone, or no longer on the floor.
         removed: Vec<Removed>,
     },
+    /// Nothing changed; the engine lives.
+    Heartbeat,
     /// The client was too slow; a frame with all elements follows.
     Lagged {
         /// How many notices it missed.
@@ -82,7 +87,7 @@ pub async fn live(
     {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
-            "forged",
+            "foreign_origin",
             "a WebSocket from another site",
         ));
     }
@@ -107,7 +112,9 @@ impl Watch {
     async fn run(mut self) {
         let mut notices = self.shared.notices.subscribe();
         let mut stopping = self.shared.stopping.subscribe();
-        let mut check = tokio::time::interval(CHECK_INTERVAL);
+        let mut heartbeat =
+            tokio::time::interval_at(Instant::now() + HEARTBEAT_INTERVAL, HEARTBEAT_INTERVAL);
+        let mut heartbeats = 0_u32;
         let mut frame = self.everything().await;
         loop {
             if let Some(text) = frame.take()
@@ -131,12 +138,14 @@ impl Watch {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     Some(Ok(_)) => {}
                 },
-                _ = check.tick() => {
+                _ = heartbeat.tick() => {
+                    heartbeats = heartbeats.wrapping_add(1);
                     // Whoever logged out, or was removed, watches no longer.
-                    let is_in = self.shared.access.is_still_in(&self.principal).await;
-                    if !is_in || !self.send(Message::Ping(Vec::new().into())).await {
+                    let is_due = heartbeats.is_multiple_of(HEARTBEATS_PER_CHECK);
+                    if is_due && !self.shared.access.is_still_in(&self.principal).await {
                         return;
                     }
+                    frame = Some(text_of(&Frame::Heartbeat));
                 }
                 _ = stopping.changed() => return,
             }

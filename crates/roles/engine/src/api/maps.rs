@@ -245,6 +245,11 @@ pub async fn import_archive(
 /// Images first, then the document that names them: a crash in between leaves only unused files.
 fn import(shared: &Shared, bytes: &[u8]) -> Result<ImportSummary, ApiError> {
     let archive = archive::import(bytes).map_err(archive_error)?;
+    if archive.maps.floors().next().is_none() {
+        let message =
+            "maps.json holds no floor; an import replaces all maps, so nothing was imported";
+        return Err(ApiError::bad_request(message));
+    }
     let _alone = shared.importing.lock().unwrap_or_else(PoisonError::into_inner);
     for content in archive.images.values() {
         shared.store.files().put(content)?;

@@ -131,7 +131,7 @@ pub async fn info(FromState(shared): State) -> Result<Json<ServerInfo>, ApiError
         restarts: shared.starts.saturating_sub(1),
         used_memory_mb,
         max_memory_mb,
-        database_mb: database_bytes / (1 << 20),
+        database_mb: database_bytes.div_ceil(1 << 20),
         history_days: shared.history_days,
         https: shared.address.to_string(),
         log_level: tracing::level_filters::LevelFilter::current().to_string().to_uppercase(),

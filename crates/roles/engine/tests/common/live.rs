@@ -15,8 +15,18 @@ use super::{ADMIN, PATIENCE, basic};
 pub(crate) struct Watcher(mpsc::UnboundedReceiver<Value>);
 
 impl Watcher {
-    /// The next frame.
+    /// The next frame with news.
     pub(crate) async fn next(&mut self) -> Value {
+        loop {
+            let frame = self.next_of_any_kind().await;
+            if frame["type"] != "heartbeat" {
+                return frame;
+            }
+        }
+    }
+
+    /// The next frame, heartbeats included.
+    pub(crate) async fn next_of_any_kind(&mut self) -> Value {
         let frame = tokio::time::timeout(PATIENCE, self.0.recv()).await;
         frame.expect("a frame in time").expect("the socket is open")
     }
