@@ -389,3 +389,6 @@ fn power_of(category: Category) -> Power {
         Category::RogueAp | Category::RogueClient | Category::Interferer => Power::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+use model::geometry::Point;
+use model::map::{AccessPoint, Building, Campus, Floor, Maps};
+use model::{Band, Dbm, Metres};
+use nmsp::Attachment;
+
+use super::*;
+
+const START: Time = Time(1_800_000_000_000);
+const MINUTE_MS: u64 = 60_000;
+const CLIENT: Mac = Mac([2, 0, 0, 0, 0, 1]);
+const WIRED: Mac = Mac([2, 0, 0, 0, 0, 2]);
+
+fn maps() -> Maps {
+    let access_point = |number: u8| AccessPoint {
+        mac: Mac([2, 0, 0, 0, 1, number]),
+        name: format!("AP-{number}"),
+        at: Point::new(5.0 + 10.0 * f32::from(number % 2), 5.0 + 10.0 * f32::from(number / 2)),
+        height: Metres(2.5),
+        radios: Vec::new(),
+    };
+    let floor = Floor {
+        name: "Ground".to_owned(),
+        level: 0,
+        width: Metres(20.0),
+        length: Metres(20.0),
+        height: Metres(3.0),
+        image: None,
+        access_points: (0..4).map(access_point).collect(),
+        walls: Vec::new(),
+        regions: Vec::new(),
+        zones: Vec::new(),
+    };
+    let building = Building { name: "Main".to_owned(), floors: vec![floor] };
+    Maps { campuses: vec![Campus { name: "North".to_owned(), buildings: vec![building] }] }
+}
+
+fn tracker(history: Option<Arc<HistoryWriter>>) -> Tracker {
+    let site = CurrentSite::new(Site::new(1, maps()));
+    Tracker::new(&Tracking::default(), site, history)
+}
+
+fn empty() -> Report {
+    Report {
+        controller: "wlc".into(),
+        measured: Vec::new(),
+        readings: Vec::new(),
+        informations: Vec::new(),
+        statistics: Vec::new(),
+        attachments: Vec::new(),
+        access_points: Vec::new(),
+        departures: Vec::new(),
+    }
+}
+
+/// The client is heard by all four access points, the first loudest by `lead_db`.
+fn measured(at: Time, lead_db: f32) -> Task {
+    let reading = |number: u8| Reading {
+        ap: Mac([2, 0, 0, 0, 1, number]),
+        band: Band::Ghz5,
+        rssi: Dbm(if number == 0 { -60.0 + lead_db } else { -60.0 }),
+        at,
+    };
+    let readings: Vec<Reading> = (0..4).map(reading).collect();
+    Task::Report(Report {
+        measured: vec![(Category::WirelessClient, CLIENT, 4)],
+        readings,
+        ..empty()
+    })
+}
+
+fn information(associated: bool) -> Information {
+    let association = Association { associated, bytes_sent: 7, ..Association::default() };
+    Information { category: Category::WirelessClient, mac: CLIENT, association }
+}
+
+#[test]
+fn being_known_is_not_being_heard() {
+    let mut tracker = tracker(None);
+    let elements = tracker.elements();
+    let told = |informations| Task::Report(Report { informations, ..empty() });
+    tracker.handle(START, told(vec![information(false)]));
+    let counted = vec![information(true)];
+    tracker.handle(START, Task::Report(Report { statistics: counted, ..empty() }));
+    assert!(elements.read().is_empty(), "neither probing nor counters make an element");
+
+    tracker.handle(START, told(vec![information(true)]));
+    assert_eq!(elements.read().len(), 1, "an associated station is an element");
+    tracker.handle(START.plus_ms(61 * MINUTE_MS), told(vec![information(true)]));
+    let is_missing = |elements: &SharedElements| {
+        elements.read().find(Category::WirelessClient, CLIENT).unwrap().is_missing
+    };
+    assert!(is_missing(&elements), "what is known does not bring it back");
+    tracker.handle(START.plus_ms(62 * MINUTE_MS), measured(START.plus_ms(62 * MINUTE_MS), 0.0));
+    assert!(!is_missing(&elements), "what is heard does");
+}
+
+#[test]
+fn a_plugged_in_station_is_there_for_as_long_as_its_controller_is() {
+    let mut tracker = tracker(None);
+    let elements = tracker.elements();
+    let attachment = Attachment {
+        mac: WIRED,
+        attached: true,
+        port: "Gi1/0/7".to_owned(),
+        username: String::new(),
+        ip_addresses: Vec::new(),
+    };
+    tracker.handle(START, Task::Report(Report { attachments: vec![attachment], ..empty() }));
+    let active = || elements.read().count(Category::WiredClient).active;
+    for minute in 1..200 {
+        tracker.handle(START.plus_ms(minute * MINUTE_MS), Task::Report(empty()));
+    }
+    assert_eq!(active(), 1, "its controller reports");
+    tracker.handle(START.plus_ms(261 * MINUTE_MS), Task::Tick);
+    assert_eq!(active(), 0, "its controller has been silent for an hour");
+}
+
+#[test]
+fn an_element_that_stands_still_has_a_row_a_minute() {
+    let dir = std::env::temp_dir().join(format!("openmse-tracker-{}", std::process::id()));
+    let store = store::Store::open(&dir).unwrap();
+    let history = Arc::new(store.history_writer().unwrap());
+    let mut tracker = tracker(Some(Arc::clone(&history)));
+    for second in 0..=300 {
+        let at = START.plus_ms(second * 1_000);
+        tracker.handle(at, measured(at, 0.0));
+    }
+    let estimates = tracker.counters().estimates.load(Ordering::Relaxed);
+    history.close().unwrap();
+    let end = START.plus_ms(10 * MINUTE_MS);
+    let rows = store.trail(Category::WirelessClient, CLIENT, START, end, 1_000).unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert_eq!(estimates, 1, "nothing moved after the first");
+    assert_eq!(rows.len(), 6, "at the beginning and after each of five minutes");
+}
+
+#[test]
+fn maps_that_change_take_positions_with_them_and_the_next_reading_brings_them_back() {
+    let mut tracker = tracker(None);
+    let elements = tracker.elements();
+    let located = || elements.read().count(Category::WirelessClient).located;
+    tracker.handle(START, measured(START, 6.0));
+    assert_eq!(located(), 1);
+    tracker.handle(START, Task::SiteChanged);
+    assert_eq!(located(), 0);
+    // The same readings again: nothing moved, but there is no position to keep.
+    tracker.handle(START.plus_ms(1_000), measured(START.plus_ms(1_000), 6.0));
+    assert_eq!(located(), 1);
+}
+
+#[test]
+fn a_clock_that_is_set_back_delays_no_notice() {
+    let mut tracker = tracker(None);
+    let mut notices = tracker.notices().subscribe();
+    tracker.handle(START, measured(START, 0.0));
+    assert_eq!(notices.try_recv().unwrap().changed, [(Category::WirelessClient, CLIENT)]);
+    let before = START.minus_ms(60 * MINUTE_MS);
+    tracker.handle(before, measured(before.plus_ms(1), 9.0));
+    assert!(notices.try_recv().is_ok(), "an hour back");
+}
