@@ -302,6 +302,15 @@ fn maps_are_made_imported_and_exported_and_elements_are_found_on_them() {
 }
 
 #[test]
+fn a_role_does_not_start_in_the_directory_of_another() {
+    let site = Site::new("roles");
+    let _roles = site.start();
+    let text = format!("data = {:?}\n[https]\nlisten = \"127.0.0.1:0\"\n", site.controller);
+    let file = site.scratch.write("other.toml", &text);
+    check(&["engine", "--config", &file], 1, "of a role 'controller'");
+}
+
+#[test]
 fn the_controller_prints_the_published_shapes() {
     let site = Site::new("shapes");
     let _roles = site.start();

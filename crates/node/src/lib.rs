@@ -5,6 +5,7 @@
 //! | [`accept`] | the accept loop behind every listener, with its limits |
 //! | [`clock`] | the only place that asks what time it is |
 //! | [`config`] | configuration files, with errors that name file, line and key |
+//! | [`directory`] | a data directory belongs to one role |
 //! | [`identity`] | a node's key, certificate and MAC; made once, kept for good |
 //! | [`key_hash`] | key hashes and the list of trusted ones |
 //! | [`tls`] | TLS configurations, the one crypto provider |
@@ -19,6 +20,7 @@
 pub mod accept;
 pub mod clock;
 pub mod config;
+pub mod directory;
 pub mod http;
 pub mod identity;
 pub mod key_hash;

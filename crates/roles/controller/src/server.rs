@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Json, Router};
+use node::directory::DirectoryError;
 use node::identity::{Identity, IdentityError};
 use node::nmsp::status::service_rows;
 use node::nmsp::{Connection, Listen, ServiceRow};
@@ -29,6 +30,9 @@ pub enum StartError {
     /// The configuration does not fit together.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The directory belongs to another role.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// There is no key.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -85,6 +89,7 @@ impl Controller {
             &config.data.join("node"),
             node::identity::machine_mac,
         )?);
+        node::directory::claim(&config.data, "controller")?;
         if config.unauthenticated_nmsp {
             tracing::warn!(
                 "unauthenticated_nmsp = true: every engine is let in; for laboratories only"

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use node::directory::DirectoryError;
 use node::identity::{Identity, IdentityError};
 use node::nmsp::{Dial, LinkStatus};
 use node::{clock, http, tls};
@@ -38,6 +39,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The directory belongs to another role.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// There is no key.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -81,11 +85,12 @@ impl Engine {
     /// Opens everything and starts.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.validate()?;
-        let store = Arc::new(Store::open(&config.data)?);
         let identity = Arc::new(Identity::load_or_create(
             &config.data.join("node"),
             node::identity::machine_mac,
         )?);
+        node::directory::claim(&config.data, "engine")?;
+        let store = Arc::new(Store::open(&config.data)?);
         let starts = starts_before(&store)? + 1;
         accounts::make_first_user(&store, &config.data)?;
         let (revision, maps) = store.maps()?;
