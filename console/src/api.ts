@@ -211,7 +211,9 @@ export class ApiError extends Error {
 
 /** Text for people of anything thrown by a request. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  // The engine's words continue a line in a log; here they stand by themselves.
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 const ROOT = '/api/v1';

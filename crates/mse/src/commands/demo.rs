@@ -98,24 +98,28 @@ async fn live(
         let line = serde_json::to_string(&welcome).map_err(anyhow::Error::from)?;
         output.line(line)?;
     } else {
-        output.line(welcome_text(&welcome))?;
+        let is_other_port = port != 0 && stage.engine.address.port() != port;
+        output.line(welcome_text(&welcome, is_other_port.then_some(port)))?;
     }
     stop.wait().await;
     stage.stop().await;
     Ok(())
 }
 
-fn welcome_text(welcome: &Welcome) -> String {
+fn welcome_text(welcome: &Welcome, taken_port: Option<u16>) -> String {
     let Welcome { console, username, password, data } = welcome;
+    // As it was called: `target/release/mse` from a build, `mse` once installed.
+    let program = std::env::args().next().unwrap_or_else(|| "mse".to_owned());
+    let note = taken_port.map_or(String::new(), |port| format!("   (port {port} was in use)"));
     format!(
         "\n  OpenMSE demo: a simulated hospital, and a recorded walk through a real office.\n\n\
-         \x20   Console    {console}\n\
+         \x20   Console    {console}{note}\n\
          \x20   User       {username}\n\
          \x20   Password   {password}   (for this run only)\n\n\
          \x20 In another terminal:\n\n\
          \x20   export MSE_DATA={}\n\
-         \x20   mse nmsp status\n\
-         \x20   mse getserverinfo\n\n\
+         \x20   {program} nmsp status\n\
+         \x20   {program} getserverinfo\n\n\
          \x20 Ctrl-C ends the demo and removes what it stored.\n",
         data.display()
     )
