@@ -221,25 +221,46 @@ async fn another_service_at_the_port_is_a_protocol_error() {
     check_fails(&engine, &address, engine.credentials.sha256, "protocol").await;
 }
 
+/// A controller that accepts TLS, says `frame`, and then waits or is gone.
+async fn speaker(identity: &Identity, frame: &'static [u8], is_gone: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let acceptor =
+        tokio_rustls::TlsAcceptor::from(Arc::new(node::tls::nmsp_server(identity, None).unwrap()));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            stream.write_all(frame).await.unwrap();
+            stream.flush().await.unwrap();
+            // Its engine has spoken first: a reset would take the frame with it otherwise.
+            let _ = stream.read(&mut [0; 512]).await;
+            if !is_gone {
+                let _ = stream.read(&mut [0; 512]).await;
+            }
+        }
+    });
+    address
+}
+
 /// A controller of a later generation: TLS is fine, the version is not.
 #[tokio::test]
 async fn a_controller_without_a_common_version_is_named() {
     let (engine, later) = (identity(ENGINE_MAC), identity(Mac([2, 0, 0, 0, 0, 2])));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let tls = node::tls::nmsp_server(&later, None).unwrap();
-    tokio::spawn(async move {
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
-        while let Ok((stream, _)) = listener.accept().await {
-            let mut stream = acceptor.accept(stream).await.unwrap();
-            // Capability (7) with the field "versions 2 to 3".
-            let frame = b"NM\x01\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x06\x00\x01\x00\x02\x02\x03";
-            stream.write_all(frame).await.unwrap();
-            let _ = stream.read(&mut [0; 512]).await;
-        }
-    });
+    // Capability (7) with the field "versions 2 to 3".
+    let frame =
+        b"NM\x01\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x06\x00\x01\x00\x02\x02\x03";
+    let address = speaker(&later, frame, false).await;
     let shown = check_fails(&engine, &address, later.credentials.sha256, "version").await;
     assert!(shown.detail.unwrap().contains("2 to 3"));
+}
+
+/// It is killed while it sends: no good-bye of TLS, and a frame that stops after three bytes.
+#[tokio::test]
+async fn a_frame_that_is_cut_off_by_a_dying_controller_is_named() {
+    let (engine, dying) = (identity(ENGINE_MAC), identity(Mac([2, 0, 0, 0, 0, 2])));
+    let address = speaker(&dying, b"NM\x01", true).await;
+    let shown = check_fails(&engine, &address, dying.credentials.sha256, "protocol").await;
+    assert!(shown.detail.unwrap().contains("in the middle of a frame, after 3 bytes"));
 }
 
 /// Peers that never finish a handshake, or send garbage, take nothing from those that do.

@@ -3,6 +3,7 @@
 //! Reading stops while the owner is busy with what was read: backpressure reaches the peer through
 //! TCP, and nothing is lost in between.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use model::Time;
@@ -51,7 +52,9 @@ pub async fn drive(
             session.handle(clock.now(), Input::Timeout);
             closed = closed.or(drain(&mut session, clock, owner, &mut outgoing));
         }
-        if let Err(failure) = write(&mut stream, &outgoing, &mut buffer).await {
+        let written = write(&mut stream, &outgoing, &mut buffer).await;
+        // Why the session ended says more than that its last words did not arrive.
+        if let (Err(failure), None) = (written, closed) {
             return failure;
         }
         outgoing.clear();
@@ -71,6 +74,10 @@ pub async fn drive(
                 Ok(count) => {
                     let bytes = buffer.get(..count).unwrap_or_default();
                     session.handle(clock.now(), Input::Received(bytes.into()));
+                }
+                // A peer that dies says no good-bye; what it leaves unfinished is looked at alike.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    session.handle(clock.now(), Input::Disconnected);
                 }
                 Err(error) => return Failure::of_io(&error),
             },

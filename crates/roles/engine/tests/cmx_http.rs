@@ -1,8 +1,10 @@
-//! An unmodified CMX client's requests are answered.
+//! The requests of programs written for CMX are answered.
 //!
-//! `tests/cmx_http/<case>/request.txt` holds the requests of one program of the field as it sends
-//! them (`reference/nmsp-mse-cmx.md` section C.1), one after another with an empty line between;
-//! `{basic}` stands for its credentials. `expected.json` holds the answers: status, the headers that
+//! `tests/cmx_http/<case>/request.txt` holds the requests of one program of the field
+//! (`reference/nmsp-mse-cmx.md` section C.1), one after another with an empty line between;
+//! `{basic}` stands for its credentials. They are written from the programs' sources. Their heads
+//! were captured from the real libraries for python-requests 2.31 and urllib, and are what the
+//! libraries' sources say for the others; no program of another project runs here. `expected.json` holds the answers: status, the headers that
 //! such programs look at, and the body. What depends on the clock or the estimator is masked by key,
 //! everything else is exact. The shapes for other filters and orders are in `tests/cmx/`.
 //!
