@@ -14,12 +14,16 @@
 //! | **zone** | a named polygon on a floor that people ask questions about |
 //! | **region** | a polygon that elements can (inclusion) or cannot (exclusion) be in |
 //! | **confidence** | side of the square, or radius of the circle, that holds the truth 95 times in 100 |
+//! | **group** | one protected primary and its standby instance, see [`pair`] |
+//! | **holder** | the data node of a group that serves; the other one is its backup |
+//! | **witness** | the third voter of a group; it stores no data |
 //!
 //! This crate has no behaviour beyond parsing, printing and plane geometry.
 //! It knows no wire format, no database and no clock.
 
 pub mod geometry;
 pub mod map;
+pub mod pair;
 
 mod element;
 mod mac;
