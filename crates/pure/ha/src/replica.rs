@@ -1,0 +1,465 @@
+//! One data node's part in the pair, without time: what it may do, never when.
+//!
+//! Everything that safety depends on is here: the register (`register`), whose acknowledgements
+//! count (`replication`), and what a node that has lost its memory may do (`recall`). Inputs may come
+//! at any moment and in any order. The model check drives this type; [`crate::Member`] adds the
+//! clock.
+//!
+//! Effects are carried out in order, and [`Effect::Persist`], [`Effect::Truncate`] and
+//! [`Effect::Wipe`] are on disk before the next one begins: a crash may fall between any two. What
+//! [`Effect::Append`] hands to the disk becomes durable later; [`Input::Durable`] says so.
+
+mod recall;
+mod register;
+mod replication;
+
+use std::collections::VecDeque;
+
+use model::pair::{Ballot, Entry, Epoch, Position, Seat};
+use serde::{Deserialize, Serialize};
+
+use crate::log::Log;
+use crate::message::{From, Known, Life, Message, To};
+use crate::record::{Memory, Record};
+use crate::table::{self, Event, Standing, Verb};
+use crate::value::{Change, Value};
+use register::Proposal;
+
+/// What happens to a replica.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Input {
+    /// Propose a change.
+    Attempt(Change),
+    /// A message came.
+    Message(From, Message),
+    /// A client writes.
+    Write(Vec<Draft>),
+    /// Everything up to here is on disk.
+    Durable(Position),
+    /// Let go what may be let go; with `true` a sole holder waits for its backup all the same.
+    Advance {
+        /// Wait for the backup even where nothing demands it.
+        with_backup: bool,
+    },
+    /// Say what of the running proposal may have been lost once more.
+    Repeat,
+    /// Give up what has been promised only, not accepted.
+    Withdraw,
+    /// Accept nothing new.
+    Freeze,
+    /// Go on after all.
+    Thaw,
+    /// An operator makes this node sole holder by decree.
+    Force,
+    /// An operator dissolves the group.
+    Dissolve,
+    /// Entries that were corrupt on this disk were repaired.
+    Repaired,
+    /// An operator vouches for a node without memory: what it has heard is all there is.
+    Enrol,
+}
+
+/// An entry before it has its place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Draft {
+    /// What it is.
+    pub kind: u16,
+    /// Version of that kind.
+    pub version: u8,
+    /// Its content.
+    pub payload: Vec<u8>,
+}
+
+/// What the owner of a replica must do, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Effect {
+    /// Write the record; it is on disk before the next effect begins.
+    Persist(Record),
+    /// Send a message. It may get lost.
+    Send(To, Message),
+    /// Write entries after the end of the journal; [`Input::Durable`] follows.
+    Append(Vec<Entry>),
+    /// Put everything after this index aside, then cut it off; on disk before the next effect.
+    Truncate {
+        /// The last index that stays.
+        after: u64,
+    },
+    /// Put the whole journal and the applied state aside and begin empty; on disk before the next
+    /// effect.
+    Wipe,
+    /// Send entries of the session from the journal to the backup, as many as fit.
+    Ship {
+        /// The first index that the backup lacks.
+        first: u64,
+    },
+    /// Apply everything up to here; a holder acknowledges it to its clients.
+    Commit(u64),
+    /// An event was refused.
+    Refuse {
+        /// What was asked.
+        event: Event,
+        /// Why not.
+        reason: &'static str,
+    },
+}
+
+/// One data node's part in one group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Replica {
+    identity: Identity,
+    record: Record,
+    log: Log,
+    commit: u64,
+    /// The peer or the witness has recognised this start.
+    is_recognised: bool,
+    /// Waits for that; a sole holder does not.
+    is_arriving: bool,
+    /// Some entries of the log cannot be read.
+    has_holes: bool,
+    is_frozen: bool,
+    proposal: Proposal,
+    /// The highest round that was met, so that the next proposal is above it.
+    met: Ballot,
+    /// As holder: what the backup is known to have on disk in this session.
+    backup: Option<Backup>,
+    /// As backup: the session that the log follows.
+    followed: Option<Epoch>,
+    /// The most that is remembered of the peer.
+    peer: Life,
+    /// Without memory: what others have reported.
+    reports: [Option<Known>; 2],
+    taken: Vec<Step>,
+    effects: VecDeque<Effect>,
+}
+
+/// What the backup of a session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Backup {
+    run: u32,
+    durable: u64,
+}
+
+/// A transition that was made: for the checkers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Step {
+    /// From where.
+    pub from: Standing,
+    /// What happened.
+    pub event: Event,
+    /// To where.
+    pub to: Standing,
+}
+
+/// Who a replica is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Which data node.
+    pub seat: Seat,
+    /// Whether the group has a witness.
+    pub has_witness: bool,
+    /// The program's feature level.
+    pub level: u16,
+    /// Random for each start.
+    pub birth: u64,
+}
+
+/// What recovery found on the disk of a data node.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Disk {
+    /// The record.
+    pub record: Record,
+    /// The log, as far as it can be trusted.
+    pub log: Log,
+    /// The last index that the state has applied.
+    pub applied: u64,
+    /// Some entries of the log cannot be read.
+    pub has_holes: bool,
+}
+
+impl Replica {
+    /// A node that starts on what recovery found. The first effect counts the start on disk.
+    pub fn start(identity: Identity, disk: Disk) -> Self {
+        let Disk { mut record, log, applied, has_holes } = disk;
+        let seat = identity.seat;
+        let before = standing_of(seat, &record, has_holes, false, false);
+        if record.hint.index > log.durable() && record.memory != Memory::Lost {
+            record.memory = Memory::Lost;
+        }
+        record.run += 1;
+        let is_sole = record.value == Value::Sole(seat) && record.is_decided();
+        let is_whole = record.memory == Memory::Whole && !has_holes;
+        let mut replica = Self {
+            identity,
+            met: record.promised,
+            log,
+            commit: applied,
+            is_recognised: false,
+            is_arriving: !(is_sole && is_whole),
+            has_holes,
+            is_frozen: false,
+            proposal: Proposal::Idle,
+            backup: None,
+            followed: None,
+            peer: Life::default(),
+            reports: [None; 2],
+            taken: Vec::new(),
+            effects: VecDeque::new(),
+            record,
+        };
+        replica.persist();
+        let to = replica.standing();
+        replica.taken.push(Step { from: before, event: Event::Restart, to });
+        replica
+    }
+
+    /// Lets something happen. Then drain [`Self::poll`].
+    pub fn handle(&mut self, input: Input) {
+        match input {
+            Input::Attempt(change) => {
+                self.fire(Event::Attempt(change), |replica| replica.propose(change));
+            }
+            Input::Message(from, message) => self.receive(from, message),
+            Input::Write(drafts) => self.fire(Event::Write, |replica| replica.write(drafts)),
+            Input::Durable(position) => self.durable(position),
+            Input::Advance { with_backup } => self.advance(with_backup),
+            Input::Repeat => self.repeat(),
+            Input::Withdraw => self.withdraw(),
+            Input::Freeze => self.fire(Event::Freeze, |replica| replica.is_frozen = true),
+            Input::Thaw => self.fire(Event::Thaw, |replica| {
+                replica.proposal = Proposal::Idle;
+                replica.is_frozen = false;
+            }),
+            Input::Force => self.fire(Event::Force, Self::found),
+            Input::Dissolve => self.fire(Event::Dissolve, Self::dissolve),
+            Input::Repaired => self.repaired(),
+            Input::Enrol => self.enrol(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Where the node stands.
+    pub fn standing(&self) -> Standing {
+        standing_of(
+            self.identity.seat,
+            &self.record,
+            self.has_holes,
+            self.is_arriving,
+            self.is_frozen,
+        )
+    }
+
+    /// Transitions since the last call, to be compared with the table.
+    pub fn take_steps(&mut self) -> Vec<Step> {
+        std::mem::take(&mut self.taken)
+    }
+
+    /// Which node this is.
+    pub fn seat(&self) -> Seat {
+        self.identity.seat
+    }
+
+    /// What is on disk, or about to be.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The last index that may be applied.
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// The most that is remembered of the peer.
+    pub fn peer(&self) -> Life {
+        self.peer
+    }
+
+    /// How far this start has come.
+    pub fn life(&self) -> Life {
+        let durable = self.log.position(self.log.durable()).unwrap_or_default();
+        let Identity { birth, .. } = self.identity;
+        Life { run: self.record.run, birth, promised: self.record.promised, durable }
+    }
+
+    /// The session that this node holds.
+    pub fn session(&self) -> Option<Epoch> {
+        self.standing()
+            .serves()
+            .then_some(Epoch { ballot: self.record.accepted, run: self.record.run })
+    }
+
+    /// The session that the log of this backup follows.
+    pub fn followed(&self) -> Option<Epoch> {
+        self.followed
+    }
+
+    /// What the backup has on disk in the session of this holder; nothing when it has not
+    /// answered yet.
+    pub fn backup_durable(&self) -> Option<u64> {
+        self.backup.map(|backup| backup.durable)
+    }
+
+    /// Whether a proposal of this node is running, and whether it has accepted it itself.
+    pub fn is_proposing(&self) -> bool {
+        self.proposal != Proposal::Idle
+    }
+
+    /// The backup has everything that was ever acknowledged.
+    pub fn backup_is_complete(&self) -> bool {
+        self.backup.is_some_and(|backup| backup.durable >= self.commit)
+    }
+
+    /// Frozen, and the backup has the whole log.
+    pub fn is_drained(&self) -> bool {
+        let end = self.log.end().index;
+        self.is_frozen
+            && self.log.durable() == end
+            && self.backup.is_some_and(|backup| backup.durable == end)
+    }
+
+    /// Writes where the log is and to which feature level both have agreed: see
+    /// [`Record::hint`]. Nothing depends on when this happens.
+    pub fn note(&mut self, level: u16) {
+        let hint = self.log.position(self.log.durable()).unwrap_or_default();
+        let level = level.max(self.record.level);
+        if self.record.memory != Memory::Lost
+            && (hint != self.record.hint || level != self.record.level)
+        {
+            self.record.hint = hint;
+            self.record.level = level;
+            self.persist();
+        }
+    }
+
+    /// The journal and the state were replaced by a snapshot that stands at `log`'s end.
+    pub fn install(&mut self, log: Log) {
+        self.commit = log.durable();
+        self.log = log;
+        self.acknowledge();
+    }
+
+    /// Asks the table, acts if it says so, and notes the transition.
+    fn fire(&mut self, event: Event, act: impl FnOnce(&mut Self)) {
+        let from = self.standing();
+        let rule = table::rule(from, event);
+        match rule.verb {
+            Verb::Act => act(self),
+            Verb::Ignore => {}
+            Verb::Refuse => self.effects.push_back(Effect::Refuse { event, reason: rule.reason }),
+        }
+        self.taken.push(Step { from, event, to: self.standing() });
+    }
+
+    fn receive(&mut self, from: From, message: Message) {
+        if let Some(ballot) = message.ballot() {
+            self.meet(ballot);
+        }
+        if self.record.dissolved && from == From::Peer {
+            self.say_dissolved(&message);
+            return;
+        }
+        match (from, message) {
+            (From::Peer, Message::Hello { life, .. }) => self.greeted(life),
+            (_, Message::Welcome { run, .. }) if run == self.record.run => {
+                self.is_recognised = true;
+                self.fire(Event::Recognised, |replica| replica.is_arriving = false);
+            }
+            (_, Message::Forgotten { run, life }) if run == self.record.run => {
+                self.fire(Event::Forgotten, |replica| replica.forget(life));
+            }
+            (From::Peer, Message::Prepare { ballot }) => {
+                self.fire(Event::Prepare, |replica| replica.prepare(ballot));
+            }
+            (From::Peer, Message::Accept { ballot, value }) => {
+                self.fire(Event::Accept, |replica| replica.accept(ballot, value));
+            }
+            (_, Message::Promise { ballot, accepted, value }) => {
+                self.promised(from, ballot, accepted, value);
+            }
+            (_, Message::Accepted { ballot }) => self.accepted(from, ballot),
+            (_, Message::Reject { ballot, .. }) => self.rejected(ballot),
+            (From::Peer, Message::Decided { ballot, value }) => {
+                self.fire(Event::Decided, |replica| replica.learn(ballot, value));
+            }
+            (_, Message::Ask) => self.asked(from),
+            (_, Message::Report { known, life }) => self.reported(from, known, life),
+            (From::Peer, Message::Open { session, value, backup_run, base, commit }) => {
+                self.fire(Event::Open, |replica| {
+                    replica.open(session, value, backup_run, &base, commit);
+                });
+            }
+            (From::Peer, Message::Append { session, backup_run, entries, commit }) => {
+                self.fire(Event::Append, |replica| {
+                    replica.append(session, backup_run, entries, commit);
+                });
+            }
+            (From::Peer, Message::Ack { session, run, durable }) => {
+                self.fire(Event::Ack, |replica| replica.acked(session, run, durable));
+            }
+            (From::Peer, Message::Nack { session, run, known }) => {
+                self.refused(session, run, known);
+            }
+            (From::Peer, Message::Dissolved { .. }) => self.dissolved(),
+            // What remains is for the member, or from somebody who has no right to say it.
+            (_, _) => {}
+        }
+    }
+
+    /// Remembers the ballot, and gives way to a higher generation.
+    fn meet(&mut self, ballot: Ballot) {
+        self.met = self.met.max(ballot);
+        if ballot.generation > self.record.promised.generation {
+            self.fire(Event::Newer, |replica| replica.abdicate(ballot.generation));
+        }
+    }
+
+    fn persist(&mut self) {
+        self.effects.push_back(Effect::Persist(self.record.clone()));
+    }
+
+    fn send(&mut self, to: To, message: Message) {
+        self.effects.push_back(Effect::Send(to, message));
+    }
+
+    fn known(&self) -> Known {
+        let Record { promised, accepted, value, decided, .. } = self.record;
+        Known { promised, accepted, value, decided }
+    }
+}
+
+fn standing_of(
+    seat: Seat,
+    record: &Record,
+    has_holes: bool,
+    is_arriving: bool,
+    is_frozen: bool,
+) -> Standing {
+    let is_decided = record.is_decided();
+    if record.dissolved {
+        return Standing::Dissolved;
+    }
+    match record.memory {
+        Memory::Lost => return Standing::Blank,
+        _ if is_arriving => return Standing::Arriving,
+        Memory::Partial => return Standing::Rebuilding,
+        Memory::Whole if has_holes => return Standing::Rebuilding,
+        Memory::Whole => {}
+    }
+    match (record.value.holder() == seat, record.value) {
+        (true, _) if !is_decided => Standing::Claimant,
+        (true, _) if is_frozen => Standing::Frozen,
+        (true, Value::Pair(_)) => Standing::PairHolder,
+        (true, Value::Sole(_)) => Standing::SoleHolder,
+        (false, _) if !is_decided => Standing::Doubtful,
+        (false, Value::Pair(_)) => Standing::Standby,
+        (false, Value::Sole(_)) => Standing::Outdated,
+    }
+}

@@ -1,0 +1,172 @@
+//! What a node may do that has just started, or has lost its memory.
+//!
+//! A node that started asks its peer and the witness whether they remember more of it than it does
+//! itself: a disk that was replaced or set back shows that way. A node without memory asks both
+//! what they know, and takes the maxima. That is at least what it forgot: whatever it promised or
+//! accepted for the peer's proposals the peer has on its own disk, and whatever of its own proposals
+//! can still have an effect somebody else has promised.
+
+use std::cmp::Ordering;
+
+use super::{Replica, Standing};
+use crate::message::{From, Known, Life, Message, To};
+use crate::record::{Incarnation, LEFT_WITNESSES_MAX, Memory};
+use crate::table::Event;
+
+impl Replica {
+    /// Asks to be recognised, or, without memory, what the others know.
+    pub fn introduce(&mut self) {
+        match self.standing() {
+            Standing::Blank => self.ask_all(&Message::Ask),
+            Standing::Dissolved => {}
+            _ if self.is_recognised => {}
+            _ => {
+                let (life, level) = (self.life(), self.identity.level);
+                self.ask_all(&Message::Hello { life, level });
+            }
+        }
+    }
+
+    /// Remembers how far the peer has come. Who calls knows that no newer word of it was heard.
+    pub fn remember(&mut self, life: Life) {
+        if life.run >= self.peer.run {
+            self.meet_run(life.run);
+            self.peer = life;
+        }
+    }
+
+    /// The peer has started and asks to be recognised.
+    pub(super) fn greeted(&mut self, life: Life) {
+        let run = life.run;
+        if life.has_forgotten(&self.peer) {
+            self.send(To::Peer, Message::Forgotten { run, life: self.peer });
+            return;
+        }
+        if run > self.peer.run || self.peer.birth == Life::UNKNOWN_BIRTH {
+            self.remember(life);
+        }
+        self.send(To::Peer, Message::Welcome { run, level: self.identity.level });
+    }
+
+    /// This node has lost its memory.
+    pub(super) fn forget(&mut self, remembered: Life) {
+        self.record.memory = Memory::Lost;
+        self.record.run = self.record.run.max(remembered.run);
+        self.followed = None;
+        self.backup = None;
+        self.is_frozen = false;
+        self.proposal = super::Proposal::Idle;
+        self.reports = [None; 2];
+        self.persist();
+    }
+
+    /// Somebody without memory asks what this node knows.
+    pub(super) fn asked(&mut self, from: From) {
+        if self.record.memory == Memory::Lost || self.is_arriving || self.record.dissolved {
+            return;
+        }
+        let (to, life) = match from {
+            From::Peer => (To::Peer, self.peer),
+            From::Witness(incarnation) => {
+                if !self.bind(incarnation) {
+                    return;
+                }
+                (To::Witness, Life::default())
+            }
+        };
+        let report = Message::Report { known: self.known(), life };
+        self.send(to, report);
+    }
+
+    /// From now on only the votes of this witness count; on disk before it is told anything.
+    fn bind(&mut self, incarnation: Incarnation) -> bool {
+        if incarnation == self.record.witness {
+            return true;
+        }
+        if self.record.left_witnesses.contains(&incarnation) {
+            return false;
+        }
+        self.withdraw_from_witness();
+        self.record.left_witnesses.insert(0, self.record.witness);
+        self.record.left_witnesses.truncate(LEFT_WITNESSES_MAX);
+        self.record.witness = incarnation;
+        self.persist();
+        true
+    }
+
+    /// Promises and acceptances of the old witness are worth nothing any more.
+    fn withdraw_from_witness(&mut self) {
+        self.proposal = super::Proposal::Idle;
+    }
+
+    /// Without memory: somebody answered.
+    pub(super) fn reported(&mut self, from: From, known: Known, life: Life) {
+        if self.standing() != Standing::Blank {
+            return;
+        }
+        match from {
+            From::Peer => self.reports[0] = Some(known),
+            From::Witness(incarnation) => {
+                self.reports[1] = Some(known);
+                self.record.witness = incarnation;
+            }
+        }
+        self.record.run = self.record.run.max(life.run);
+        let is_complete =
+            self.reports[0].is_some() && (self.reports[1].is_some() || !self.identity.has_witness);
+        if is_complete {
+            self.fire(Event::Recalled, Self::recall);
+        }
+    }
+
+    /// An operator vouches that what was heard is all there is.
+    pub(super) fn enrol(&mut self) {
+        if self.standing() == Standing::Blank {
+            self.fire(Event::Recalled, Self::recall);
+        }
+    }
+
+    fn recall(&mut self) {
+        for known in self.reports.into_iter().flatten() {
+            self.record.promised = self.record.promised.max(known.promised);
+            if known.accepted > self.record.accepted {
+                self.record.accepted = known.accepted;
+                self.record.value = known.value;
+            }
+            self.record.decided = self.record.decided.max(known.decided);
+        }
+        self.record.decided = self.record.decided.min(self.record.accepted);
+        self.met = self.met.max(self.record.promised);
+        self.record.memory = Memory::Partial;
+        // Answers to an earlier life must not be taken for answers to this one.
+        self.record.run += 1;
+        self.record.hint = self.log.position(self.log.durable()).unwrap_or_default();
+        self.is_arriving = false;
+        self.reports = [None; 2];
+        self.persist();
+    }
+
+    /// What could not be read was fetched from the peer.
+    pub(super) fn repaired(&mut self) {
+        if self.has_holes {
+            self.fire(Event::Complete, |replica| replica.has_holes = false);
+        }
+    }
+}
+
+impl Life {
+    /// A run that was heard of, but not from its own greeting.
+    pub(crate) const UNKNOWN_BIRTH: u64 = 0;
+
+    /// Whether a node that says this of itself when it starts has forgotten what was seen of it.
+    ///
+    /// The same life may say it again; a new one must have counted its start, and have all that
+    /// the last one had.
+    pub(crate) fn has_forgotten(&self, seen: &Self) -> bool {
+        match self.run.cmp(&seen.run) {
+            Ordering::Less => true,
+            Ordering::Equal => seen.birth != Self::UNKNOWN_BIRTH && self.birth != seen.birth,
+            Ordering::Greater => self.promised < seen.promised || self.durable < seen.durable,
+        }
+    }
+}

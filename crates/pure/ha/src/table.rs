@@ -1,0 +1,485 @@
+//! The transition table of a data node: (standing, event) -> (act or not, next standings, why).
+//!
+//! It is one exhaustive `match`: a pair without a row does not compile. [`crate::Replica`] asks it
+//! before it does anything, the model check and the simulator compare every step with it, and
+//! `docs/ha.md` carries the table and the diagram that are made from it.
+//!
+//! Timers are not in it: any event may come at any time, and the table keeps the pair safe all the
+//! same. [`crate::Member`] decides when an event is tried.
+
+use std::fmt::{self, Write as _};
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::Change;
+
+/// What a data node may do, as its register, its memory and its peers leave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Standing {
+    /// Has just started; waits until its peer or the witness recognises it.
+    Arriving,
+    /// Has lost its memory: no vote, no service.
+    Blank,
+    /// Votes again, but its log is not complete yet.
+    Rebuilding,
+    /// Serves; every acknowledgement needs the backup.
+    PairHolder,
+    /// Serves; may acknowledge alone.
+    SoleHolder,
+    /// Serves what was accepted, accepts nothing new: about to hand over.
+    Frozen,
+    /// The register names this node, but it is not known to be decided: serves nobody.
+    Claimant,
+    /// Backup that has everything: may take over.
+    Standby,
+    /// Backup that may lack something: may not take over.
+    Outdated,
+    /// The register names the peer, but it is not known to be decided.
+    Doubtful,
+    /// The group was dissolved; there is no pair any more.
+    Dissolved,
+}
+
+/// What happens to a data node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Event {
+    /// The process starts on its disk.
+    Restart,
+    /// The peer or the witness recognised this node.
+    Recognised,
+    /// A peer, the witness or the own disk shows that this node has lost its memory.
+    Forgotten,
+    /// All others told what they know.
+    Recalled,
+    /// The log has everything that the holder acknowledged.
+    Complete,
+    /// A change is to be proposed.
+    Attempt(Change),
+    /// A proposer asks for a promise.
+    Prepare,
+    /// A quorum has promised.
+    Promised,
+    /// A proposer asks to accept a value.
+    Accept,
+    /// A quorum has accepted.
+    Chosen,
+    /// Somebody tells a decided value.
+    Decided,
+    /// A client writes.
+    Write,
+    /// A holder opens its session.
+    Open,
+    /// A holder sends entries.
+    Append,
+    /// The backup says what it has on disk.
+    Ack,
+    /// Drain before a handover.
+    Freeze,
+    /// Go on after all.
+    Thaw,
+    /// An operator makes this node sole holder by decree.
+    Force,
+    /// A message of a higher generation: an operator forced somebody else.
+    Newer,
+    /// An operator dissolves the group.
+    Dissolve,
+}
+
+/// What the node does about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// It acts.
+    Act,
+    /// Nothing: the event means nothing here.
+    Ignore,
+    /// It says no, with the reason.
+    Refuse,
+}
+
+/// One row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// What the node does.
+    pub verb: Verb,
+    /// Where that may lead, besides staying.
+    pub next: &'static [Standing],
+    /// Why.
+    pub reason: &'static str,
+}
+
+use Standing::{
+    Arriving, Blank, Claimant, Dissolved, Doubtful, Frozen, Outdated, PairHolder, Rebuilding,
+    SoleHolder, Standby,
+};
+
+/// Where a node may find itself after it adopted a value that others decided or proposed.
+const ANY_VOTER: &[Standing] =
+    &[PairHolder, SoleHolder, Claimant, Standby, Outdated, Doubtful, Rebuilding];
+/// A higher generation ends whatever was; one's own that one does not know is lost memory.
+const ABDICATED: &[Standing] = &[Rebuilding, Blank];
+
+const fn act(next: &'static [Standing], reason: &'static str) -> Rule {
+    Rule { verb: Verb::Act, next, reason }
+}
+
+const fn ignore(reason: &'static str) -> Rule {
+    Rule { verb: Verb::Ignore, next: &[], reason }
+}
+
+const fn refuse(reason: &'static str) -> Rule {
+    Rule { verb: Verb::Refuse, next: &[], reason }
+}
+
+/// The row of a standing and an event.
+pub fn rule(standing: Standing, event: Event) -> Rule {
+    match event {
+        Event::Restart => restart(standing),
+        Event::Recognised | Event::Forgotten | Event::Recalled | Event::Complete => {
+            memory(standing, event)
+        }
+        Event::Attempt(change) => attempt(standing, change),
+        Event::Prepare | Event::Promised | Event::Accept | Event::Chosen | Event::Decided => {
+            register(standing, event)
+        }
+        Event::Write => write(standing),
+        Event::Open | Event::Append | Event::Ack => replication(standing, event),
+        Event::Freeze | Event::Thaw => drain(standing, event),
+        Event::Force | Event::Newer | Event::Dissolve => decree(standing, event),
+    }
+}
+
+fn restart(standing: Standing) -> Rule {
+    match standing {
+        Blank => ignore("lost memory stays lost"),
+        Dissolved => ignore("it stays dissolved"),
+        SoleHolder | Frozen => act(
+            &[SoleHolder, Arriving, Blank],
+            "a decided SOLE(self) is acted on alone; anything else waits to be recognised",
+        ),
+        Arriving | Rebuilding | PairHolder | Claimant | Standby | Outdated | Doubtful => {
+            act(&[Arriving, Blank], "waits until its peer or the witness recognises it")
+        }
+    }
+}
+
+fn memory(standing: Standing, event: Event) -> Rule {
+    match (standing, event) {
+        (Arriving, Event::Recognised) => act(
+            &[PairHolder, Claimant, Standby, Outdated, Doubtful, Rebuilding],
+            "goes on where its register stands",
+        ),
+        (_, Event::Recognised) => ignore("it is known already"),
+        (Dissolved, _) => ignore("there is no pair any more"),
+        (Blank, Event::Forgotten) => ignore("known already"),
+        (_, Event::Forgotten) => act(&[Blank], "who forgot what it promised may not vote"),
+        (Blank, Event::Recalled) => act(
+            &[Rebuilding],
+            "whatever it promised for another proposer, that proposer promised on its own disk",
+        ),
+        (_, Event::Recalled) => ignore("its own memory is better"),
+        (Rebuilding, Event::Complete) => act(
+            &[PairHolder, SoleHolder, Claimant, Standby, Outdated, Doubtful],
+            "everything that was acknowledged is in its log",
+        ),
+        (_, _) => ignore("its log is complete already"),
+    }
+}
+
+fn attempt(standing: Standing, change: Change) -> Rule {
+    match (standing, change) {
+        (Arriving, _) => refuse("nobody has recognised this node since it started"),
+        (Blank, _) => refuse("this node has lost its memory"),
+        (Rebuilding, _) => refuse("the log of this node is not complete"),
+        (Dissolved, _) => refuse("there is no pair any more"),
+        (PairHolder, Change::Shrink | Change::Disarm) => {
+            act(&[Claimant, Doubtful], "it has all data")
+        }
+        (PairHolder, Change::Readmit) => refuse("the backup is in already"),
+        (SoleHolder, Change::Readmit) => {
+            act(&[Claimant, Doubtful], "only if the backup has everything when it is chosen")
+        }
+        (SoleHolder, Change::Shrink | Change::Disarm) => refuse("it is alone already"),
+        (PairHolder | SoleHolder, Change::Handover) => refuse("freeze first"),
+        (Frozen, Change::Handover) => {
+            act(&[Claimant, Doubtful], "drained, so that the backup has the whole log")
+        }
+        (Frozen, Change::Shrink | Change::Readmit | Change::Disarm) => refuse("thaw first"),
+        (Claimant, Change::Shrink | Change::Confirm) => {
+            act(&[Claimant, Doubtful], "finds out what was decided")
+        }
+        (Claimant, Change::Readmit | Change::Handover | Change::Disarm) => {
+            refuse("what it holds is in doubt")
+        }
+        (Standby | Doubtful, Change::Takeover) => {
+            act(&[Claimant, Doubtful], "from PAIR only: then the log here has all acknowledged")
+        }
+        (Doubtful, Change::Confirm) => act(&[Claimant, Doubtful], "finds out what was decided"),
+        (PairHolder | SoleHolder | Frozen | Claimant, Change::Takeover) => {
+            refuse("the register names this node already")
+        }
+        (PairHolder | SoleHolder | Frozen | Standby | Outdated, Change::Confirm) => {
+            refuse("nothing is in doubt")
+        }
+        (Outdated, Change::Takeover) => {
+            refuse("the other node may have acknowledged alone; only an operator may force this")
+        }
+        (
+            Standby | Outdated | Doubtful,
+            Change::Shrink | Change::Readmit | Change::Handover | Change::Disarm,
+        ) => refuse("the register names the other node"),
+    }
+}
+
+fn register(standing: Standing, event: Event) -> Rule {
+    match (standing, event) {
+        (Arriving, _) => ignore("votes only when it is recognised"),
+        (Blank, _) => ignore("who forgot what it promised may not vote"),
+        (Dissolved, _) => ignore("there is no pair any more"),
+        (_, Event::Prepare) => {
+            act(&[], "promised on disk first; a mere promise does not stop acknowledgements")
+        }
+        (_, Event::Promised) => act(
+            &[Claimant, Doubtful, Rebuilding],
+            "accepted on its own disk before anybody is asked to accept",
+        ),
+        (_, Event::Accept) => act(ANY_VOTER, "accepted on disk before it is said"),
+        (_, Event::Chosen) => act(
+            &[PairHolder, SoleHolder, Standby, Outdated],
+            "two of three have accepted: noted on disk before it is acted on",
+        ),
+        (_, _) => act(ANY_VOTER, "adopted unless a higher ballot was promised"),
+    }
+}
+
+fn write(standing: Standing) -> Rule {
+    match standing {
+        PairHolder | SoleHolder => act(&[], "acknowledged when it is safe, never before"),
+        Frozen => refuse("about to hand over; ask again in a moment"),
+        Claimant => refuse("what it holds is in doubt"),
+        Standby | Outdated | Doubtful => refuse("the other node serves"),
+        Arriving => refuse("nobody has recognised this node since it started"),
+        Blank => refuse("this node has lost its memory"),
+        Rebuilding => refuse("the log of this node is not complete"),
+        Dissolved => refuse("there is no pair any more"),
+    }
+}
+
+fn replication(standing: Standing, event: Event) -> Rule {
+    match (standing, event) {
+        (Arriving, _) => ignore("waits to be recognised"),
+        (Blank, _) => ignore("first it must know what was promised"),
+        (Dissolved, _) => ignore("there is no pair any more"),
+        (_, Event::Ack) => match standing {
+            PairHolder | SoleHolder | Frozen => act(&[], "counts in the session it names only"),
+            _ => ignore("it does not hold a session"),
+        },
+        (_, Event::Open) => act(ANY_VOTER, "the log follows the holder of an accepted session"),
+        (_, _) => act(ANY_VOTER, "on disk before it is acknowledged"),
+    }
+}
+
+fn drain(standing: Standing, event: Event) -> Rule {
+    match (standing, event) {
+        (PairHolder | SoleHolder, Event::Freeze) => act(&[Frozen], "accepts nothing new"),
+        (Frozen, Event::Freeze) => ignore("frozen already"),
+        (_, Event::Freeze) => refuse("it does not serve"),
+        (Frozen, _) => act(&[PairHolder, SoleHolder], "nothing was proposed yet"),
+        (_, _) => ignore("it is not frozen"),
+    }
+}
+
+fn decree(standing: Standing, event: Event) -> Rule {
+    match (standing, event) {
+        (Dissolved, Event::Newer) => ignore("there is no pair any more"),
+        (_, Event::Newer) => {
+            act(ABDICATED, "an operator decided; what is only here is kept aside, not served")
+        }
+        (Dissolved, _) => refuse("there is no pair any more"),
+        (_, Event::Force) => {
+            act(&[SoleHolder], "an operator takes responsibility for what only others have")
+        }
+        (SoleHolder, _) => act(&[Dissolved], "the sole holder has all data and goes on without"),
+        (_, _) => refuse("only a sole holder may dissolve the group: shrink or force first"),
+    }
+}
+
+impl Standing {
+    /// Every standing.
+    pub const ALL: [Self; 11] = [
+        Arriving, Blank, Rebuilding, PairHolder, SoleHolder, Frozen, Claimant, Standby, Outdated,
+        Doubtful, Dissolved,
+    ];
+
+    /// Whether clients are served.
+    pub fn serves(self) -> bool {
+        matches!(self, PairHolder | SoleHolder | Frozen)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Arriving => "arriving",
+            Blank => "blank",
+            Rebuilding => "rebuilding",
+            PairHolder => "pair holder",
+            SoleHolder => "sole holder",
+            Frozen => "frozen",
+            Claimant => "claimant",
+            Standby => "standby",
+            Outdated => "outdated",
+            Doubtful => "doubtful",
+            Dissolved => "dissolved",
+        }
+    }
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Arriving => "has just started; waits until its peer or the witness recognises it",
+            Blank => "has lost its memory: no vote, no service",
+            Rebuilding => "votes again, but its log is not complete yet",
+            PairHolder => "serves; every acknowledgement needs the backup",
+            SoleHolder => "serves; may acknowledge alone",
+            Frozen => "serves what was accepted, accepts nothing new: about to hand over",
+            Claimant => "the register names it, but that is not known to be decided: serves nobody",
+            Standby => "backup that has everything: may take over",
+            Outdated => "backup that may lack something: may not take over",
+            Doubtful => "the register names the peer, but that is not known to be decided",
+            Dissolved => "the group was dissolved; there is no pair any more",
+        }
+    }
+}
+
+impl Event {
+    /// Every event.
+    pub const ALL: [Self; 25] = [
+        Self::Restart,
+        Self::Recognised,
+        Self::Forgotten,
+        Self::Recalled,
+        Self::Complete,
+        Self::Attempt(Change::Shrink),
+        Self::Attempt(Change::Takeover),
+        Self::Attempt(Change::Readmit),
+        Self::Attempt(Change::Handover),
+        Self::Attempt(Change::Disarm),
+        Self::Attempt(Change::Confirm),
+        Self::Prepare,
+        Self::Promised,
+        Self::Accept,
+        Self::Chosen,
+        Self::Decided,
+        Self::Write,
+        Self::Open,
+        Self::Append,
+        Self::Ack,
+        Self::Freeze,
+        Self::Thaw,
+        Self::Force,
+        Self::Newer,
+        Self::Dissolve,
+    ];
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Attempt(change) = self {
+            return write!(f, "attempt {change}");
+        }
+        f.write_str(match self {
+            Self::Restart => "restart",
+            Self::Recognised => "recognised",
+            Self::Forgotten => "forgotten",
+            Self::Recalled => "recalled",
+            Self::Complete => "complete",
+            Self::Attempt(_) | Self::Prepare => "prepare",
+            Self::Promised => "promised",
+            Self::Accept => "accept",
+            Self::Chosen => "chosen",
+            Self::Decided => "decided",
+            Self::Write => "write",
+            Self::Open => "open",
+            Self::Append => "append",
+            Self::Ack => "ack",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+            Self::Force => "force",
+            Self::Newer => "newer generation",
+            Self::Dissolve => "dissolve",
+        })
+    }
+}
+
+/// The standings, as a table of Markdown.
+pub fn standings_markdown() -> String {
+    let mut page = String::from("| standing | serves | meaning |\n|---|---|---|\n");
+    for standing in Standing::ALL {
+        let serves = if standing.serves() { "yes" } else { "no" };
+        let _ = writeln!(page, "| {standing} | {serves} | {} |", standing.meaning());
+    }
+    page
+}
+
+/// Every row, as a table of Markdown. Standings with the same row share a line.
+pub fn rules_markdown() -> String {
+    let mut page =
+        String::from("| event | standing | does | next | because |\n|---|---|---|---|---|\n");
+    for event in Event::ALL {
+        let mut lines: Vec<(Rule, Vec<Standing>)> = Vec::new();
+        for standing in Standing::ALL {
+            let row = rule(standing, event);
+            match lines.iter_mut().find(|(other, _)| *other == row) {
+                Some((_, standings)) => standings.push(standing),
+                None => lines.push((row, vec![standing])),
+            }
+        }
+        for (row, standings) in lines {
+            let does = match row.verb {
+                Verb::Act => "**acts**",
+                Verb::Ignore => "ignores",
+                Verb::Refuse => "refuses",
+            };
+            let next = if row.next.is_empty() { "stays".to_owned() } else { names(row.next) };
+            let _ = writeln!(
+                page,
+                "| {event} | {} | {does} | {next} | {} |",
+                names(&standings),
+                row.reason
+            );
+        }
+    }
+    page
+}
+
+/// The rows that lead somewhere else, as a Mermaid state diagram.
+pub fn diagram() -> String {
+    let mut page = String::from("stateDiagram-v2\n");
+    for from in Standing::ALL {
+        for to in Standing::ALL.into_iter().filter(|to| *to != from) {
+            let events: Vec<String> = Event::ALL
+                .into_iter()
+                .filter(|event| {
+                    let row = rule(from, *event);
+                    row.verb == Verb::Act && row.next.contains(&to)
+                })
+                .map(|event| event.to_string())
+                .collect();
+            if !events.is_empty() {
+                let _ = writeln!(page, "    {} --> {}: {}", id(from), id(to), events.join(", "));
+            }
+        }
+    }
+    page
+}
+
+fn names(standings: &[Standing]) -> String {
+    standings.iter().map(|standing| standing.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn id(standing: Standing) -> String {
+    standing.name().replace(' ', "_")
+}
