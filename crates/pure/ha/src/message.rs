@@ -53,6 +53,8 @@ pub struct Life {
     pub birth: u64,
     /// What it has promised.
     pub promised: Ballot,
+    /// How often its log was cut to follow a holder: after a cut it may be shorter.
+    pub cuts: u32,
     /// The last position on its disk.
     pub durable: Position,
 }
@@ -122,9 +124,15 @@ pub enum Message {
         value: Value,
     },
     /// Somebody without memory asks what the others know.
-    Ask,
+    Ask {
+        /// The life that asks: a witness's incarnation, or a data node's birth. An answer to
+        /// another life says what was known then, not what is known now.
+        life: u128,
+    },
     /// The answer.
     Report {
+        /// The life that asked.
+        asker: u128,
         /// What the answering node knows.
         known: Known,
         /// What it remembers of the asking data node; nothing for a witness.
@@ -140,6 +148,8 @@ pub enum Message {
         backup_run: u32,
         /// The holder's log when the session began.
         base: History,
+        /// Up to here the holder may have acknowledged entries, in this run or before.
+        owed: u64,
         /// What the holder has committed.
         commit: u64,
     },
@@ -258,7 +268,7 @@ impl Message {
             Self::Dissolved { generation } => Some(Ballot::founding(*generation)),
             Self::Welcome { .. }
             | Self::Forgotten { .. }
-            | Self::Ask
+            | Self::Ask { .. }
             | Self::Ack { .. }
             | Self::BeaconAck { .. }
             | Self::Abdicate { .. }

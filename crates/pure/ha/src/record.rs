@@ -51,10 +51,14 @@ pub struct Record {
     pub witness: Incarnation,
     /// Witnesses whose votes count no more, newest first.
     pub left_witnesses: Vec<Incarnation>,
+    /// How often the log was cut to follow a holder.
+    pub cuts: u32,
     /// A position that was on disk when this was written. A log that ends before it was lost.
     pub hint: Position,
     /// The highest feature level that both nodes have understood.
     pub level: u16,
+    /// An operator wants no automatic failover for now.
+    pub is_paused: bool,
 }
 
 impl Record {
@@ -89,8 +93,10 @@ impl Record {
             dissolved: false,
             witness: Incarnation::default(),
             left_witnesses: Vec::new(),
+            cuts: 0,
             hint: Position::default(),
             level,
+            is_paused: false,
         }
     }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::log::Log;
 use crate::message::{From, Known, Life, Message, To};
 use crate::record::{Memory, Record};
-use crate::table::{self, Event, Standing, Verb};
+use crate::table::{self, Standing, Trigger, Verb};
 use crate::value::{Change, Value};
 use register::Proposal;
 
@@ -43,6 +43,10 @@ pub enum Input {
     },
     /// Say what of the running proposal may have been lost once more.
     Repeat,
+    /// As holder: ask the backup once more to follow the session.
+    Offer,
+    /// Ask once more to be recognised, or what the others know.
+    Introduce,
     /// Give up what has been promised only, not accepted.
     Withdraw,
     /// Accept nothing new.
@@ -94,22 +98,27 @@ pub enum Effect {
     },
     /// Apply everything up to here; a holder acknowledges it to its clients.
     Commit(u64),
-    /// An event was refused.
+    /// Something was refused.
     Refuse {
         /// What was asked.
-        event: Event,
+        trigger: Trigger,
         /// Why not.
         reason: &'static str,
     },
 }
 
 /// One data node's part in one group.
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Replica {
     identity: Identity,
     record: Record,
     log: Log,
     commit: u64,
+    /// What recovery found in the log: see [`Self::owed`].
+    owed: u64,
+    /// As backup: what the followed holder owes, to be complete.
+    needs: u64,
     /// The peer or the witness has recognised this start.
     is_recognised: bool,
     /// Waits for that; a sole holder does not.
@@ -145,7 +154,7 @@ pub struct Step {
     /// From where.
     pub from: Standing,
     /// What happened.
-    pub event: Event,
+    pub trigger: Trigger,
     /// To where.
     pub to: Standing,
 }
@@ -191,6 +200,8 @@ impl Replica {
         let mut replica = Self {
             identity,
             met: record.promised,
+            owed: log.durable(),
+            needs: 0,
             log,
             commit: applied,
             is_recognised: false,
@@ -208,7 +219,7 @@ impl Replica {
         };
         replica.persist();
         let to = replica.standing();
-        replica.taken.push(Step { from: before, event: Event::Restart, to });
+        replica.taken.push(Step { from: before, trigger: Trigger::Restart, to });
         replica
     }
 
@@ -216,21 +227,23 @@ impl Replica {
     pub fn handle(&mut self, input: Input) {
         match input {
             Input::Attempt(change) => {
-                self.fire(Event::Attempt(change), |replica| replica.propose(change));
+                self.fire(Trigger::Attempt(change), |replica| replica.propose(change));
             }
             Input::Message(from, message) => self.receive(from, message),
-            Input::Write(drafts) => self.fire(Event::Write, |replica| replica.write(drafts)),
+            Input::Write(drafts) => self.fire(Trigger::Write, |replica| replica.write(drafts)),
             Input::Durable(position) => self.durable(position),
             Input::Advance { with_backup } => self.advance(with_backup),
             Input::Repeat => self.repeat(),
+            Input::Offer => self.offer(),
+            Input::Introduce => self.introduce(),
             Input::Withdraw => self.withdraw(),
-            Input::Freeze => self.fire(Event::Freeze, |replica| replica.is_frozen = true),
-            Input::Thaw => self.fire(Event::Thaw, |replica| {
+            Input::Freeze => self.fire(Trigger::Freeze, |replica| replica.is_frozen = true),
+            Input::Thaw => self.fire(Trigger::Thaw, |replica| {
                 replica.proposal = Proposal::Idle;
                 replica.is_frozen = false;
             }),
-            Input::Force => self.fire(Event::Force, Self::found),
-            Input::Dissolve => self.fire(Event::Dissolve, Self::dissolve),
+            Input::Force => self.fire(Trigger::Force, Self::found),
+            Input::Dissolve => self.fire(Trigger::Dissolve, Self::dissolve),
             Input::Repaired => self.repaired(),
             Input::Enrol => self.enrol(),
         }
@@ -267,6 +280,16 @@ impl Replica {
         &self.record
     }
 
+    /// The program's feature level.
+    pub fn level(&self) -> u16 {
+        self.identity.level
+    }
+
+    /// Whether it has nothing to say of itself: without memory, or outside any pair.
+    pub fn is_mute(&self) -> bool {
+        matches!(self.standing(), Standing::Blank | Standing::Dissolved)
+    }
+
     /// The log.
     pub fn log(&self) -> &Log {
         &self.log
@@ -286,7 +309,13 @@ impl Replica {
     pub fn life(&self) -> Life {
         let durable = self.log.position(self.log.durable()).unwrap_or_default();
         let Identity { birth, .. } = self.identity;
-        Life { run: self.record.run, birth, promised: self.record.promised, durable }
+        Life {
+            run: self.record.run,
+            birth,
+            promised: self.record.promised,
+            cuts: self.record.cuts,
+            durable,
+        }
     }
 
     /// The session that this node holds.
@@ -312,9 +341,15 @@ impl Replica {
         self.proposal != Proposal::Idle
     }
 
+    /// Up to here entries may have been acknowledged, in this run or before: the state may lag
+    /// behind what was acknowledged before a crash, the log does not.
+    pub fn owed(&self) -> u64 {
+        self.commit.max(self.owed)
+    }
+
     /// The backup has everything that was ever acknowledged.
     pub fn backup_is_complete(&self) -> bool {
-        self.backup.is_some_and(|backup| backup.durable >= self.commit)
+        self.backup.is_some_and(|backup| backup.durable >= self.owed())
     }
 
     /// Frozen, and the backup has the whole log.
@@ -325,16 +360,16 @@ impl Replica {
             && self.backup.is_some_and(|backup| backup.durable == end)
     }
 
-    /// Writes where the log is and to which feature level both have agreed: see
-    /// [`Record::hint`]. Nothing depends on when this happens.
-    pub fn note(&mut self, level: u16) {
+    /// Writes where the log is, to which feature level both have agreed, and whether an operator
+    /// has paused the pair: see [`Record`]. Nothing in the register depends on it.
+    pub fn note(&mut self, level: u16, is_paused: bool) {
         let hint = self.log.position(self.log.durable()).unwrap_or_default();
         let level = level.max(self.record.level);
-        if self.record.memory != Memory::Lost
-            && (hint != self.record.hint || level != self.record.level)
-        {
+        let noted = (self.record.hint, self.record.level, self.record.is_paused);
+        if self.record.memory != Memory::Lost && noted != (hint, level, is_paused) {
             self.record.hint = hint;
             self.record.level = level;
+            self.record.is_paused = is_paused;
             self.persist();
         }
     }
@@ -347,15 +382,15 @@ impl Replica {
     }
 
     /// Asks the table, acts if it says so, and notes the transition.
-    fn fire(&mut self, event: Event, act: impl FnOnce(&mut Self)) {
+    fn fire(&mut self, trigger: Trigger, act: impl FnOnce(&mut Self)) {
         let from = self.standing();
-        let rule = table::rule(from, event);
+        let rule = table::rule(from, trigger);
         match rule.verb {
             Verb::Act => act(self),
             Verb::Ignore => {}
-            Verb::Refuse => self.effects.push_back(Effect::Refuse { event, reason: rule.reason }),
+            Verb::Refuse => self.effects.push_back(Effect::Refuse { trigger, reason: rule.reason }),
         }
-        self.taken.push(Step { from, event, to: self.standing() });
+        self.taken.push(Step { from, trigger, to: self.standing() });
     }
 
     fn receive(&mut self, from: From, message: Message) {
@@ -370,16 +405,16 @@ impl Replica {
             (From::Peer, Message::Hello { life, .. }) => self.greeted(life),
             (_, Message::Welcome { run, .. }) if run == self.record.run => {
                 self.is_recognised = true;
-                self.fire(Event::Recognised, |replica| replica.is_arriving = false);
+                self.fire(Trigger::Recognised, |replica| replica.is_arriving = false);
             }
             (_, Message::Forgotten { run, life }) if run == self.record.run => {
-                self.fire(Event::Forgotten, |replica| replica.forget(life));
+                self.fire(Trigger::Forgotten, |replica| replica.forget(life));
             }
             (From::Peer, Message::Prepare { ballot }) => {
-                self.fire(Event::Prepare, |replica| replica.prepare(ballot));
+                self.fire(Trigger::Prepare, |replica| replica.prepare(ballot));
             }
             (From::Peer, Message::Accept { ballot, value }) => {
-                self.fire(Event::Accept, |replica| replica.accept(ballot, value));
+                self.fire(Trigger::Accept, |replica| replica.accept(ballot, value));
             }
             (_, Message::Promise { ballot, accepted, value }) => {
                 self.promised(from, ballot, accepted, value);
@@ -387,27 +422,31 @@ impl Replica {
             (_, Message::Accepted { ballot }) => self.accepted(from, ballot),
             (_, Message::Reject { ballot, .. }) => self.rejected(ballot),
             (From::Peer, Message::Decided { ballot, value }) => {
-                self.fire(Event::Decided, |replica| replica.learn(ballot, value));
+                self.fire(Trigger::Decided, |replica| replica.learn(ballot, value));
             }
-            (_, Message::Ask) => self.asked(from),
-            (_, Message::Report { known, life }) => self.reported(from, known, life),
-            (From::Peer, Message::Open { session, value, backup_run, base, commit }) => {
-                self.fire(Event::Open, |replica| {
-                    replica.open(session, value, backup_run, &base, commit);
+            (_, Message::Ask { life }) => self.asked(from, life),
+            (_, Message::Report { asker, known, life }) => {
+                self.reported(from, asker, known, life);
+            }
+            (From::Peer, Message::Open { session, value, backup_run, base, owed, commit }) => {
+                self.fire(Trigger::Open, |replica| {
+                    replica.open(session, value, backup_run, &base, owed, commit);
                 });
             }
             (From::Peer, Message::Append { session, backup_run, entries, commit }) => {
-                self.fire(Event::Append, |replica| {
+                self.fire(Trigger::Append, |replica| {
                     replica.append(session, backup_run, entries, commit);
                 });
             }
             (From::Peer, Message::Ack { session, run, durable }) => {
-                self.fire(Event::Ack, |replica| replica.acked(session, run, durable));
+                self.fire(Trigger::Ack, |replica| replica.acked(session, run, durable));
             }
             (From::Peer, Message::Nack { session, run, known }) => {
                 self.refused(session, run, known);
             }
-            (From::Peer, Message::Dissolved { .. }) => self.dissolved(),
+            (From::Peer, Message::Dissolved { .. }) => {
+                self.fire(Trigger::Dissolved, Self::dissolved);
+            }
             // What remains is for the member, or from somebody who has no right to say it.
             (_, _) => {}
         }
@@ -417,7 +456,7 @@ impl Replica {
     fn meet(&mut self, ballot: Ballot) {
         self.met = self.met.max(ballot);
         if ballot.generation > self.record.promised.generation {
-            self.fire(Event::Newer, |replica| replica.abdicate(ballot.generation));
+            self.fire(Trigger::Newer, |replica| replica.abdicate(ballot.generation));
         }
     }
 

@@ -1,11 +1,11 @@
-//! The transition table of a data node: (standing, event) -> (act or not, next standings, why).
+//! The transition table of a data node: (standing, trigger) -> (act or not, next standings, why).
 //!
 //! It is one exhaustive `match`: a pair without a row does not compile. [`crate::Replica`] asks it
 //! before it does anything, the model check and the simulator compare every step with it, and
 //! `docs/ha.md` carries the table and the diagram that are made from it.
 //!
-//! Timers are not in it: any event may come at any time, and the table keeps the pair safe all the
-//! same. [`crate::Member`] decides when an event is tried.
+//! Timers are not in it: anything may come at any time, and the table keeps the pair safe all the
+//! same. [`crate::Member`] decides when something is tried.
 
 use std::fmt::{self, Write as _};
 
@@ -42,7 +42,7 @@ pub enum Standing {
 
 /// What happens to a data node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Event {
+pub enum Trigger {
     /// The process starts on its disk.
     Restart,
     /// The peer or the witness recognised this node.
@@ -83,6 +83,8 @@ pub enum Event {
     Newer,
     /// An operator dissolves the group.
     Dissolve,
+    /// The peer says that the group was dissolved.
+    Dissolved,
 }
 
 /// What the node does about it.
@@ -130,21 +132,25 @@ const fn refuse(reason: &'static str) -> Rule {
     Rule { verb: Verb::Refuse, next: &[], reason }
 }
 
-/// The row of a standing and an event.
-pub fn rule(standing: Standing, event: Event) -> Rule {
-    match event {
-        Event::Restart => restart(standing),
-        Event::Recognised | Event::Forgotten | Event::Recalled | Event::Complete => {
-            memory(standing, event)
+/// The row of a standing and a trigger.
+pub fn rule(standing: Standing, trigger: Trigger) -> Rule {
+    match trigger {
+        Trigger::Restart => restart(standing),
+        Trigger::Recognised | Trigger::Forgotten | Trigger::Recalled | Trigger::Complete => {
+            memory(standing, trigger)
         }
-        Event::Attempt(change) => attempt(standing, change),
-        Event::Prepare | Event::Promised | Event::Accept | Event::Chosen | Event::Decided => {
-            register(standing, event)
+        Trigger::Attempt(change) => attempt(standing, change),
+        Trigger::Prepare
+        | Trigger::Promised
+        | Trigger::Accept
+        | Trigger::Chosen
+        | Trigger::Decided => register(standing, trigger),
+        Trigger::Write => write(standing),
+        Trigger::Open | Trigger::Append | Trigger::Ack => replication(standing, trigger),
+        Trigger::Freeze | Trigger::Thaw => drain(standing, trigger),
+        Trigger::Force | Trigger::Newer | Trigger::Dissolve | Trigger::Dissolved => {
+            decree(standing, trigger)
         }
-        Event::Write => write(standing),
-        Event::Open | Event::Append | Event::Ack => replication(standing, event),
-        Event::Freeze | Event::Thaw => drain(standing, event),
-        Event::Force | Event::Newer | Event::Dissolve => decree(standing, event),
     }
 }
 
@@ -162,22 +168,22 @@ fn restart(standing: Standing) -> Rule {
     }
 }
 
-fn memory(standing: Standing, event: Event) -> Rule {
-    match (standing, event) {
-        (Arriving, Event::Recognised) => act(
+fn memory(standing: Standing, trigger: Trigger) -> Rule {
+    match (standing, trigger) {
+        (Arriving, Trigger::Recognised) => act(
             &[PairHolder, Claimant, Standby, Outdated, Doubtful, Rebuilding],
             "goes on where its register stands",
         ),
-        (_, Event::Recognised) => ignore("it is known already"),
+        (_, Trigger::Recognised) => ignore("it is known already"),
         (Dissolved, _) => ignore("there is no pair any more"),
-        (Blank, Event::Forgotten) => ignore("known already"),
-        (_, Event::Forgotten) => act(&[Blank], "who forgot what it promised may not vote"),
-        (Blank, Event::Recalled) => act(
+        (Blank, Trigger::Forgotten) => ignore("known already"),
+        (_, Trigger::Forgotten) => act(&[Blank], "who forgot what it promised may not vote"),
+        (Blank, Trigger::Recalled) => act(
             &[Rebuilding],
             "whatever it promised for another proposer, that proposer promised on its own disk",
         ),
-        (_, Event::Recalled) => ignore("its own memory is better"),
-        (Rebuilding, Event::Complete) => act(
+        (_, Trigger::Recalled) => ignore("its own memory is better"),
+        (Rebuilding, Trigger::Complete) => act(
             &[PairHolder, SoleHolder, Claimant, Standby, Outdated, Doubtful],
             "everything that was acknowledged is in its log",
         ),
@@ -230,20 +236,20 @@ fn attempt(standing: Standing, change: Change) -> Rule {
     }
 }
 
-fn register(standing: Standing, event: Event) -> Rule {
-    match (standing, event) {
+fn register(standing: Standing, trigger: Trigger) -> Rule {
+    match (standing, trigger) {
         (Arriving, _) => ignore("votes only when it is recognised"),
         (Blank, _) => ignore("who forgot what it promised may not vote"),
         (Dissolved, _) => ignore("there is no pair any more"),
-        (_, Event::Prepare) => {
+        (_, Trigger::Prepare) => {
             act(&[], "promised on disk first; a mere promise does not stop acknowledgements")
         }
-        (_, Event::Promised) => act(
+        (_, Trigger::Promised) => act(
             &[Claimant, Doubtful, Rebuilding],
             "accepted on its own disk before anybody is asked to accept",
         ),
-        (_, Event::Accept) => act(ANY_VOTER, "accepted on disk before it is said"),
-        (_, Event::Chosen) => act(
+        (_, Trigger::Accept) => act(ANY_VOTER, "accepted on disk before it is said"),
+        (_, Trigger::Chosen) => act(
             &[PairHolder, SoleHolder, Standby, Outdated],
             "two of three have accepted: noted on disk before it is acted on",
         ),
@@ -264,38 +270,39 @@ fn write(standing: Standing) -> Rule {
     }
 }
 
-fn replication(standing: Standing, event: Event) -> Rule {
-    match (standing, event) {
+fn replication(standing: Standing, trigger: Trigger) -> Rule {
+    match (standing, trigger) {
         (Arriving, _) => ignore("waits to be recognised"),
         (Blank, _) => ignore("first it must know what was promised"),
         (Dissolved, _) => ignore("there is no pair any more"),
-        (_, Event::Ack) => match standing {
+        (_, Trigger::Ack) => match standing {
             PairHolder | SoleHolder | Frozen => act(&[], "counts in the session it names only"),
             _ => ignore("it does not hold a session"),
         },
-        (_, Event::Open) => act(ANY_VOTER, "the log follows the holder of an accepted session"),
+        (_, Trigger::Open) => act(ANY_VOTER, "the log follows the holder of an accepted session"),
         (_, _) => act(ANY_VOTER, "on disk before it is acknowledged"),
     }
 }
 
-fn drain(standing: Standing, event: Event) -> Rule {
-    match (standing, event) {
-        (PairHolder | SoleHolder, Event::Freeze) => act(&[Frozen], "accepts nothing new"),
-        (Frozen, Event::Freeze) => ignore("frozen already"),
-        (_, Event::Freeze) => refuse("it does not serve"),
+fn drain(standing: Standing, trigger: Trigger) -> Rule {
+    match (standing, trigger) {
+        (PairHolder | SoleHolder, Trigger::Freeze) => act(&[Frozen], "accepts nothing new"),
+        (Frozen, Trigger::Freeze) => ignore("frozen already"),
+        (_, Trigger::Freeze) => refuse("it does not serve"),
         (Frozen, _) => act(&[PairHolder, SoleHolder], "nothing was proposed yet"),
         (_, _) => ignore("it is not frozen"),
     }
 }
 
-fn decree(standing: Standing, event: Event) -> Rule {
-    match (standing, event) {
-        (Dissolved, Event::Newer) => ignore("there is no pair any more"),
-        (_, Event::Newer) => {
+fn decree(standing: Standing, trigger: Trigger) -> Rule {
+    match (standing, trigger) {
+        (Dissolved, Trigger::Newer | Trigger::Dissolved) => ignore("there is no pair any more"),
+        (_, Trigger::Newer) => {
             act(ABDICATED, "an operator decided; what is only here is kept aside, not served")
         }
+        (_, Trigger::Dissolved) => act(&[Dissolved], "the sole holder goes on without this node"),
         (Dissolved, _) => refuse("there is no pair any more"),
-        (_, Event::Force) => {
+        (_, Trigger::Force) => {
             act(&[SoleHolder], "an operator takes responsibility for what only others have")
         }
         (SoleHolder, _) => act(&[Dissolved], "the sole holder has all data and goes on without"),
@@ -348,9 +355,9 @@ impl Standing {
     }
 }
 
-impl Event {
-    /// Every event.
-    pub const ALL: [Self; 25] = [
+impl Trigger {
+    /// Every trigger.
+    pub const ALL: [Self; 26] = [
         Self::Restart,
         Self::Recognised,
         Self::Forgotten,
@@ -376,6 +383,7 @@ impl Event {
         Self::Force,
         Self::Newer,
         Self::Dissolve,
+        Self::Dissolved,
     ];
 }
 
@@ -385,7 +393,7 @@ impl fmt::Display for Standing {
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Self::Attempt(change) = self {
             return write!(f, "attempt {change}");
@@ -410,6 +418,7 @@ impl fmt::Display for Event {
             Self::Force => "force",
             Self::Newer => "newer generation",
             Self::Dissolve => "dissolve",
+            Self::Dissolved => "dissolved by the peer",
         })
     }
 }
@@ -427,11 +436,11 @@ pub fn standings_markdown() -> String {
 /// Every row, as a table of Markdown. Standings with the same row share a line.
 pub fn rules_markdown() -> String {
     let mut page =
-        String::from("| event | standing | does | next | because |\n|---|---|---|---|---|\n");
-    for event in Event::ALL {
+        String::from("| trigger | standing | does | next | because |\n|---|---|---|---|---|\n");
+    for trigger in Trigger::ALL {
         let mut lines: Vec<(Rule, Vec<Standing>)> = Vec::new();
         for standing in Standing::ALL {
-            let row = rule(standing, event);
+            let row = rule(standing, trigger);
             match lines.iter_mut().find(|(other, _)| *other == row) {
                 Some((_, standings)) => standings.push(standing),
                 None => lines.push((row, vec![standing])),
@@ -446,7 +455,7 @@ pub fn rules_markdown() -> String {
             let next = if row.next.is_empty() { "stays".to_owned() } else { names(row.next) };
             let _ = writeln!(
                 page,
-                "| {event} | {} | {does} | {next} | {} |",
+                "| {trigger} | {} | {does} | {next} | {} |",
                 names(&standings),
                 row.reason
             );
@@ -460,16 +469,16 @@ pub fn diagram() -> String {
     let mut page = String::from("stateDiagram-v2\n");
     for from in Standing::ALL {
         for to in Standing::ALL.into_iter().filter(|to| *to != from) {
-            let events: Vec<String> = Event::ALL
+            let triggers: Vec<String> = Trigger::ALL
                 .into_iter()
-                .filter(|event| {
-                    let row = rule(from, *event);
+                .filter(|trigger| {
+                    let row = rule(from, *trigger);
                     row.verb == Verb::Act && row.next.contains(&to)
                 })
-                .map(|event| event.to_string())
+                .map(|trigger| trigger.to_string())
                 .collect();
-            if !events.is_empty() {
-                let _ = writeln!(page, "    {} --> {}: {}", id(from), id(to), events.join(", "));
+            if !triggers.is_empty() {
+                let _ = writeln!(page, "    {} --> {}: {}", id(from), id(to), triggers.join(", "));
             }
         }
     }

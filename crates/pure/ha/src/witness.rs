@@ -63,7 +63,8 @@ impl Witness {
         if self.known.is_none() && !self.is_dissolved {
             for seat in Seat::ALL {
                 if self.reports[place(seat)].is_none() {
-                    self.messages.push_back((seat, Message::Ask));
+                    let life = self.incarnation.0;
+                    self.messages.push_back((seat, Message::Ask { life }));
                 }
             }
         }
@@ -75,17 +76,19 @@ impl Witness {
     }
 
     /// A message of a data node came.
-    pub fn handle(&mut self, from: Seat, message: Message) {
+    pub fn handle(&mut self, from: Seat, message: &Message) {
         if let (Some(ballot), Some(known)) = (message.ballot(), &mut self.known) {
             known.meet(ballot);
         }
-        match message {
-            Message::Report { known, .. } => self.reported(from, known),
+        match *message {
+            Message::Report { asker, known, .. } if asker == self.incarnation.0 => {
+                self.reported(from, known);
+            }
             Message::Hello { life, .. } => self.greeted(from, life),
             Message::Prepare { ballot } => self.prepare(from, ballot),
             Message::Accept { ballot, value } => self.accept(from, ballot, value),
             Message::Decided { ballot, value } => self.learn(ballot, value),
-            Message::Ask => self.asked(from),
+            Message::Ask { life } => self.asked(from, life),
             Message::Beacon(beacon) => {
                 self.remember(from, beacon.seq, beacon.life);
                 let sees_witness = self.is_valid();
@@ -161,10 +164,10 @@ impl Witness {
 
     /// A data node without memory asks. What it promised to whom is with the proposers, so a
     /// witness that may not vote has nothing to say.
-    fn asked(&mut self, from: Seat) {
+    fn asked(&mut self, from: Seat, asker: u128) {
         if let Some(known) = self.known {
             let life = self.lives[place(from)];
-            self.messages.push_back((from, Message::Report { known, life }));
+            self.messages.push_back((from, Message::Report { asker, known, life }));
         }
     }
 

@@ -78,6 +78,7 @@ impl Seat {
     pub const ALL: [Self; 2] = [Self::Primary, Self::Secondary];
 
     /// The other one.
+    #[must_use]
     pub fn peer(self) -> Self {
         match self {
             Self::Primary => Self::Secondary,

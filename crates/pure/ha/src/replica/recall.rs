@@ -11,13 +11,16 @@ use std::cmp::Ordering;
 use super::{Replica, Standing};
 use crate::message::{From, Known, Life, Message, To};
 use crate::record::{Incarnation, LEFT_WITNESSES_MAX, Memory};
-use crate::table::Event;
+use crate::table::Trigger;
 
 impl Replica {
     /// Asks to be recognised, or, without memory, what the others know.
     pub fn introduce(&mut self) {
         match self.standing() {
-            Standing::Blank => self.ask_all(&Message::Ask),
+            Standing::Blank => {
+                let life = u128::from(self.identity.birth);
+                self.ask_all(&Message::Ask { life });
+            }
             Standing::Dissolved => {}
             _ if self.is_recognised => {}
             _ => {
@@ -61,20 +64,20 @@ impl Replica {
     }
 
     /// Somebody without memory asks what this node knows.
-    pub(super) fn asked(&mut self, from: From) {
+    pub(super) fn asked(&mut self, from: From, asker: u128) {
         if self.record.memory == Memory::Lost || self.is_arriving || self.record.dissolved {
             return;
         }
         let (to, life) = match from {
             From::Peer => (To::Peer, self.peer),
             From::Witness(incarnation) => {
-                if !self.bind(incarnation) {
+                if incarnation.0 != asker || !self.bind(incarnation) {
                     return;
                 }
                 (To::Witness, Life::default())
             }
         };
-        let report = Message::Report { known: self.known(), life };
+        let report = Message::Report { asker, known: self.known(), life };
         self.send(to, report);
     }
 
@@ -100,8 +103,8 @@ impl Replica {
     }
 
     /// Without memory: somebody answered.
-    pub(super) fn reported(&mut self, from: From, known: Known, life: Life) {
-        if self.standing() != Standing::Blank {
+    pub(super) fn reported(&mut self, from: From, asker: u128, known: Known, life: Life) {
+        if self.standing() != Standing::Blank || asker != u128::from(self.identity.birth) {
             return;
         }
         match from {
@@ -115,14 +118,14 @@ impl Replica {
         let is_complete =
             self.reports[0].is_some() && (self.reports[1].is_some() || !self.identity.has_witness);
         if is_complete {
-            self.fire(Event::Recalled, Self::recall);
+            self.fire(Trigger::Recalled, Self::recall);
         }
     }
 
     /// An operator vouches that what was heard is all there is.
     pub(super) fn enrol(&mut self) {
         if self.standing() == Standing::Blank {
-            self.fire(Event::Recalled, Self::recall);
+            self.fire(Trigger::Recalled, Self::recall);
         }
     }
 
@@ -142,6 +145,7 @@ impl Replica {
         self.record.run += 1;
         self.record.hint = self.log.position(self.log.durable()).unwrap_or_default();
         self.is_arriving = false;
+        self.is_recognised = true;
         self.reports = [None; 2];
         self.persist();
     }
@@ -149,7 +153,7 @@ impl Replica {
     /// What could not be read was fetched from the peer.
     pub(super) fn repaired(&mut self) {
         if self.has_holes {
-            self.fire(Event::Complete, |replica| replica.has_holes = false);
+            self.fire(Trigger::Complete, |replica| replica.has_holes = false);
         }
     }
 }
@@ -166,7 +170,10 @@ impl Life {
         match self.run.cmp(&seen.run) {
             Ordering::Less => true,
             Ordering::Equal => seen.birth != Self::UNKNOWN_BIRTH && self.birth != seen.birth,
-            Ordering::Greater => self.promised < seen.promised || self.durable < seen.durable,
+            Ordering::Greater => {
+                let is_shorter = self.cuts == seen.cuts && self.durable < seen.durable;
+                self.promised < seen.promised || self.cuts < seen.cuts || is_shorter
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use model::pair::Ballot;
 use super::{Effect, Replica};
 use crate::message::{From, Message, To};
 use crate::record::{Memory, Record};
-use crate::table::{Event, Standing};
+use crate::table::{Standing, Trigger};
 use crate::value::{Change, Grounds, Value};
 
 /// Votes that decide: two of three, or both without a witness.
@@ -137,7 +137,7 @@ impl Replica {
         promises.add(from, (accepted, value));
         self.proposal = Proposal::Preparing { ballot, change, promises };
         if promises.decide() {
-            self.fire(Event::Promised, |replica| replica.choose(ballot, change, promises));
+            self.fire(Trigger::Promised, |replica| replica.choose(ballot, change, promises));
         }
     }
 
@@ -172,7 +172,7 @@ impl Replica {
         acceptances.add(from, ());
         self.proposal = Proposal::Accepting { ballot, value, acceptances };
         if acceptances.decide() {
-            self.fire(Event::Chosen, |replica| {
+            self.fire(Trigger::Chosen, |replica| {
                 replica.proposal = Proposal::Idle;
                 replica.decide(ballot);
                 replica.ask_all(&Message::Decided { ballot, value });
@@ -231,10 +231,8 @@ impl Replica {
 
     /// The peer dissolved the group.
     pub(super) fn dissolved(&mut self) {
-        if !self.record.dissolved {
-            self.record.dissolved = true;
-            self.persist();
-        }
+        self.record.dissolved = true;
+        self.persist();
     }
 
     /// A higher generation was met: its founder is sole holder by decree.

@@ -9,7 +9,7 @@ use super::{Backup, Draft, Effect, Replica};
 use crate::log::History;
 use crate::message::{Known, Life, Message, To};
 use crate::record::Memory;
-use crate::table::{Event, Standing};
+use crate::table::{Standing, Trigger};
 use crate::value::Value;
 
 impl Replica {
@@ -29,6 +29,7 @@ impl Replica {
             value: self.record.value,
             backup_run: self.peer.run,
             base: self.log.history().before(session),
+            owed: self.owed(),
             commit: self.commit,
         };
         self.send(To::Peer, open);
@@ -104,7 +105,7 @@ impl Replica {
         }
         self.meet_run(run);
         if known.decided == known.accepted && known.accepted > self.record.accepted {
-            self.fire(Event::Decided, |replica| replica.learn(known.accepted, known.value));
+            self.fire(Trigger::Decided, |replica| replica.learn(known.accepted, known.value));
         }
         if self.session() == Some(session) {
             self.backup = None;
@@ -128,6 +129,7 @@ impl Replica {
         value: Value,
         backup_run: u32,
         base: &History,
+        owed: u64,
         commit: u64,
     ) {
         if backup_run != self.record.run || !self.follows(session, value) {
@@ -138,6 +140,7 @@ impl Replica {
             self.match_log(session, base);
             self.followed = Some(session);
         }
+        self.needs = owed;
         self.acknowledge();
         self.commit_from(commit);
     }
@@ -198,27 +201,34 @@ impl Replica {
         if common < self.commit {
             // Only after an operator forced the other node: what was applied cannot be undone.
             self.record.memory = Memory::Partial;
-            self.record.hint = Position::default();
-            self.persist();
-            self.effects.push_back(Effect::Wipe);
-            self.log.cut_after(0);
+            self.cut_after(0, Effect::Wipe);
             self.commit = 0;
             return;
         }
-        if common < self.record.hint.index {
-            self.record.hint = self.log.position(common).unwrap_or_default();
-            self.persist();
+        self.cut_after(common, Effect::Truncate { after: common });
+    }
+
+    /// The record says first that the log may be shorter from now on.
+    fn cut_after(&mut self, index: u64, effect: Effect) {
+        self.record.cuts += 1;
+        if index < self.record.hint.index {
+            self.record.hint = self.log.position(index).unwrap_or_default();
         }
-        self.effects.push_back(Effect::Truncate { after: common });
-        self.log.cut_after(common);
+        self.persist();
+        self.effects.push_back(effect);
+        self.log.cut_after(index);
+        self.owed = self.owed.min(index);
     }
 
     /// As backup: applies what the holder has committed, and is complete when it has it all.
     fn commit_from(&mut self, commit: u64) {
         let durable = self.log.durable();
         self.commit_to(commit.min(durable));
-        if self.standing() == Standing::Rebuilding && !self.has_holes && durable >= commit {
-            self.fire(Event::Complete, |replica| {
+        if self.standing() == Standing::Rebuilding
+            && !self.has_holes
+            && durable >= commit.max(self.needs)
+        {
+            self.fire(Trigger::Complete, |replica| {
                 replica.record.memory = Memory::Whole;
                 replica.record.diverged = false;
                 replica.persist();

@@ -1,0 +1,403 @@
+//! A data node's part in one group, with the clock: when what the replica may do is tried.
+//!
+//! Nothing here can break the pair: a timer that fires too early or never costs availability, not
+//! data. Two things hang on time all the same and are kept here: reads and the virtual address,
+//! which a holder under PAIR has only while its lease lasts (`contact`).
+//!
+//! ```text
+//! contact   beacons, lease, who was heard when
+//! wishes    which change to propose now
+//! orders    what operators and the service's health ask for
+//! sync      shipping entries, waiting for the backup, progress
+//! ```
+
+mod contact;
+mod io;
+mod orders;
+mod sync;
+mod wishes;
+
+use std::collections::VecDeque;
+
+use model::Time;
+use model::pair::{Ballot, Seat};
+
+use crate::event::{Event, Loss};
+use crate::message::{From, Message, To};
+use crate::replica::{self, Disk, Effect, Identity, Replica, Step};
+use crate::settings::Settings;
+use crate::status::{State, Status, View};
+use crate::table::{Standing, Trigger};
+use crate::value::{Change, Value};
+use contact::Contact;
+use orders::Orders;
+use sync::Sync;
+use wishes::Attempts;
+
+pub use io::{Command, Input, Output, Service};
+pub use sync::SHIP_ENTRIES_MAX;
+
+/// One data node's part in one group.
+#[derive(Debug, Clone)]
+pub struct Member {
+    settings: Settings,
+    replica: Replica,
+    now: Time,
+    contact: Contact,
+    attempts: Attempts,
+    orders: Orders,
+    sync: Sync,
+    seen: Seen,
+    /// When the record's hints are written again.
+    note_at: Time,
+    outputs: VecDeque<Output>,
+}
+
+/// What was last acted on, to notice what is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    accepted: Ballot,
+    value: Value,
+    standing: Standing,
+    /// Who served last, as far as it was decided.
+    holder: Seat,
+    state: Option<State>,
+    is_active: bool,
+    has_address: bool,
+    refresh_at: Time,
+    has_failed_back: bool,
+}
+
+/// Between two hints on disk. Source: ha.md section 4.1, "written lazily (1/s)".
+const NOTE_MS: u64 = 1_000;
+
+impl Member {
+    /// A member that starts on what recovery found. `seed` spreads its retries, nothing else.
+    pub fn start(settings: Settings, identity: Identity, disk: Disk, now: Time, seed: u64) -> Self {
+        let is_paused = disk.record.is_paused;
+        let replica = Replica::start(identity, disk);
+        let record = replica.record();
+        let seen = Seen {
+            accepted: record.accepted,
+            value: record.value,
+            standing: replica.standing(),
+            holder: record.value.holder(),
+            state: None,
+            is_active: false,
+            has_address: false,
+            refresh_at: now,
+            has_failed_back: false,
+        };
+        let mut member = Self {
+            contact: Contact::new(now),
+            attempts: Attempts::new(now, seed),
+            orders: Orders::new(is_paused),
+            sync: Sync::new(now),
+            note_at: now.plus_ms(NOTE_MS),
+            settings,
+            replica,
+            now,
+            seen,
+            outputs: VecDeque::new(),
+        };
+        member.go_on();
+        member
+    }
+
+    /// Lets something happen. Then drain [`Self::poll`].
+    pub fn handle(&mut self, now: Time, input: Input) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Tick => {}
+            Input::Message(from, message) => self.receive(from, message),
+            Input::Disconnected(to) => self.contact.disconnected(to),
+            Input::Write(drafts) => self.write(drafts),
+            Input::Durable(position) => {
+                self.replica.handle(replica::Input::Durable(position));
+            }
+            Input::Retained(first) => self.sync.retained(first),
+            Input::Service(service) => self.service(service),
+            Input::AddressGone => self.orders.address_gone(),
+            Input::Installed(log) => {
+                self.replica.install(log);
+                self.sync.installed();
+            }
+            Input::Snapshot { done, total } => self.sync.snapshot(self.now, done, total),
+            Input::StateHash { index, hash } => {
+                self.sync.hashed(index, hash);
+                self.send(To::Peer, Message::StateHash { index, hash });
+            }
+            Input::Repaired => self.replica.handle(replica::Input::Repaired),
+            Input::Admission(has_room) => self.orders.has_room = has_room,
+            Input::Command(command) => self.command(command),
+        }
+        self.go_on();
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due.
+    pub fn deadline(&self) -> Option<Time> {
+        let mut deadline = self.contact.next_beacon;
+        if self.replica.is_proposing() {
+            deadline = deadline.min(self.attempts.repeat_at());
+        }
+        if self.seen.has_address && !self.is_sole() {
+            deadline = deadline.min(self.contact.lease_until);
+        }
+        Some(deadline.max(self.now.plus_ms(1)))
+    }
+
+    /// Whether reads may be served at this moment.
+    pub fn may_read(&self, now: Time) -> bool {
+        self.replica.standing().serves() && self.has_authority(now) && self.may_serve()
+    }
+
+    /// The replica: standing, record, log.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// Transitions since the last call, to be compared with the table.
+    pub fn take_steps(&mut self) -> Vec<Step> {
+        self.replica.take_steps()
+    }
+
+    /// How the member looks from outside.
+    pub fn status(&self, now: Time) -> Status {
+        let record = self.replica.record();
+        Status {
+            seat: self.replica.seat(),
+            state: self.state(now),
+            standing: self.replica.standing(),
+            value: record.value,
+            generation: record.promised.generation,
+            may_read: self.may_read(now),
+            is_armed: record.value.is_pair() && record.is_decided() && self.pair_is_wanted(),
+            heartbeat_is_up: self.contact.hears_peer(now, &self.settings),
+            sees_witness: self.contact.sees_witness(now, &self.settings),
+            last_contact: self.contact.peer_heard,
+            sync_percent: self.sync.percent(),
+            end: self.replica.log().end().index,
+            commit: self.replica.commit(),
+            level: record.level,
+            is_paused: self.orders.is_paused || self.orders.is_flapping,
+        }
+    }
+
+    /// What follows from what happened and from the time that has passed.
+    fn go_on(&mut self) {
+        self.drain();
+        if self.now >= self.contact.next_beacon {
+            self.beacon();
+        }
+        self.let_go();
+        self.bring_up_to_date();
+        self.follow_orders();
+        self.drain();
+        self.propose();
+        self.drain();
+        self.let_go();
+        self.drain();
+        self.serve();
+        self.tell();
+        if self.now >= self.note_at {
+            self.note_at = self.now.plus_ms(NOTE_MS);
+            let level = self.agreed_level();
+            self.replica.note(level, self.orders.is_paused);
+            self.drain();
+        }
+    }
+
+    /// Turns the replica's effects into outputs, and notices a new configuration.
+    fn drain(&mut self) {
+        while let Some(effect) = self.replica.poll() {
+            let output = match effect {
+                Effect::Persist(record) => Output::Persist(record),
+                Effect::Send(to, message) => Output::Send(to, message),
+                Effect::Append(entries) => Output::Append(entries),
+                Effect::Truncate { after } => Output::Truncate { after },
+                Effect::Wipe => Output::Wipe,
+                Effect::Ship { first } => {
+                    if !self.sync.may_ship(first, &self.replica) {
+                        continue;
+                    }
+                    Output::Ship { first }
+                }
+                Effect::Commit(index) => Output::Commit(index),
+                Effect::Refuse { trigger: Trigger::Write, reason } => Output::RefuseWrite(reason),
+                Effect::Refuse { trigger, reason } => match Command::asks_for(trigger) {
+                    Some(command) => Output::RefuseCommand(command, reason),
+                    None => continue,
+                },
+            };
+            self.outputs.push_back(output);
+        }
+        self.observe();
+    }
+
+    /// A new configuration restarts what hangs on it.
+    fn observe(&mut self) {
+        let record = self.replica.record();
+        let (accepted, value, is_decided) = (record.accepted, record.value, record.is_decided());
+        let standing = self.replica.standing();
+        if accepted != self.seen.accepted {
+            let readmits = self.seen.standing == Standing::SoleHolder
+                && value == Value::Pair(self.replica.seat());
+            if readmits {
+                // Until now nobody but this node could serve; a backup waits from here on.
+                self.contact.lease_until =
+                    self.contact.lease_until.max(self.now.plus_ms(self.settings.lease_ms));
+            }
+            self.contact.configured(self.now);
+            self.sync.configured(self.now);
+            self.attempts.in_doubt_since = self.now;
+            self.seen.accepted = accepted;
+            self.seen.value = value;
+        }
+        if is_decided && value.holder() != self.seen.holder {
+            self.holder_changed(value.holder());
+        }
+        self.seen.standing = standing;
+    }
+
+    fn holder_changed(&mut self, holder: Seat) {
+        self.seen.holder = holder;
+        self.seen.has_failed_back = holder == Seat::Primary;
+        self.sync.restart_progress();
+        if let Some(changes) = self.orders.note_change(self.now, &self.settings) {
+            self.event(Event::Flapping { changes });
+        }
+        let event = match (holder, holder == self.replica.seat()) {
+            (Seat::Secondary, true) => Event::FailoverStartsInstance,
+            (Seat::Secondary, false) => Event::FailoverShutsDownPrimary,
+            (Seat::Primary, true) => Event::PrimaryNotSynchronized,
+            (Seat::Primary, false) => Event::FailbackStartsPrimary,
+        };
+        self.event(event);
+    }
+
+    /// Starts and stops serving, and holds or releases the virtual address.
+    fn serve(&mut self) {
+        let standing = self.replica.standing();
+        let is_active = standing.serves() && self.may_serve();
+        if is_active != self.seen.is_active {
+            self.seen.is_active = is_active;
+            self.outputs.push_back(if is_active { Output::Activate } else { Output::Deactivate });
+        }
+        // A holder that is in doubt for a moment keeps its address while its lease lasts, so that
+        // clients do not lose it with every change of the register.
+        let is_named = standing.serves() || standing == Standing::Claimant && self.seen.has_address;
+        let may_hold = is_named
+            && self.has_authority(self.now)
+            && self.may_serve()
+            && !self.orders.gives_address_up(&self.replica);
+        if may_hold {
+            if !self.seen.has_address || self.now >= self.seen.refresh_at {
+                self.seen.has_address = true;
+                self.seen.refresh_at = self.now.plus_ms(self.settings.address_refresh_ms);
+                let life_ms = self.settings.address_life_ms;
+                self.orders.address_held();
+                self.outputs.push_back(Output::HoldAddress { life_ms });
+            }
+        } else if self.seen.has_address {
+            self.seen.has_address = false;
+            self.outputs.push_back(Output::ReleaseAddress);
+        }
+    }
+
+    /// Whether nobody else may serve at this moment.
+    fn has_authority(&self, now: Time) -> bool {
+        self.is_sole() || now < self.contact.lease_until
+    }
+
+    /// Whether the service may be offered at all: it is well, and was not given up in this session.
+    fn may_serve(&self) -> bool {
+        self.orders.is_well && !self.has_abdicated()
+    }
+
+    fn is_sole(&self) -> bool {
+        let record = self.replica.record();
+        record.is_decided() && record.value == Value::Sole(self.replica.seat())
+    }
+
+    /// Says what an operator would see differently now.
+    fn tell(&mut self) {
+        let state = self.state(self.now);
+        let before = self.seen.state.replace(state);
+        if before == Some(state) {
+            return;
+        }
+        // A percentage is shown, not logged.
+        if matches!((before, state), (Some(State::Syncing(_)), State::Syncing(_))) {
+            return;
+        }
+        let seat = self.replica.seat();
+        self.event(Event::State { seat, state });
+        match state {
+            State::PrimaryActive => self.event(Event::Active),
+            State::FailoverActive => self.event(Event::FailoverActive),
+            State::FailoverInvoked if seat == Seat::Secondary => {
+                self.event(Event::FailoverReconfigures);
+            }
+            State::Suspended => self.event(Event::Suspended),
+            State::Blank => self.event(Event::Blank),
+            State::Diverged => self.event(Event::Diverged),
+            State::Syncing(_) => self.event(Event::Synchronizing),
+            _ => {}
+        }
+    }
+
+    fn state(&self, now: Time) -> State {
+        let record = self.replica.record();
+        let is_following = self.replica.followed().is_some();
+        View {
+            seat: self.replica.seat(),
+            standing: self.replica.standing(),
+            value: record.value,
+            has_authority: self.has_authority(now),
+            is_diverged: record.diverged,
+            is_stopping: self.orders.is_stopping(),
+            is_taking_over: self.is_taking_over(),
+            backup_is_complete: self.replica.backup_is_complete(),
+            has_failed_back: self.seen.has_failed_back,
+            is_complete: record.value.is_pair()
+                || is_following && self.replica.log().durable() >= self.sync.holder_commit,
+            percent: self.sync.percent(),
+        }
+        .state()
+    }
+
+    fn is_taking_over(&self) -> bool {
+        let is_running =
+            self.replica.is_proposing() || self.replica.standing() == Standing::Claimant;
+        is_running && self.attempts.last == Some(Change::Takeover)
+    }
+
+    fn write(&mut self, drafts: Vec<replica::Draft>) {
+        if self.may_serve() {
+            self.replica.handle(replica::Input::Write(drafts));
+        } else {
+            self.outputs.push_back(Output::RefuseWrite("the service has failed"));
+        }
+    }
+
+    fn send(&mut self, to: To, message: Message) {
+        self.outputs.push_back(Output::Send(to, message));
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn lost_backup(&mut self, why: Loss) {
+        self.event(Event::BackupLost { why });
+    }
+
+    fn pass_on(&mut self, from: From, message: Message) {
+        self.replica.handle(replica::Input::Message(from, message));
+    }
+}

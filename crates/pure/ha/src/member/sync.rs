@@ -1,0 +1,270 @@
+//! Bringing the backup up to date, waiting for it, and saying how far it has come.
+
+use std::collections::VecDeque;
+
+use model::Time;
+use model::pair::Entry;
+
+use super::{Member, Output};
+use crate::event::Event;
+use crate::message::Message;
+use crate::replica::{self, Replica};
+use crate::settings::Settings;
+
+/// Most entries of one message. Ours: with batches of 1,000 rows some megabytes.
+pub const SHIP_ENTRIES_MAX: u64 = 64;
+/// Entries that may be on their way. Ours: some messages, so that a round trip does not idle.
+const IN_FLIGHT_MAX: u64 = 4 * SHIP_ENTRIES_MAX;
+/// Shipped batches whose answer is timed.
+const TIMED_MAX: usize = 64;
+/// State hashes that are kept until the peer has reached the same entry.
+const HASHES_MAX: usize = 16;
+/// What a snapshot counts for in the percentage. Source: ha.md section 4.10.
+const SNAPSHOT_PERCENT: u64 = 90;
+/// Only a backup that is taken in is complete.
+const CATCH_UP_PERCENT: u64 = 99;
+
+/// Replication by the clock.
+#[derive(Debug, Clone)]
+pub(super) struct Sync {
+    offer_at: Time,
+    shipped: u64,
+    reship_at: Time,
+    /// The first index that the journal keeps.
+    first_kept: u64,
+    snapshot_at: Time,
+    /// What the backup was last known to have.
+    backup_had: u64,
+    /// Since when something waits for the backup.
+    waiting_since: Option<Time>,
+    /// A sole holder does not wait for its backup until it has caught up.
+    gave_up: bool,
+    timed: VecDeque<(u64, Time)>,
+    slow_since: Option<Time>,
+    hashes: VecDeque<(u64, u64)>,
+    /// As backup: what the holder has committed.
+    pub(super) holder_commit: u64,
+    lag_at_start: u64,
+    percent: u8,
+    moved_at: Time,
+    has_stalled: bool,
+}
+
+impl Sync {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            offer_at: now,
+            shipped: 0,
+            reship_at: now,
+            first_kept: 1,
+            snapshot_at: now,
+            backup_had: 0,
+            waiting_since: None,
+            gave_up: false,
+            timed: VecDeque::new(),
+            slow_since: None,
+            hashes: VecDeque::new(),
+            holder_commit: 0,
+            lag_at_start: 0,
+            percent: 0,
+            moved_at: now,
+            has_stalled: false,
+        }
+    }
+
+    pub(super) fn configured(&mut self, now: Time) {
+        self.offer_at = now;
+        self.shipped = 0;
+        self.backup_had = 0;
+        self.timed.clear();
+        self.slow_since = None;
+        self.waiting_since = None;
+    }
+
+    pub(super) fn retained(&mut self, first: u64) {
+        self.first_kept = first;
+    }
+
+    pub(super) fn percent(&self) -> u8 {
+        self.percent
+    }
+
+    pub(super) fn restart_progress(&mut self) {
+        self.percent = 0;
+        self.lag_at_start = 0;
+    }
+
+    pub(super) fn installed(&mut self) {
+        self.percent = self.percent.max(SNAPSHOT_PERCENT as u8);
+    }
+
+    pub(super) fn snapshot(&mut self, now: Time, done: u64, total: u64) {
+        let percent = SNAPSHOT_PERCENT * done.min(total) / total.max(1);
+        self.progress(now, percent);
+    }
+
+    fn progress(&mut self, now: Time, percent: u64) {
+        if percent > u64::from(self.percent) {
+            self.percent = percent as u8;
+            self.moved_at = now;
+            self.has_stalled = false;
+        }
+    }
+
+    /// Whether new entries follow on what is on its way.
+    pub(super) fn may_ship(&self, first: u64, replica: &Replica) -> bool {
+        let had = replica.backup_durable().unwrap_or(0);
+        first == self.shipped.max(had) + 1 && first <= had + IN_FLIGHT_MAX
+    }
+
+    /// Whether the backup has all but what is just on its way.
+    pub(super) fn is_near(replica: &Replica) -> bool {
+        let had = replica.backup_durable().unwrap_or(0);
+        replica.log().end().index.saturating_sub(had) <= SHIP_ENTRIES_MAX
+    }
+
+    /// Whether the backup has taken too long for too long.
+    pub(super) fn is_slow(&self, now: Time, settings: &Settings) -> bool {
+        self.slow_since.is_some_and(|since| now.since_ms(since) >= settings.slow_for_ms)
+    }
+
+    /// Times the backup's answers: slow is one that took, or has been taking, too long.
+    fn time(&mut self, now: Time, had: u64, settings: &Settings) {
+        let mut last_ms = None;
+        while let Some((index, sent)) = self.timed.front().copied()
+            && index <= had
+        {
+            last_ms = Some(now.since_ms(sent));
+            self.timed.pop_front();
+        }
+        let oldest_ms = self.timed.front().map_or(0, |(_, sent)| now.since_ms(*sent));
+        if oldest_ms > settings.slow_ms || last_ms.is_some_and(|ms| ms > settings.slow_ms) {
+            self.slow_since.get_or_insert(now);
+        } else if last_ms.is_some() || self.timed.is_empty() {
+            self.slow_since = None;
+        }
+    }
+
+    pub(super) fn hashed(&mut self, index: u64, hash: u64) {
+        self.hashes.push_back((index, hash));
+        if self.hashes.len() > HASHES_MAX {
+            self.hashes.pop_front();
+        }
+    }
+
+    fn hash_of(&self, index: u64) -> Option<u64> {
+        self.hashes.iter().find(|(at, _)| *at == index).map(|(_, hash)| *hash)
+    }
+}
+
+impl Member {
+    /// The message that carries these entries of the session; nothing when there is none any more.
+    pub fn ship(&mut self, now: Time, entries: Vec<Entry>) -> Option<Message> {
+        let session = self.replica.session()?;
+        let last = entries.last()?.position.index;
+        self.sync.shipped = self.sync.shipped.max(last);
+        if self.sync.timed.len() < TIMED_MAX {
+            self.sync.timed.push_back((last, now));
+        }
+        let backup_run = self.replica.peer().run;
+        Some(Message::Append { session, backup_run, entries, commit: self.replica.commit() })
+    }
+
+    /// As holder: lets go what is safe; a sole holder waits for a backup that is in contact, but
+    /// not for ever.
+    pub(super) fn let_go(&mut self) {
+        if !self.replica.standing().serves() {
+            return;
+        }
+        let durable = self.replica.log().durable();
+        let had = self.replica.backup_durable();
+        let sync = &mut self.sync;
+        if had.is_some_and(|had| had >= durable) {
+            sync.gave_up = false;
+        }
+        let is_waiting = durable > self.replica.commit();
+        if is_waiting {
+            let since = *sync.waiting_since.get_or_insert(self.now);
+            sync.gave_up |= self.now.since_ms(since) >= self.settings.sync_ms;
+        } else {
+            sync.waiting_since = None;
+        }
+        let with_backup =
+            had.is_some() && !sync.gave_up && self.contact.is_followed(self.now, &self.settings);
+        self.replica.handle(replica::Input::Advance { with_backup });
+    }
+
+    /// As holder: opens the session to the backup, ships what it lacks, and watches its progress.
+    pub(super) fn bring_up_to_date(&mut self) {
+        if self.replica.session().is_none() {
+            return;
+        }
+        let Some(had) = self.replica.backup_durable() else {
+            if self.now >= self.sync.offer_at && self.contact.hears_peer(self.now, &self.settings) {
+                self.sync.offer_at = self.now.plus_ms(self.settings.request_ms);
+                if self.is_compatible() {
+                    self.replica.handle(replica::Input::Offer);
+                }
+            }
+            return;
+        };
+        let end = self.replica.log().end().index;
+        let has_moved = had > self.sync.backup_had;
+        self.sync.backup_had = had;
+        self.sync.time(self.now, had, &self.settings);
+        self.watch_progress(had, end);
+        if had >= end {
+            return;
+        }
+        if had + 1 < self.sync.first_kept {
+            if self.now >= self.sync.snapshot_at {
+                self.sync.snapshot_at = self.now.plus_ms(self.settings.disarm_ms);
+                self.outputs.push_back(Output::Snapshot);
+            }
+            return;
+        }
+        let shipped = self.sync.shipped.max(had);
+        let goes_on = has_moved && shipped < end && shipped < had + IN_FLIGHT_MAX;
+        if goes_on {
+            self.ship_from(shipped + 1);
+        } else if self.now >= self.sync.reship_at {
+            self.sync.timed.retain(|(index, _)| *index > had);
+            self.ship_from(had + 1);
+        } else if has_moved {
+            self.sync.reship_at = self.now.plus_ms(2 * self.settings.request_ms);
+        }
+    }
+
+    fn ship_from(&mut self, first: u64) {
+        self.sync.reship_at = self.now.plus_ms(2 * self.settings.request_ms);
+        self.outputs.push_back(Output::Ship { first });
+    }
+
+    fn watch_progress(&mut self, had: u64, end: u64) {
+        if self.replica.record().value.is_pair() {
+            self.sync.progress(self.now, 100);
+            return;
+        }
+        let lag = end.saturating_sub(had);
+        self.sync.lag_at_start = self.sync.lag_at_start.max(lag);
+        let span = CATCH_UP_PERCENT - SNAPSHOT_PERCENT;
+        let left = span * lag / self.sync.lag_at_start.max(1);
+        self.sync.progress(self.now, CATCH_UP_PERCENT - left);
+        let stands_ms = self.now.since_ms(self.sync.moved_at);
+        if lag > SHIP_ENTRIES_MAX && stands_ms >= self.settings.stall_ms && !self.sync.has_stalled {
+            self.sync.has_stalled = true;
+            self.event(Event::SynchronizationStalled { percent: self.sync.percent });
+        }
+    }
+
+    /// The peer says what its state is after an entry.
+    pub(super) fn compare(&mut self, index: u64, hash: u64) {
+        let Some(own) = self.sync.hash_of(index) else { return };
+        if own != hash {
+            self.event(Event::StateDiffers { index });
+            if !self.replica.standing().serves() {
+                self.outputs.push_back(Output::Rebuild);
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! How a member looks from outside: the states of the source documents, and ours.
+//!
+//! Source of the first nine: the HA state matrix of `shared/sources/mse-8.0-high-availability.ja.txt`,
+//! completed in `shared/design/ha.md` section 4.10. The others make the quorum visible.
+
+use std::fmt;
+
+use model::Time;
+use model::pair::Seat;
+use serde::{Deserialize, Serialize};
+
+use crate::table::Standing;
+use crate::value::Value;
+
+/// `Current state` of `gethainfo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum State {
+    /// The primary serves, its backup is complete.
+    PrimaryActive,
+    /// The secondary is complete and dormant.
+    SecondaryActive,
+    /// A failover is running.
+    FailoverInvoked,
+    /// The secondary serves.
+    FailoverActive,
+    /// The primary is up, the secondary serves.
+    Terminated,
+    /// A failback is running.
+    FailbackActive,
+    /// The primary serves again, its backup is not complete yet.
+    FailbackComplete,
+    /// The secondary gave back, and is not complete yet.
+    SecondaryAlone,
+    /// Stopped on purpose.
+    GracefulShutdown,
+    /// Ours: named by the register, but without a quorum; serves nobody.
+    Suspended,
+    /// Ours: serves, but nobody would take over by itself.
+    Disarmed,
+    /// Ours: a backup that is being brought up to date.
+    Syncing(u8),
+    /// Ours: has lost its memory.
+    Blank,
+    /// Ours: has entries that the forced holder does not have.
+    Diverged,
+}
+
+/// What a member knows of itself and the others.
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// This node.
+    pub seat: Seat,
+    /// As operators see it.
+    pub state: State,
+    /// As the protocol sees it.
+    pub standing: Standing,
+    /// The register, as this node has accepted it.
+    pub value: Value,
+    /// Raised by operators only.
+    pub generation: u32,
+    /// Whether reads are served now.
+    pub may_read: bool,
+    /// Whether a failover would start by itself now.
+    pub is_armed: bool,
+    /// Whether the peer answers.
+    pub heartbeat_is_up: bool,
+    /// Whether this node sees the witness.
+    pub sees_witness: bool,
+    /// When the peer was last heard of.
+    pub last_contact: Option<Time>,
+    /// How far the backup has come, in percent.
+    pub sync_percent: u8,
+    /// The last index of the log.
+    pub end: u64,
+    /// The last index that is applied.
+    pub commit: u64,
+    /// The feature level that both nodes have agreed to.
+    pub level: u16,
+    /// Automatic failover is off until an operator resumes.
+    pub is_paused: bool,
+}
+
+impl State {
+    /// Every state; a percentage stands for all.
+    pub const ALL: [Self; 14] = [
+        Self::PrimaryActive,
+        Self::SecondaryActive,
+        Self::FailoverInvoked,
+        Self::FailoverActive,
+        Self::Terminated,
+        Self::FailbackActive,
+        Self::FailbackComplete,
+        Self::SecondaryAlone,
+        Self::GracefulShutdown,
+        Self::Suspended,
+        Self::Disarmed,
+        Self::Syncing(0),
+        Self::Blank,
+        Self::Diverged,
+    ];
+}
+
+/// What the state of a member follows from.
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) seat: Seat,
+    pub(crate) standing: Standing,
+    pub(crate) value: Value,
+    pub(crate) has_authority: bool,
+    pub(crate) is_diverged: bool,
+    pub(crate) is_stopping: bool,
+    /// The other node serves, or is about to, because this one gives way.
+    pub(crate) is_taking_over: bool,
+    pub(crate) backup_is_complete: bool,
+    pub(crate) has_failed_back: bool,
+    pub(crate) is_complete: bool,
+    pub(crate) percent: u8,
+}
+
+impl View {
+    /// The state matrix.
+    pub(crate) fn state(self) -> State {
+        if self.is_stopping {
+            return State::GracefulShutdown;
+        }
+        match self.standing {
+            Standing::Blank => State::Blank,
+            Standing::Rebuilding | Standing::Arriving if self.is_diverged => State::Diverged,
+            Standing::Dissolved => State::Disarmed,
+            Standing::Frozen => self.giving_way(),
+            Standing::PairHolder | Standing::SoleHolder | Standing::Claimant => self.holder(),
+            Standing::Arriving | Standing::Rebuilding if self.value.holder() == self.seat => {
+                State::Suspended
+            }
+            Standing::Arriving
+            | Standing::Rebuilding
+            | Standing::Standby
+            | Standing::Outdated
+            | Standing::Doubtful => self.backup(),
+        }
+    }
+
+    fn giving_way(self) -> State {
+        match self.seat {
+            Seat::Primary => State::FailoverInvoked,
+            Seat::Secondary => State::FailbackActive,
+        }
+    }
+
+    fn holder(self) -> State {
+        if self.is_taking_over {
+            return match self.seat {
+                Seat::Primary => State::FailbackActive,
+                Seat::Secondary => State::FailoverInvoked,
+            };
+        }
+        if !self.has_authority {
+            return State::Suspended;
+        }
+        match self.seat {
+            Seat::Secondary => State::FailoverActive,
+            Seat::Primary if self.value.is_pair() || self.backup_is_complete => {
+                State::PrimaryActive
+            }
+            Seat::Primary if self.has_failed_back => State::FailbackComplete,
+            Seat::Primary => State::Disarmed,
+        }
+    }
+
+    fn backup(self) -> State {
+        if self.is_taking_over {
+            return match self.seat {
+                Seat::Primary => State::FailbackActive,
+                Seat::Secondary => State::FailoverInvoked,
+            };
+        }
+        match self.seat {
+            Seat::Primary => State::Terminated,
+            Seat::Secondary if self.is_complete => State::SecondaryActive,
+            Seat::Secondary if self.has_failed_back => State::SecondaryAlone,
+            Seat::Secondary => State::Syncing(self.percent),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::PrimaryActive => "PRIMARY_ACTIVE",
+            Self::SecondaryActive => "SECONDARY_ACTIVE",
+            Self::FailoverInvoked => "FAILOVER_INVOKED",
+            Self::FailoverActive => "FAILOVER_ACTIVE",
+            Self::Terminated => "TERMINATED",
+            Self::FailbackActive => "FAILBACK_ACTIVE",
+            Self::FailbackComplete => "FAILBACK_COMPLETE",
+            Self::SecondaryAlone => "SECONDARY_ALONE",
+            Self::GracefulShutdown => "GRACEFUL_SHUTDOWN",
+            Self::Suspended => "SUSPENDED",
+            Self::Disarmed => "DISARMED",
+            Self::Syncing(percent) => return write!(f, "SYNCING {percent} %"),
+            Self::Blank => "BLANK",
+            Self::Diverged => "DIVERGED",
+        };
+        f.write_str(name)
+    }
+}
