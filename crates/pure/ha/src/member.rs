@@ -283,14 +283,16 @@ impl Member {
     /// Starts and stops serving, and holds or releases the virtual address.
     fn serve(&mut self) {
         let standing = self.replica.standing();
-        let is_active = standing.serves() && self.may_serve();
+        // A holder that is in doubt for a moment keeps its clients waiting rather than lose them
+        // with every change of the register, and its address while its lease lasts.
+        let is_in_doubt = standing == Standing::Claimant;
+        let is_active =
+            (standing.serves() || is_in_doubt && self.seen.is_active) && self.may_serve();
         if is_active != self.seen.is_active {
             self.seen.is_active = is_active;
             self.outputs.push_back(if is_active { Output::Activate } else { Output::Deactivate });
         }
-        // A holder that is in doubt for a moment keeps its address while its lease lasts, so that
-        // clients do not lose it with every change of the register.
-        let is_named = standing.serves() || standing == Standing::Claimant && self.seen.has_address;
+        let is_named = standing.serves() || is_in_doubt && self.seen.has_address;
         let may_hold = is_named
             && self.has_authority(self.now)
             && self.may_serve()

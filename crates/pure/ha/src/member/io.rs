@@ -120,7 +120,8 @@ pub enum Output {
     Fetched(Vec<Entry>),
     /// This node serves from now on: start serving.
     Activate,
-    /// This node serves no longer: stop serving, drop waiting clients as unknown.
+    /// This node serves no longer: stop serving; what waits is unknown to its clients. A holder that
+    /// is in doubt for a moment is not told this: its clients wait.
     Deactivate,
     /// Hold the virtual address for so long; announce it when it is new.
     HoldAddress {

@@ -1,0 +1,293 @@
+//! A member's timers on a perfect network: what operators may count on, in milliseconds.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{Voter, World};
+use ha::{AddressKind, Command, Input, Mode, Service, Settings, Standing, State, Value};
+use model::pair::Seat::{self, Primary, Secondary};
+
+const A: Voter = Voter::Data(Primary);
+const B: Voter = Voter::Data(Secondary);
+const W: Voter = Voter::Witness;
+
+fn check_states(world: &World, primary: State, secondary: State) {
+    assert_eq!((world.state(Primary), world.state(Secondary)), (primary, secondary));
+}
+
+fn check_value(world: &World, seat: Seat, value: Value) {
+    let record = world.node(seat).member.replica().record();
+    assert_eq!(record.value, value);
+    assert!(record.is_decided(), "{record}");
+}
+
+#[test]
+fn a_new_pair_forms_by_itself() {
+    let mut world = World::new(Settings::fast());
+    let took_ms = world.until(3_000, |world| world.standing(Primary) == Standing::PairHolder);
+    assert!(took_ms < 1_500, "{took_ms} ms");
+    world.run_ms(1_000);
+    check_states(&world, State::PrimaryActive, State::SecondaryActive);
+    check_value(&world, Secondary, Value::Pair(Primary));
+    assert_eq!(world.owner(), Some(Primary));
+}
+
+#[test]
+fn a_write_is_acknowledged_when_both_have_it() {
+    let mut world = World::formed(Settings::fast());
+    world.write(Primary);
+    assert_eq!(world.node(Primary).committed, 0);
+    let took_ms = world.until(100, |world| world.node(Primary).committed == 1);
+    assert!(took_ms <= 3, "{took_ms} ms");
+    assert_eq!(world.node(Secondary).entries, world.node(Primary).entries);
+}
+
+#[test]
+fn a_dead_holder_is_replaced_after_failover_wait() {
+    let mut world = World::formed(Settings::fast());
+    world.write(Primary);
+    world.run_ms(100);
+    world.kill(Primary);
+    let took_ms = world.until(5_000, |world| world.owner() == Some(Secondary));
+    assert!((2_400..=2_800).contains(&took_ms), "{took_ms} ms");
+    assert_eq!(world.state(Secondary), State::FailoverActive);
+    assert_eq!(world.node(Secondary).committed, 1);
+}
+
+#[test]
+fn a_cut_between_the_nodes_is_won_by_the_holder() {
+    let mut world = World::formed(Settings::fast());
+    world.cut(A, B);
+    world.write(Primary);
+    let took_ms = world.until(1_000, |world| world.node(Primary).committed == 1);
+    assert!(took_ms <= 600, "{took_ms} ms");
+    world.run_ms(10_000);
+    check_value(&world, Primary, Value::Sole(Primary));
+    assert_eq!(world.owner(), Some(Primary));
+    world.heal();
+    world.run_ms(12_000);
+    check_states(&world, State::PrimaryActive, State::SecondaryActive);
+    check_value(&world, Primary, Value::Pair(Primary));
+}
+
+#[test]
+fn a_one_way_cut_is_a_cut() {
+    for (from, to) in [(A, B), (B, A)] {
+        let mut world = World::formed(Settings::fast());
+        world.cut_one_way(from, to);
+        world.run_ms(5_000);
+        check_value(&world, Primary, Value::Sole(Primary));
+        assert_eq!(world.owner(), Some(Primary));
+    }
+}
+
+#[test]
+fn an_isolated_holder_lets_go_before_its_backup_takes_over() {
+    let mut world = World::formed(Settings::fast());
+    world.cut(A, B);
+    world.cut(A, W);
+    let lost_ms = world.until(3_000, |world| world.owner().is_none());
+    assert!(lost_ms <= 1_700, "{lost_ms} ms");
+    assert_eq!(world.state(Primary), State::Suspended);
+    world.until(3_000, |world| world.owner() == Some(Secondary));
+    world.write(Primary);
+    world.heal();
+    world.run_ms(15_000);
+    check_states(&world, State::Terminated, State::FailoverActive);
+    check_value(&world, Secondary, Value::Pair(Secondary));
+    assert_eq!(world.node(Primary).committed, 0);
+}
+
+#[test]
+fn a_dead_witness_disarms_and_stops_nobody() {
+    let mut world = World::formed(Settings::fast());
+    world.kill_witness();
+    world.run_ms(4_000);
+    check_value(&world, Primary, Value::Sole(Primary));
+    assert_eq!(world.owner(), Some(Primary));
+    world.write(Primary);
+    world.run_ms(10);
+    assert_eq!(world.node(Secondary).entries.len(), 1, "replication stays synchronous");
+    world.kill(Secondary);
+    world.run_ms(5_000);
+    world.write(Primary);
+    world.run_ms(1_000);
+    assert_eq!(world.node(Primary).committed, 2);
+    world.start(Secondary);
+    world.start_witness(8);
+    world.run_ms(12_000);
+    check_value(&world, Primary, Value::Pair(Primary));
+}
+
+#[test]
+fn the_witness_and_the_peer_lost_together_suspend_visibly() {
+    let mut world = World::formed(Settings::fast());
+    world.kill_witness();
+    world.kill(Secondary);
+    world.run_ms(3_000);
+    assert_eq!(world.state(Primary), State::Suspended);
+    assert_eq!(world.owner(), None);
+    world.start(Secondary);
+    world.run_ms(4_000);
+    assert_eq!(world.owner(), Some(Primary));
+}
+
+#[test]
+fn a_planned_switchover_pauses_for_milliseconds() {
+    let mut world = World::formed(Settings::fast());
+    world.write(Primary);
+    world.command(Primary, Command::Switchover);
+    let took_ms = world.until(1_000, |world| world.owner() == Some(Secondary));
+    assert!(took_ms <= 100, "{took_ms} ms");
+    world.run_ms(1_000);
+    check_states(&world, State::Terminated, State::FailoverActive);
+    check_value(&world, Primary, Value::Pair(Secondary));
+    world.command(Secondary, Command::Switchover);
+    world.until(1_000, |world| world.owner() == Some(Primary));
+    world.run_ms(1_000);
+    check_states(&world, State::PrimaryActive, State::SecondaryActive);
+}
+
+#[test]
+fn a_service_that_fails_hands_over_at_once() {
+    let mut world = World::formed(Settings::fast());
+    world.handle(Primary, Input::Service(Service::Failed));
+    let took_ms = world.until(1_000, |world| world.owner() == Some(Secondary));
+    assert!(took_ms <= 300, "{took_ms} ms");
+    world.handle(Primary, Input::Service(Service::Well));
+    world.run_ms(5_000);
+    check_states(&world, State::Terminated, State::FailoverActive);
+    check_value(&world, Secondary, Value::Pair(Secondary));
+}
+
+#[test]
+fn a_service_that_recovers_does_not_serve_in_the_session_it_gave_up() {
+    let mut world = World::formed(Settings::fast());
+    world.cut_one_way(A, B);
+    world.handle(Primary, Input::Service(Service::Failed));
+    world.handle(Primary, Input::Service(Service::Well));
+    world.write(Primary);
+    assert_eq!(world.owner(), None);
+    world.run_ms(1_000);
+    check_value(&world, Primary, Value::Sole(Primary));
+    assert_eq!(world.owner(), Some(Primary));
+}
+
+#[test]
+fn manual_mode_needs_no_witness_and_never_promises_a_takeover() {
+    let settings = Settings { failover: Mode::Manual, has_witness: false, ..Settings::fast() };
+    let mut world = World::formed(settings);
+    check_value(&world, Primary, Value::Sole(Primary));
+    check_states(&world, State::PrimaryActive, State::SecondaryActive);
+    world.command(Primary, Command::Switchover);
+    world.run_ms(1_000);
+    check_value(&world, Primary, Value::Sole(Secondary));
+    assert_eq!(world.owner(), Some(Secondary));
+    world.kill(Secondary);
+    world.run_ms(20_000);
+    assert_eq!(world.owner(), None);
+    world.command(Primary, Command::Force);
+    world.run_ms(1_000);
+    assert_eq!(world.owner(), Some(Primary));
+    world.start(Secondary);
+    world.run_ms(5_000);
+    check_states(&world, State::PrimaryActive, State::SecondaryActive);
+}
+
+#[test]
+fn a_stable_pair_fails_back_by_itself_when_told_to() {
+    let settings = Settings { failback: Mode::Automatic, stable_ms: 20_000, ..Settings::fast() };
+    let mut world = World::formed(settings);
+    world.kill(Primary);
+    world.run_ms(5_000);
+    world.start(Primary);
+    world.run_ms(15_000);
+    assert_eq!(world.owner(), Some(Secondary));
+    world.until(20_000, |world| world.owner() == Some(Primary));
+}
+
+#[test]
+fn a_graceful_shutdown_hands_over_first() {
+    let mut world = World::formed(Settings::fast());
+    world.command(Primary, Command::Shutdown);
+    let took_ms = world.until(1_000, |world| world.owner() == Some(Secondary));
+    assert!(took_ms <= 100, "{took_ms} ms");
+    assert_eq!(world.state(Primary), State::GracefulShutdown);
+    assert!(world.node(Primary).has_stopped);
+    world.kill(Primary);
+    world.until(1_000, |world| world.standing(Secondary) == Standing::SoleHolder);
+}
+
+#[test]
+fn a_pair_that_flaps_stops_until_an_operator_resumes() {
+    let mut world = World::formed(Settings::fast());
+    for _ in 0..3 {
+        let owner = world.owner().unwrap();
+        world.command(owner, Command::Switchover);
+        world.run_ms(2_000);
+    }
+    let owner = world.owner().unwrap();
+    check_value(&world, owner, Value::Sole(owner));
+    world.kill(owner);
+    world.run_ms(20_000);
+    assert_eq!(world.owner(), None, "automatic failover is off");
+    world.start(owner);
+    world.run_ms(1_000);
+    assert_eq!(world.owner(), Some(owner), "a sole holder serves at once");
+    for seat in Seat::ALL {
+        world.command(seat, Command::Resume);
+    }
+    world.run_ms(12_000);
+    check_value(&world, owner, Value::Pair(owner));
+}
+
+#[test]
+fn a_group_is_dissolved_with_the_peer_dead() {
+    let mut world = World::formed(Settings::fast());
+    world.command(Primary, Command::Unpair);
+    assert_eq!(world.node(Primary).refused.len(), 1, "a pair is not dissolved behind its back");
+    world.kill(Secondary);
+    world.run_ms(1_000);
+    world.command(Primary, Command::Unpair);
+    assert_eq!(world.standing(Primary), Standing::Dissolved);
+    world.start(Secondary);
+    world.run_ms(1_000);
+    assert_eq!(world.standing(Secondary), Standing::Dissolved);
+    assert_eq!(world.owner(), None);
+}
+
+#[test]
+fn a_power_loss_of_everything_ends_where_it_began() {
+    let mut world = World::formed(Settings::fast());
+    world.write(Primary);
+    world.run_ms(100);
+    for seat in Seat::ALL {
+        world.kill(seat);
+    }
+    world.kill_witness();
+    world.run_ms(60_000);
+    world.start(Secondary);
+    world.run_ms(1_000);
+    assert_eq!(world.owner(), None);
+    world.start(Primary);
+    world.until(2_000, |world| world.owner() == Some(Primary));
+    assert_eq!(world.node(Primary).entries.len(), 1);
+}
+
+#[test]
+fn the_address_is_never_on_two_nodes_at_either_profile_and_floor() {
+    for address in [AddressKind::V4, AddressKind::V6] {
+        for settings in [
+            Settings { address, failover_wait_ms: 2_200, ..Settings::fast() },
+            Settings { address, failover_wait_ms: 4_100, ..Settings::standard() },
+        ] {
+            let mut world = World::formed(settings);
+            world.run_ms(12_000);
+            world.cut(A, B);
+            world.cut(A, W);
+            world.run_ms(20_000);
+            assert_eq!(world.owner(), Some(Secondary));
+        }
+    }
+}
