@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
 use crate::shell::{Line, Shell, say};
-use crate::{console, tidy};
+use crate::{console, mutants, proof, tidy};
 
 /// One step, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,6 +21,10 @@ pub(crate) enum Step {
     Clippy,
     /// Unit, integration and documentation tests
     Test,
+    /// The model of the pair protocol
+    Model,
+    /// The pair protocol under simulated faults
+    Sim,
     /// Documentation without a warning
     Doc,
     /// Benchmarks compile
@@ -76,6 +80,8 @@ impl Step {
             Self::Tidy => "tidy",
             Self::Clippy => "clippy",
             Self::Test => "test",
+            Self::Model => "model",
+            Self::Sim => "sim",
             Self::Doc => "doc",
             Self::Bench => "bench",
             Self::Console => "console",
@@ -93,6 +99,12 @@ impl Step {
                 Line::new("cargo clippy --workspace --all-targets --locked -- -D warnings")
             }
             Self::Test => Line::new("cargo test --workspace --locked"),
+            Self::Model => {
+                let mutants = mutants::check(shell.root())?;
+                say(format_args!("all {mutants} mutants fit the sources"));
+                return proof::model(shell, &[]);
+            }
+            Self::Sim => return proof::simulate(shell, &[]),
             Self::Doc => Line::new("cargo doc --workspace --no-deps --locked")
                 .env("RUSTDOCFLAGS", "-D warnings"),
             // Building them would compile every dependency once more, optimised; numbers are
@@ -110,7 +122,7 @@ mod tests {
 
     #[test]
     fn no_step_named_means_all_and_order_is_ours() {
-        assert_eq!(selected(&[]).len(), 7);
+        assert_eq!(selected(&[]).len(), 9);
         assert_eq!(selected(&[Step::Test, Step::Fmt, Step::Test]), [Step::Fmt, Step::Test]);
     }
 

@@ -6,12 +6,17 @@
 //! | `tidy` | the rules of this repository that no other tool knows; needs neither network nor node |
 //! | `openapi` | rewrites `docs/api/openapi.json` from the engine's own description |
 //! | `console` | rebuilds `console/dist` |
+//! | `model` | explores the model of the pair protocol |
+//! | `sim` | simulates the pair protocol under faults, or replays one seed |
+//! | `mutants` | seeds mistakes into the pair protocol and sees that each is found |
 //!
 //! It depends on none of our crates, so that it can judge a tree that does not compile.
 
 mod check;
 mod console;
+mod mutants;
 mod openapi;
+mod proof;
 mod shell;
 mod tidy;
 
@@ -54,6 +59,24 @@ enum Command {
     },
     /// Build console/dist with npm.
     Console,
+    /// Explore the model of the pair protocol; `--deep` takes an hour, `--list` names the runs.
+    Model {
+        /// Arguments of the program, for example `--run NAME`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Simulate the pair protocol under faults; `--seed N` replays one world exactly.
+    Sim {
+        /// Arguments of the program, for example `--seeds 20000`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Seed mistakes into the pair protocol, one at a time, and see that each is found.
+    Mutants {
+        /// Only mutants whose names contain one of these.
+        #[arg(value_name = "PART")]
+        names: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -80,5 +103,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Openapi { check: true } => openapi::compare(&shell),
         Command::Openapi { check: false } => openapi::write(&shell),
         Command::Console => console::build(&shell),
+        Command::Model { arguments } => proof::model(&shell, &arguments),
+        Command::Sim { arguments } => proof::simulate(&shell, &arguments),
+        Command::Mutants { names } => mutants::run(&shell, &names),
     }
 }

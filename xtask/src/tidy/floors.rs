@@ -9,12 +9,12 @@ use super::tree::Tree;
 
 /// The crates of each floor, from the ground: "Houses and floors" in ARCHITECTURE.md.
 const FLOORS: [&[&str]; 5] = [
-        &["model"],
-        &["nmsp", "locate", "ha", "journal"],
-        &["node", "store"],
-        &["controller", "engine", "sim"],
-        &["mse"],
-    ];
+    &["model"],
+    &["nmsp", "locate", "ha", "journal"],
+    &["node", "store"],
+    &["controller", "engine", "sim"],
+    &["mse"],
+];
 
 /// Stands outside: it uses none of our crates, and none uses it.
 const TOOLING: &str = "xtask";

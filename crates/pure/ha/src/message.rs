@@ -137,6 +137,8 @@ pub enum Message {
         known: Known,
         /// What it remembers of the asking data node; nothing for a witness.
         life: Life,
+        /// The witness whose votes count for the answering node.
+        witness: Incarnation,
     },
     /// The holder opens its session: the backup's log shall follow.
     Open {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::Log;
 use crate::message::{From, Known, Life, Message, To};
-use crate::record::{Memory, Record};
+use crate::record::{Incarnation, Memory, Record};
 use crate::table::{self, Standing, Trigger, Verb};
 use crate::value::{Change, Value};
 use register::Proposal;
@@ -136,7 +136,7 @@ pub struct Replica {
     /// The most that is remembered of the peer.
     peer: Life,
     /// Without memory: what others have reported.
-    reports: [Option<Known>; 2],
+    reports: [Option<(Known, Incarnation)>; 2],
     taken: Vec<Step>,
     effects: VecDeque<Effect>,
 }
@@ -403,11 +403,13 @@ impl Replica {
         }
         match (from, message) {
             (From::Peer, Message::Hello { life, .. }) => self.greeted(life),
-            (_, Message::Welcome { run, .. }) if run == self.record.run => {
+            (_, Message::Welcome { run, .. }) if run == self.record.run && self.counts(from) => {
                 self.is_recognised = true;
                 self.fire(Trigger::Recognised, |replica| replica.is_arriving = false);
             }
-            (_, Message::Forgotten { run, life }) if run == self.record.run => {
+            (_, Message::Forgotten { run, life })
+                if run == self.record.run && self.counts(from) =>
+            {
                 self.fire(Trigger::Forgotten, |replica| replica.forget(life));
             }
             (From::Peer, Message::Prepare { ballot }) => {
@@ -425,8 +427,8 @@ impl Replica {
                 self.fire(Trigger::Decided, |replica| replica.learn(ballot, value));
             }
             (_, Message::Ask { life }) => self.asked(from, life),
-            (_, Message::Report { asker, known, life }) => {
-                self.reported(from, asker, known, life);
+            (_, Message::Report { asker, known, life, witness }) => {
+                self.reported(from, asker, known, life, witness);
             }
             (From::Peer, Message::Open { session, value, backup_run, base, owed, commit }) => {
                 self.fire(Trigger::Open, |replica| {
@@ -455,7 +457,9 @@ impl Replica {
     /// Remembers the ballot, and gives way to a higher generation.
     fn meet(&mut self, ballot: Ballot) {
         self.met = self.met.max(ballot);
-        if ballot.generation > self.record.promised.generation {
+        // Without memory it learns everything at once, when it recalls.
+        let is_blank = self.record.memory == Memory::Lost;
+        if ballot.generation > self.record.promised.generation && !is_blank {
             self.fire(Trigger::Newer, |replica| replica.abdicate(ballot.generation));
         }
     }

@@ -167,7 +167,8 @@ impl Witness {
     fn asked(&mut self, from: Seat, asker: u128) {
         if let Some(known) = self.known {
             let life = self.lives[place(from)];
-            self.messages.push_back((from, Message::Report { asker, known, life }));
+            let witness = self.incarnation;
+            self.messages.push_back((from, Message::Report { asker, known, life, witness }));
         }
     }
 
@@ -190,7 +191,7 @@ impl Witness {
 
     fn remember(&mut self, from: Seat, seq: u64, life: Life) {
         let (seen, newest) = (&mut self.lives[place(from)], &mut self.beacons[place(from)]);
-        if life.run > seen.run || (life.run == seen.run && seq > *newest) {
+        if seen.run == 0 || (life.run == seen.run && seq > *newest) {
             *seen = life;
             *newest = seq;
         }

@@ -5,7 +5,10 @@
 mod common;
 
 use common::{Voter, World};
-use ha::{AddressKind, Command, Input, Mode, Service, Settings, Standing, State, Value};
+use ha::{
+    AddressKind, Command, Event, Input, Mode, Record, Service, Settings, Standing, State, Value,
+};
+use model::pair::Entry;
 use model::pair::Seat::{self, Primary, Secondary};
 
 const A: Voter = Voter::Data(Primary);
@@ -273,6 +276,57 @@ fn a_power_loss_of_everything_ends_where_it_began() {
     world.start(Primary);
     world.until(2_000, |world| world.owner() == Some(Primary));
     assert_eq!(world.node(Primary).entries.len(), 1);
+}
+
+/// Kills one node, starts it on another disk, and sees that it is blank, recalls, and rejoins.
+fn check_amnesia(world: &mut World, seat: Seat, disk: (Record, Vec<Entry>)) {
+    world.replace_disk(seat, disk);
+    world.run_ms(20_000);
+    world.start(seat);
+    world.until(1_000, |world| {
+        world.node(seat).events.contains(&Event::Blank)
+            || world.standing(seat) == Standing::Rebuilding
+    });
+    let holder = seat.peer();
+    world.run_ms(12_000);
+    check_value(world, holder, Value::Pair(holder));
+    assert_eq!(world.standing(seat), Standing::Standby);
+    assert_eq!(world.node(seat).entries, world.node(holder).entries);
+}
+
+#[test]
+fn a_node_with_an_empty_disk_recalls_and_rejoins() {
+    for seat in Seat::ALL {
+        let mut world = World::formed(Settings::fast());
+        world.write(Primary);
+        world.run_ms(100);
+        check_amnesia(&mut world, seat, (Record::blank(1), Vec::new()));
+    }
+}
+
+#[test]
+fn a_node_whose_disk_was_set_back_is_found_out() {
+    for seat in Seat::ALL {
+        let mut world = World::formed(Settings::fast());
+        let image = world.image(seat);
+        world.write(Primary);
+        world.run_ms(2_000);
+        check_amnesia(&mut world, seat, image);
+    }
+}
+
+#[test]
+fn a_set_back_backup_does_not_take_over_when_only_the_witness_remembers() {
+    let mut world = World::formed(Settings::fast());
+    let image = world.image(Secondary);
+    world.write(Primary);
+    world.run_ms(2_000);
+    world.kill(Primary);
+    world.replace_disk(Secondary, image);
+    world.start(Secondary);
+    world.run_ms(20_000);
+    assert_eq!(world.state(Secondary), State::Blank);
+    assert_eq!(world.owner(), None);
 }
 
 #[test]

@@ -26,7 +26,8 @@ pub(super) struct Contact {
     /// The backup answered a beacon of this holder's session.
     peer_followed: Time,
     peer_sees_witness: bool,
-    pub(super) peer_is_leaving: bool,
+    /// The run of the peer that stops on purpose.
+    leaving_run: Option<u32>,
     /// The newest beacon: run of the peer and number.
     newest: (u32, u64),
     pub(super) peer_level: Option<u16>,
@@ -54,7 +55,7 @@ impl Contact {
             heartbeat_is_up: false,
             peer_followed: now,
             peer_sees_witness: false,
-            peer_is_leaving: false,
+            leaving_run: None,
             newest: (0, 0),
             peer_level: None,
             witness_seen: None,
@@ -183,7 +184,7 @@ impl Member {
                 }
             }
             (From::Peer, Message::Leaving { run }) => {
-                self.contact.peer_is_leaving = run >= self.replica.peer().run;
+                self.contact.leaving_run = Some(run);
             }
             (From::Peer, Message::StateHash { index, hash }) => self.compare(index, hash),
             (From::Peer, Message::Fetch { first, last }) => {
@@ -194,11 +195,9 @@ impl Member {
             }
             (From::Peer, message) => {
                 match &message {
-                    Message::Hello { level, .. } => {
-                        self.contact.peer_is_leaving = false;
+                    Message::Hello { level, .. } | Message::Welcome { level, .. } => {
                         self.level_came(*level);
                     }
-                    Message::Welcome { level, .. } => self.level_came(*level),
                     Message::Open { commit, .. } | Message::Append { commit, .. } => {
                         self.sync.holder_commit = *commit;
                     }
@@ -248,6 +247,11 @@ impl Member {
             sees_witness: self.contact.sees_witness(self.now, &self.settings),
         };
         self.send(To::Peer, answer);
+    }
+
+    /// The peer's present run has said that it stops.
+    pub(super) fn peer_is_leaving(&self) -> bool {
+        self.contact.leaving_run == Some(self.replica.peer().run)
     }
 
     fn level_came(&mut self, level: u16) {

@@ -150,7 +150,7 @@ impl Member {
         if !self.replica.backup_is_complete() || !Sync::is_near(&self.replica) {
             return Err("the other node is not complete yet");
         }
-        if self.contact.peer_is_leaving {
+        if self.peer_is_leaving() {
             return Err("the other node is stopping");
         }
         self.orders.handover_until = Some(self.now.plus_ms(self.settings.handover_ms));

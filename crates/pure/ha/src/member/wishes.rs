@@ -148,7 +148,7 @@ impl Member {
             Some(Loss::Silent)
         } else if self.sync.is_slow(self.now, &self.settings) {
             Some(Loss::Slow)
-        } else if self.contact.peer_is_leaving {
+        } else if self.peer_is_leaving() {
             Some(Loss::Leaving)
         } else if !self.pair_is_wanted() {
             Some(Loss::Manual)
@@ -193,7 +193,7 @@ impl Member {
             && self.replica.backup_is_complete()
             && Sync::is_near(&self.replica)
             && !self.sync.is_slow(self.now, &self.settings)
-            && !self.contact.peer_is_leaving
+            && !self.peer_is_leaving()
             && self.orders.is_well
             && !self.orders.is_stopping()
     }

@@ -31,8 +31,10 @@ impl Replica {
     }
 
     /// Remembers how far the peer has come. Who calls knows that no newer word of it was heard.
+    ///
+    /// A new run has to greet first: it may be a disk that was set back.
     pub fn remember(&mut self, life: Life) {
-        if life.run >= self.peer.run {
+        if life.run == self.peer.run || self.peer.run == 0 {
             self.meet_run(life.run);
             self.peer = life;
         }
@@ -46,7 +48,8 @@ impl Replica {
             return;
         }
         if run > self.peer.run || self.peer.birth == Life::UNKNOWN_BIRTH {
-            self.remember(life);
+            self.meet_run(run);
+            self.peer = life;
         }
         self.send(To::Peer, Message::Welcome { run, level: self.identity.level });
     }
@@ -77,7 +80,8 @@ impl Replica {
                 (To::Witness, Life::default())
             }
         };
-        let report = Message::Report { asker, known: self.known(), life };
+        let report =
+            Message::Report { asker, known: self.known(), life, witness: self.record.witness };
         self.send(to, report);
     }
 
@@ -103,21 +107,29 @@ impl Replica {
     }
 
     /// Without memory: somebody answered.
-    pub(super) fn reported(&mut self, from: From, asker: u128, known: Known, life: Life) {
+    pub(super) fn reported(
+        &mut self,
+        from: From,
+        asker: u128,
+        known: Known,
+        life: Life,
+        witness: Incarnation,
+    ) {
         if self.standing() != Standing::Blank || asker != u128::from(self.identity.birth) {
             return;
         }
-        match from {
-            From::Peer => self.reports[0] = Some(known),
-            From::Witness(incarnation) => {
-                self.reports[1] = Some(known);
-                self.record.witness = incarnation;
-            }
-        }
+        let place = usize::from(from != From::Peer);
+        self.reports[place] = Some((known, witness));
         self.record.run = self.record.run.max(life.run);
-        let is_complete =
-            self.reports[0].is_some() && (self.reports[1].is_some() || !self.identity.has_witness);
+        self.record.cuts = self.record.cuts.max(life.cuts);
+        let is_complete = match self.reports {
+            [Some(_), None] => !self.identity.has_witness,
+            // A witness that the peer has left may not know what was decided since.
+            [Some((_, bound)), Some((_, witness))] => bound == witness,
+            [None, _] => false,
+        };
         if is_complete {
+            self.record.witness = witness;
             self.fire(Trigger::Recalled, Self::recall);
         }
     }
@@ -130,7 +142,7 @@ impl Replica {
     }
 
     fn recall(&mut self) {
-        for known in self.reports.into_iter().flatten() {
+        for (known, _) in self.reports.into_iter().flatten() {
             self.record.promised = self.record.promised.max(known.promised);
             if known.accepted > self.record.accepted {
                 self.record.accepted = known.accepted;
@@ -141,11 +153,13 @@ impl Replica {
         self.record.decided = self.record.decided.min(self.record.accepted);
         self.met = self.met.max(self.record.promised);
         self.record.memory = Memory::Partial;
-        // Answers to an earlier life must not be taken for answers to this one.
+        // Answers to an earlier life must not be taken for answers to this one, and a log that is
+        // shorter than it was is no surprise.
         self.record.run += 1;
+        self.record.cuts += 1;
         self.record.hint = self.log.position(self.log.durable()).unwrap_or_default();
         self.is_arriving = false;
-        self.is_recognised = true;
+        self.is_recognised = false;
         self.reports = [None; 2];
         self.persist();
     }

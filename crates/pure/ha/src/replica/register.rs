@@ -296,7 +296,7 @@ impl Replica {
     }
 
     /// Whether the vote counts: that of a witness which this node has left does not.
-    fn counts(&self, from: From) -> bool {
+    pub(super) fn counts(&self, from: From) -> bool {
         match from {
             From::Peer => true,
             From::Witness(incarnation) => {

@@ -117,6 +117,17 @@ impl World {
         }
     }
 
+    /// Puts back an earlier disk, or a new and empty one.
+    pub fn replace_disk(&mut self, seat: Seat, disk: (Record, Vec<Entry>)) {
+        self.kill(seat);
+        self.disks.insert(seat, disk);
+    }
+
+    /// The disk as it is now.
+    pub fn image(&self, seat: Seat) -> (Record, Vec<Entry>) {
+        (self.node(seat).record.clone(), self.node(seat).entries.clone())
+    }
+
     pub fn kill_witness(&mut self) {
         self.witness = None;
     }
