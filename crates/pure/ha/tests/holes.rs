@@ -1,0 +1,260 @@
+//! Counterexamples to the design note, each kept as the shortest run that shows it.
+//!
+//! `docs/adr/0006-what-building-the-pair-changed.md` lists them. The replica has no clock, so every
+//! message comes exactly when it does harm.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use ha::replica::{Effect, Input};
+use ha::{
+    Change, Disk, Draft, From, History, Identity, Incarnation, Known, Life, Log, Memory, Message,
+    Record, Replica, Standing, To, Value, Witness,
+};
+use model::pair::Seat::{self, Primary, Secondary};
+use model::pair::{Ballot, Epoch, Position};
+
+const WITNESS: Incarnation = Incarnation(7);
+
+/// Ballot of generation 1.
+fn ballot(round: u32, by: Seat) -> Ballot {
+    Ballot { generation: 1, round, by }
+}
+
+fn at(round: u32, run: u32, index: u64) -> Position {
+    Position { epoch: Epoch { ballot: ballot(round, Primary), run }, index }
+}
+
+/// A record that has accepted and decided `value` at `round` of the primary.
+fn record(run: u32, round: u32, value: Value) -> Record {
+    let ballot = ballot(round, Primary);
+    Record {
+        run,
+        promised: ballot,
+        accepted: ballot,
+        decided: ballot,
+        value,
+        witness: WITNESS,
+        memory: Memory::Whole,
+        ..Record::member(1, 1)
+    }
+}
+
+/// A node that has started and was recognised.
+fn node(seat: Seat, record: Record, log: &[Position]) -> Replica {
+    let identity = Identity { seat, has_witness: true, level: 1, birth: u64::from(record.run) + 9 };
+    let log = Log::recovered(History::new(log.to_vec()));
+    let disk = Disk { record, log, applied: 0, has_holes: false };
+    let mut node = Replica::start(identity, disk);
+    let run = node.record().run;
+    tell(&mut node, Message::Welcome { run, level: 1 });
+    effects(&mut node);
+    node
+}
+
+fn effects(node: &mut Replica) -> Vec<Effect> {
+    std::iter::from_fn(|| node.poll()).collect()
+}
+
+fn tell(node: &mut Replica, message: Message) {
+    node.handle(Input::Message(From::Peer, message));
+}
+
+fn sent(effects: &[Effect]) -> Vec<Message> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send(To::Peer, message) => Some(message.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn write(node: &mut Replica) -> Position {
+    node.handle(Input::Write(vec![Draft { kind: 1, version: 1, payload: Vec::new() }]));
+    node.log().end()
+}
+
+fn known(round: u32, value: Value) -> Known {
+    let ballot = ballot(round, Primary);
+    Known { promised: ballot, accepted: ballot, value, decided: ballot }
+}
+
+#[test]
+fn an_answer_to_an_earlier_run_of_the_holder_acknowledges_nothing() {
+    // The first run wrote entry 2, the backup has it, the holder's disk lost it.
+    let mut holder = node(Primary, record(1, 4, Value::Pair(Primary)), &[at(4, 1, 1)]);
+    let session = holder.session().unwrap();
+    tell(&mut holder, Message::Ack { session, run: 3, durable: 1 });
+    let position = write(&mut holder);
+    assert_eq!(position.index, 2);
+    holder.handle(Input::Durable(position));
+    let earlier = Epoch { run: 1, ..session };
+    tell(&mut holder, Message::Ack { session: earlier, run: 3, durable: 2 });
+    holder.handle(Input::Advance { with_backup: false });
+    assert_eq!(holder.commit(), 1, "what the backup has at 2 is another entry");
+}
+
+#[test]
+fn an_answer_of_an_earlier_run_of_the_backup_acknowledges_nothing() {
+    let mut holder = node(Primary, record(1, 4, Value::Pair(Primary)), &[]);
+    let session = holder.session().unwrap();
+    let position = write(&mut holder);
+    holder.handle(Input::Durable(position));
+    // The backup's third run has started on a new disk, and has nothing.
+    tell(&mut holder, Message::Ack { session, run: 3, durable: 0 });
+    tell(&mut holder, Message::Ack { session, run: 2, durable: 1 });
+    holder.handle(Input::Advance { with_backup: false });
+    assert_eq!(holder.commit(), 0);
+    tell(&mut holder, Message::Ack { session, run: 3, durable: 1 });
+    holder.handle(Input::Advance { with_backup: false });
+    assert_eq!(holder.commit(), 1);
+}
+
+#[test]
+fn a_late_opening_of_an_earlier_run_cuts_nothing() {
+    let log = [at(4, 1, 3), at(4, 2, 5)];
+    let mut backup = node(Secondary, record(1, 4, Value::Pair(Primary)), &log);
+    let open = Message::Open {
+        session: Epoch { ballot: ballot(4, Primary), run: 1 },
+        value: Value::Pair(Primary),
+        backup_run: backup.record().run,
+        base: History::default(),
+        owed: 0,
+        commit: 0,
+    };
+    tell(&mut backup, open);
+    let effects = effects(&mut backup);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Truncate { .. } | Effect::Wipe)));
+    assert_eq!(backup.log().end(), at(4, 2, 5));
+}
+
+#[test]
+fn a_holder_whose_state_lags_behind_its_log_owes_the_whole_log() {
+    // It acknowledged entries 1 to 5 before it died; its database had applied none of them.
+    let mut holder = node(Primary, record(1, 4, Value::Sole(Primary)), &[at(4, 1, 5)]);
+    let session = holder.session().unwrap();
+    assert_eq!(holder.owed(), 5);
+    tell(&mut holder, Message::Ack { session, run: 1, durable: 0 });
+    assert!(!holder.backup_is_complete());
+    holder.handle(Input::Attempt(Change::Readmit));
+    let promise = Message::Promise {
+        ballot: holder.record().promised,
+        accepted: ballot(4, Primary),
+        value: Value::Sole(Primary),
+    };
+    tell(&mut holder, promise);
+    assert_eq!(holder.record().value, Value::Sole(Primary), "it merely learns");
+}
+
+#[test]
+fn a_report_to_an_earlier_witness_says_nothing_to_a_later_one() {
+    let mut witness = Witness::start(Incarnation(2));
+    let report = |asker, value| Message::Report {
+        asker,
+        known: known(4, value),
+        life: Life::default(),
+        witness: WITNESS,
+    };
+    witness.handle(Primary, &report(1, Value::Pair(Primary)));
+    witness.handle(Secondary, &report(2, Value::Pair(Primary)));
+    assert!(!witness.is_valid());
+    witness.handle(Primary, &report(2, Value::Sole(Primary)));
+    assert!(witness.is_valid());
+}
+
+#[test]
+fn a_witness_that_was_left_collects_no_votes() {
+    let mut holder = node(Primary, record(1, 4, Value::Pair(Primary)), &[]);
+    let ask = |incarnation: u128| {
+        let message = Message::Ask { life: incarnation };
+        Input::Message(From::Witness(Incarnation(incarnation)), message)
+    };
+    holder.handle(ask(8));
+    holder.handle(ask(7));
+    assert_eq!(holder.record().witness, Incarnation(8), "there is no way back to 7");
+    holder.handle(Input::Attempt(Change::Shrink));
+    let promise = Message::Promise {
+        ballot: holder.record().promised,
+        accepted: ballot(4, Primary),
+        value: Value::Pair(Primary),
+    };
+    holder.handle(Input::Message(From::Witness(WITNESS), promise.clone()));
+    assert_eq!(holder.record().value, Value::Pair(Primary));
+    holder.handle(Input::Message(From::Witness(Incarnation(8)), promise));
+    assert_eq!(holder.record().value, Value::Sole(Primary));
+}
+
+#[test]
+fn a_log_that_was_cut_on_purpose_is_not_lost_memory() {
+    let mut backup =
+        node(Secondary, record(1, 4, Value::Pair(Primary)), &[at(4, 1, 3), at(4, 2, 5)]);
+    let before = backup.life();
+    let open = Message::Open {
+        session: Epoch { ballot: ballot(4, Primary), run: 3 },
+        value: Value::Pair(Primary),
+        backup_run: backup.record().run,
+        base: History::new(vec![at(4, 1, 3)]),
+        owed: 3,
+        commit: 3,
+    };
+    tell(&mut backup, open);
+    assert!(effects(&mut backup).contains(&Effect::Truncate { after: 3 }));
+    // It starts again; whoever remembers entry 5 recognises it all the same.
+    let again = node(Secondary, backup.record().clone(), backup.log().history().ends());
+    let mut holder = node(Primary, record(3, 4, Value::Pair(Primary)), &[at(4, 1, 3)]);
+    tell(&mut holder, Message::Hello { life: before, level: 1 });
+    tell(&mut holder, Message::Hello { life: again.life(), level: 1 });
+    let answers = sent(&effects(&mut holder));
+    assert!(matches!(answers.last(), Some(Message::Welcome { .. })), "{answers:?}");
+}
+
+#[test]
+fn a_disk_that_was_set_back_is_recognised_by_what_others_have_seen() {
+    let mut holder = node(Primary, record(3, 4, Value::Pair(Primary)), &[at(4, 1, 9)]);
+    let seen =
+        Life { run: 5, birth: 1, promised: ballot(4, Primary), cuts: 2, durable: at(4, 1, 9) };
+    tell(&mut holder, Message::Hello { life: seen, level: 1 });
+    let next = Life { run: 6, birth: 2, ..seen };
+    for (is_set_back, life) in [
+        (true, Life { durable: at(4, 1, 8), ..next }),
+        (true, Life { promised: ballot(3, Primary), ..next }),
+        (true, Life { cuts: 1, ..next }),
+        (true, Life { run: 5, ..next }),
+        (true, Life { run: 4, ..next }),
+        (false, seen),
+        (false, Life { durable: at(4, 1, 8), cuts: 3, ..next }),
+    ] {
+        effects(&mut holder);
+        tell(&mut holder, Message::Hello { life, level: 1 });
+        let answers = sent(&effects(&mut holder));
+        let is_found_out = matches!(answers.last(), Some(Message::Forgotten { .. }));
+        assert_eq!(is_found_out, is_set_back, "{life:?}: {answers:?}");
+    }
+}
+
+#[test]
+fn two_forced_nodes_found_two_generations_and_the_higher_one_wins() {
+    let mut primary = node(Primary, record(1, 4, Value::Pair(Primary)), &[at(4, 1, 1)]);
+    let mut secondary = node(Secondary, record(1, 4, Value::Pair(Primary)), &[at(4, 1, 1)]);
+    primary.handle(Input::Force);
+    secondary.handle(Input::Force);
+    assert_eq!(primary.record().accepted, Ballot::founding(3));
+    assert_eq!(secondary.record().accepted, Ballot::founding(2));
+    // Any message of the higher generation will do; it need not carry the value.
+    tell(&mut secondary, Message::Prepare { ballot: Ballot { round: 5, ..Ballot::founding(3) } });
+    assert_eq!(secondary.record().value, Value::Sole(Primary));
+    assert_eq!(secondary.standing(), Standing::Rebuilding);
+}
+
+#[test]
+fn a_sole_holder_goes_on_while_others_only_propose_it_again() {
+    let mut holder = node(Primary, record(1, 4, Value::Sole(Primary)), &[]);
+    let confirm = ballot(5, Secondary);
+    tell(&mut holder, Message::Prepare { ballot: confirm });
+    tell(&mut holder, Message::Accept { ballot: confirm, value: Value::Sole(Primary) });
+    assert_eq!(holder.standing(), Standing::SoleHolder);
+    let position = write(&mut holder);
+    holder.handle(Input::Durable(position));
+    holder.handle(Input::Advance { with_backup: false });
+    assert_eq!(holder.commit(), 1);
+}
