@@ -107,6 +107,7 @@ impl Member {
     /// Lets something happen. Then drain [`Self::poll`].
     pub fn handle(&mut self, now: Time, input: Input) {
         self.now = self.now.max(now);
+        self.replica.clear_steps();
         match input {
             Input::Tick => {}
             Input::Message(from, message) => self.receive(from, message),
@@ -161,9 +162,9 @@ impl Member {
         &self.replica
     }
 
-    /// Transitions since the last call, to be compared with the table.
-    pub fn take_steps(&mut self) -> Vec<Step> {
-        self.replica.take_steps()
+    /// Transitions that the last input caused, to be compared with the table.
+    pub fn steps(&self) -> &[Step] {
+        self.replica.steps()
     }
 
     /// How the member looks from outside.

@@ -265,7 +265,17 @@ impl Replica {
         )
     }
 
-    /// Transitions since the last call, to be compared with the table.
+    /// Transitions since they were last cleared, to be compared with the table.
+    pub fn steps(&self) -> &[Step] {
+        &self.taken
+    }
+
+    /// Forgets them.
+    pub fn clear_steps(&mut self) {
+        self.taken.clear();
+    }
+
+    /// Both at once.
     pub fn take_steps(&mut self) -> Vec<Step> {
         std::mem::take(&mut self.taken)
     }

@@ -207,3 +207,78 @@ impl fmt::Display for State {
         f.write_str(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Seat::{Primary, Secondary};
+    use Value::{Pair, Sole};
+
+    fn view(seat: Seat, standing: Standing, value: Value) -> View {
+        View {
+            seat,
+            standing,
+            value,
+            has_authority: true,
+            is_diverged: false,
+            is_stopping: false,
+            is_taking_over: false,
+            backup_is_complete: true,
+            has_failed_back: false,
+            is_complete: true,
+            percent: 66,
+        }
+    }
+
+    /// The matrix of the source documents, row by row.
+    #[test]
+    fn the_documents_states_are_shown_as_they_describe_them() {
+        let check = |view: View, expected: &str| assert_eq!(view.state().to_string(), expected);
+        let primary = |standing, value| view(Primary, standing, value);
+        let secondary = |standing, value| view(Secondary, standing, value);
+        check(primary(Standing::PairHolder, Pair(Primary)), "PRIMARY_ACTIVE");
+        check(primary(Standing::SoleHolder, Sole(Primary)), "PRIMARY_ACTIVE");
+        check(secondary(Standing::Standby, Pair(Primary)), "SECONDARY_ACTIVE");
+        check(secondary(Standing::Outdated, Sole(Primary)), "SECONDARY_ACTIVE");
+        check(primary(Standing::Frozen, Pair(Primary)), "FAILOVER_INVOKED");
+        let taking_over =
+            View { is_taking_over: true, ..secondary(Standing::Standby, Pair(Primary)) };
+        check(taking_over, "FAILOVER_INVOKED");
+        check(secondary(Standing::SoleHolder, Sole(Secondary)), "FAILOVER_ACTIVE");
+        check(primary(Standing::Outdated, Sole(Secondary)), "TERMINATED");
+        check(primary(Standing::Standby, Pair(Secondary)), "TERMINATED");
+        check(secondary(Standing::Frozen, Pair(Secondary)), "FAILBACK_ACTIVE");
+        let failed_back = View {
+            has_failed_back: true,
+            backup_is_complete: false,
+            is_complete: false,
+            ..primary(Standing::SoleHolder, Sole(Primary))
+        };
+        check(failed_back, "FAILBACK_COMPLETE");
+        let alone = View { seat: Secondary, standing: Standing::Outdated, ..failed_back };
+        check(alone, "SECONDARY_ALONE");
+        let stopping = View { is_stopping: true, ..primary(Standing::PairHolder, Pair(Primary)) };
+        check(stopping, "GRACEFUL_SHUTDOWN");
+    }
+
+    #[test]
+    fn our_states_make_the_quorum_visible() {
+        let check = |view: View, expected: &str| assert_eq!(view.state().to_string(), expected);
+        let alone = View {
+            backup_is_complete: false,
+            ..view(Primary, Standing::SoleHolder, Sole(Primary))
+        };
+        check(alone, "DISARMED");
+        for standing in [Standing::PairHolder, Standing::Claimant] {
+            let lost = View { has_authority: false, ..view(Primary, standing, Pair(Primary)) };
+            check(lost, "SUSPENDED");
+        }
+        let syncing =
+            View { is_complete: false, ..view(Secondary, Standing::Outdated, Sole(Primary)) };
+        check(syncing, "SYNCING 66 %");
+        check(view(Secondary, Standing::Blank, Sole(Primary)), "BLANK");
+        let diverged =
+            View { is_diverged: true, ..view(Primary, Standing::Rebuilding, Sole(Secondary)) };
+        check(diverged, "DIVERGED");
+    }
+}

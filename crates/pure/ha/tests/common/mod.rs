@@ -302,7 +302,7 @@ impl World {
                 | Output::Rebuild => {}
             }
         }
-        for step in node.member.take_steps() {
+        for step in node.member.steps() {
             let rule = ha::rule(step.from, step.trigger);
             let is_allowed = step.from == step.to || rule.next.contains(&step.to);
             assert!(is_allowed, "no row for {step:?}");
