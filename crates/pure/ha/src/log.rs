@@ -106,6 +106,9 @@ impl Log {
 
     /// The position of `index`, if the log goes that far.
     pub fn position(&self, index: u64) -> Option<Position> {
+        if index == 0 {
+            return Some(Position::default());
+        }
         self.history.epoch_of(index).map(|epoch| Position { epoch, index })
     }
 
@@ -169,6 +172,13 @@ mod tests {
         assert_eq!(log.position(6), None);
         log.cut_after(0);
         assert_eq!(log.end(), Position::default());
+    }
+
+    #[test]
+    fn the_beginning_belongs_to_no_epoch() {
+        assert_eq!(log(&[(1, 5)]).position(0), Some(Position::default()));
+        assert_eq!(log(&[]).position(0), Some(Position::default()));
+        assert_eq!(log(&[(1, 5)]).position(6), None);
     }
 
     #[test]

@@ -114,9 +114,12 @@ use Standing::{
     SoleHolder, Standby,
 };
 
-/// Where a node may find itself after it adopted a value that others decided or proposed.
-const ANY_VOTER: &[Standing] =
-    &[PairHolder, SoleHolder, Claimant, Standby, Outdated, Doubtful, Rebuilding];
+/// After a value was accepted that is not known to be decided.
+const IN_DOUBT: &[Standing] = &[Claimant, Doubtful];
+/// After a value became known to be decided.
+const DECIDED: &[Standing] = &[PairHolder, SoleHolder, Standby, Outdated];
+/// After the register was found to name the peer.
+const BACKUP: &[Standing] = &[Standby, Outdated];
 /// A higher generation ends whatever was; one's own that one does not know is lost memory.
 const ABDICATED: &[Standing] = &[Rebuilding, Blank];
 
@@ -197,29 +200,23 @@ fn attempt(standing: Standing, change: Change) -> Rule {
         (Blank, _) => refuse("this node has lost its memory"),
         (Rebuilding, _) => refuse("the log of this node is not complete"),
         (Dissolved, _) => refuse("there is no pair any more"),
-        (PairHolder, Change::Shrink | Change::Disarm) => {
-            act(&[Claimant, Doubtful], "it has all data")
-        }
+        (PairHolder, Change::Shrink | Change::Disarm) => act(&[], "it has all data"),
         (PairHolder, Change::Readmit) => refuse("the backup is in already"),
         (SoleHolder, Change::Readmit) => {
-            act(&[Claimant, Doubtful], "only if the backup has everything when it is chosen")
+            act(&[], "only if the backup has everything when the value is chosen")
         }
         (SoleHolder, Change::Shrink | Change::Disarm) => refuse("it is alone already"),
         (PairHolder | SoleHolder, Change::Handover) => refuse("freeze first"),
-        (Frozen, Change::Handover) => {
-            act(&[Claimant, Doubtful], "drained, so that the backup has the whole log")
-        }
+        (Frozen, Change::Handover) => act(&[], "drained, so that the backup has the whole log"),
         (Frozen, Change::Shrink | Change::Readmit | Change::Disarm) => refuse("thaw first"),
-        (Claimant, Change::Shrink | Change::Confirm) => {
-            act(&[Claimant, Doubtful], "finds out what was decided")
-        }
+        (Claimant, Change::Shrink | Change::Confirm) => act(&[], "finds out what was decided"),
         (Claimant, Change::Readmit | Change::Handover | Change::Disarm) => {
             refuse("what it holds is in doubt")
         }
         (Standby | Doubtful, Change::Takeover) => {
-            act(&[Claimant, Doubtful], "from PAIR only: then the log here has all acknowledged")
+            act(&[], "from PAIR only: then the log here has all that was acknowledged")
         }
-        (Doubtful, Change::Confirm) => act(&[Claimant, Doubtful], "finds out what was decided"),
+        (Doubtful, Change::Confirm) => act(&[], "finds out what was decided"),
         (PairHolder | SoleHolder | Frozen | Claimant, Change::Takeover) => {
             refuse("the register names this node already")
         }
@@ -244,16 +241,24 @@ fn register(standing: Standing, trigger: Trigger) -> Rule {
         (_, Trigger::Prepare) => {
             act(&[], "promised on disk first; a mere promise does not stop acknowledgements")
         }
-        (_, Trigger::Promised) => act(
-            &[Claimant, Doubtful, Rebuilding],
-            "accepted on its own disk before anybody is asked to accept",
-        ),
-        (_, Trigger::Accept) => act(ANY_VOTER, "accepted on disk before it is said"),
-        (_, Trigger::Chosen) => act(
-            &[PairHolder, SoleHolder, Standby, Outdated],
-            "two of three have accepted: noted on disk before it is acted on",
-        ),
-        (_, _) => act(ANY_VOTER, "adopted unless a higher ballot was promised"),
+        (Rebuilding, Trigger::Promised | Trigger::Chosen) => ignore("it proposes nothing"),
+        (Rebuilding, _) => act(&[], "it votes, and stays what it is until its log is complete"),
+        (SoleHolder, Trigger::Promised) => {
+            act(&[Claimant], "the others may say anything: nobody but it can leave SOLE(self)")
+        }
+        (SoleHolder, _) => act(&[], "goes on: nobody but it can leave SOLE(self)"),
+        (_, Trigger::Promised) => {
+            act(IN_DOUBT, "accepted on its own disk before anybody is asked to accept")
+        }
+        (_, Trigger::Accept) => act(IN_DOUBT, "accepted on disk before it is said"),
+        (PairHolder, Trigger::Decided) => {
+            act(BACKUP, "adopted unless a higher ballot was promised")
+        }
+        (_, Trigger::Decided) => act(DECIDED, "adopted unless a higher ballot was promised"),
+        (Claimant | Doubtful, _) => {
+            act(DECIDED, "two of three have accepted: noted on disk before it is acted on")
+        }
+        (_, _) => ignore("it proposes nothing"),
     }
 }
 
@@ -275,12 +280,23 @@ fn replication(standing: Standing, trigger: Trigger) -> Rule {
         (Arriving, _) => ignore("waits to be recognised"),
         (Blank, _) => ignore("first it must know what was promised"),
         (Dissolved, _) => ignore("there is no pair any more"),
-        (_, Trigger::Ack) => match standing {
-            PairHolder | SoleHolder | Frozen => act(&[], "counts in the session it names only"),
-            _ => ignore("it does not hold a session"),
-        },
-        (_, Trigger::Open) => act(ANY_VOTER, "the log follows the holder of an accepted session"),
-        (_, _) => act(ANY_VOTER, "on disk before it is acknowledged"),
+        (PairHolder | SoleHolder | Frozen, Trigger::Ack) => {
+            act(&[], "counts in the session it names, from the backup's present run")
+        }
+        (_, Trigger::Ack) => ignore("it does not hold a session"),
+        (SoleHolder, _) => act(&[], "denies it: nobody but it can leave SOLE(self)"),
+        (Rebuilding, Trigger::Open) => {
+            act(BACKUP, "the log follows the holder of an accepted session")
+        }
+        (PairHolder | Frozen | Claimant | Doubtful, Trigger::Open) => {
+            act(BACKUP, "a decided session of the peer ends what was here")
+        }
+        (Standby | Outdated, Trigger::Open) => {
+            act(BACKUP, "the log follows the holder of an accepted session")
+        }
+        (Rebuilding, _) => act(BACKUP, "on disk before it is acknowledged"),
+        (Standby | Outdated, _) => act(&[], "on disk before it is acknowledged"),
+        (PairHolder | Frozen | Claimant | Doubtful, _) => act(&[], "denies it: not its session"),
     }
 }
 
@@ -297,6 +313,10 @@ fn drain(standing: Standing, trigger: Trigger) -> Rule {
 fn decree(standing: Standing, trigger: Trigger) -> Rule {
     match (standing, trigger) {
         (Dissolved, Trigger::Newer | Trigger::Dissolved) => ignore("there is no pair any more"),
+        (Blank, Trigger::Newer) => ignore("it learns everything at once, when it recalls"),
+        (Arriving | Rebuilding, Trigger::Newer) => {
+            act(&[Blank], "an operator decided; what is only here is kept aside, not served")
+        }
         (_, Trigger::Newer) => {
             act(ABDICATED, "an operator decided; what is only here is kept aside, not served")
         }
