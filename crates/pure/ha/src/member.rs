@@ -8,12 +8,13 @@
 //! contact   beacons, lease, who was heard when
 //! wishes    which change to propose now
 //! orders    what operators and the service's health ask for
-//! sync      shipping entries, waiting for the backup, progress
+//! sync      shipping entries and waiting for the backup; progress: how far it has come
 //! ```
 
 mod contact;
 mod io;
 mod orders;
+mod progress;
 mod sync;
 mod wishes;
 
@@ -121,9 +122,10 @@ impl Member {
             Input::AddressGone => self.orders.address_gone(),
             Input::Installed(log) => {
                 self.replica.install(log);
-                self.sync.installed();
             }
-            Input::Snapshot { done, total } => self.sync.snapshot(self.now, done, total),
+            Input::Snapshot { done, total } => {
+                self.sync.progress.snapshot(self.now, done, total);
+            }
             Input::StateHash { index, hash } => {
                 self.sync.hashed(index, hash);
                 self.send(To::Peer, Message::StateHash { index, hash });
@@ -181,7 +183,7 @@ impl Member {
             heartbeat_is_up: self.contact.hears_peer(now, &self.settings),
             sees_witness: self.contact.sees_witness(now, &self.settings),
             last_contact: self.contact.peer_heard,
-            sync_percent: self.sync.percent(),
+            sync_percent: self.sync.progress.percent(),
             end: self.replica.log().end().index,
             commit: self.replica.commit(),
             level: record.level,
@@ -254,7 +256,7 @@ impl Member {
                     self.contact.lease_until.max(self.now.plus_ms(self.settings.lease_ms));
             }
             self.contact.configured(self.now);
-            self.sync.configured(self.now);
+            self.sync.configured(self.now, value.is_pair());
             self.attempts.in_doubt_since = self.now;
             self.seen.accepted = accepted;
             self.seen.value = value;
@@ -268,7 +270,7 @@ impl Member {
     fn holder_changed(&mut self, holder: Seat) {
         self.seen.holder = holder;
         self.seen.has_failed_back = holder == Seat::Primary;
-        self.sync.restart_progress();
+        self.sync.progress = progress::Progress::new(self.now);
         if let Some(changes) = self.orders.note_change(self.now, &self.settings) {
             self.event(Event::Flapping { changes });
         }
@@ -369,7 +371,7 @@ impl Member {
             has_failed_back: self.seen.has_failed_back,
             is_complete: record.value.is_pair()
                 || is_following && self.replica.log().durable() >= self.sync.holder_commit,
-            percent: self.sync.percent(),
+            percent: self.sync.progress.percent(),
         }
         .state()
     }

@@ -209,14 +209,15 @@ fn attempt(standing: Standing, change: Change) -> Rule {
         (PairHolder | SoleHolder, Change::Handover) => refuse("freeze first"),
         (Frozen, Change::Handover) => act(&[], "drained, so that the backup has the whole log"),
         (Frozen, Change::Shrink | Change::Readmit | Change::Disarm) => refuse("thaw first"),
-        (Claimant, Change::Shrink | Change::Confirm) => act(&[], "finds out what was decided"),
+        (Claimant, Change::Shrink | Change::Confirm) | (Doubtful, Change::Confirm) => {
+            act(&[], "finds out what was decided")
+        }
         (Claimant, Change::Readmit | Change::Handover | Change::Disarm) => {
             refuse("what it holds is in doubt")
         }
         (Standby | Doubtful, Change::Takeover) => {
             act(&[], "from PAIR only: then the log here has all that was acknowledged")
         }
-        (Doubtful, Change::Confirm) => act(&[], "finds out what was decided"),
         (PairHolder | SoleHolder | Frozen | Claimant, Change::Takeover) => {
             refuse("the register names this node already")
         }
@@ -285,13 +286,10 @@ fn replication(standing: Standing, trigger: Trigger) -> Rule {
         }
         (_, Trigger::Ack) => ignore("it does not hold a session"),
         (SoleHolder, _) => act(&[], "denies it: nobody but it can leave SOLE(self)"),
-        (Rebuilding, Trigger::Open) => {
-            act(BACKUP, "the log follows the holder of an accepted session")
-        }
         (PairHolder | Frozen | Claimant | Doubtful, Trigger::Open) => {
             act(BACKUP, "a decided session of the peer ends what was here")
         }
-        (Standby | Outdated, Trigger::Open) => {
+        (Rebuilding | Standby | Outdated, Trigger::Open) => {
             act(BACKUP, "the log follows the holder of an accepted session")
         }
         (Rebuilding, _) => act(BACKUP, "on disk before it is acknowledged"),

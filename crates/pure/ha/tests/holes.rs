@@ -3,8 +3,6 @@
 //! `docs/adr/0006-what-building-the-pair-changed.md` lists them. The replica has no clock, so every
 //! message comes exactly when it does harm.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use ha::replica::{Effect, Input};
 use ha::{
     Change, Disk, Draft, From, History, Identity, Incarnation, Known, Life, Log, Memory, Message,

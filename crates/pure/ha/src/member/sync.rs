@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use model::Time;
 use model::pair::Entry;
 
+use super::progress::Progress;
 use super::{Member, Output};
 use crate::event::Event;
 use crate::message::Message;
@@ -19,11 +20,6 @@ const IN_FLIGHT_MAX: u64 = 4 * SHIP_ENTRIES_MAX;
 const TIMED_MAX: usize = 64;
 /// State hashes that are kept until the peer has reached the same entry.
 const HASHES_MAX: usize = 16;
-/// What a snapshot counts for in the percentage. Source: ha.md section 4.10.
-const SNAPSHOT_PERCENT: u64 = 90;
-/// Only a backup that is taken in is complete.
-const CATCH_UP_PERCENT: u64 = 99;
-
 /// Replication by the clock.
 #[derive(Debug, Clone)]
 pub(super) struct Sync {
@@ -44,10 +40,7 @@ pub(super) struct Sync {
     hashes: VecDeque<(u64, u64)>,
     /// As backup: what the holder has committed.
     pub(super) holder_commit: u64,
-    lag_at_start: u64,
-    percent: u8,
-    moved_at: Time,
-    has_stalled: bool,
+    pub(super) progress: Progress,
 }
 
 impl Sync {
@@ -65,14 +58,15 @@ impl Sync {
             slow_since: None,
             hashes: VecDeque::new(),
             holder_commit: 0,
-            lag_at_start: 0,
-            percent: 0,
-            moved_at: now,
-            has_stalled: false,
+            progress: Progress::new(now),
         }
     }
 
-    pub(super) fn configured(&mut self, now: Time) {
+    /// A new configuration; under SOLE the backup is to be brought up to date anew.
+    pub(super) fn configured(&mut self, now: Time, is_pair: bool) {
+        if !is_pair {
+            self.progress.lost(now);
+        }
         self.offer_at = now;
         self.shipped = 0;
         self.backup_had = 0;
@@ -83,32 +77,6 @@ impl Sync {
 
     pub(super) fn retained(&mut self, first: u64) {
         self.first_kept = first;
-    }
-
-    pub(super) fn percent(&self) -> u8 {
-        self.percent
-    }
-
-    pub(super) fn restart_progress(&mut self) {
-        self.percent = 0;
-        self.lag_at_start = 0;
-    }
-
-    pub(super) fn installed(&mut self) {
-        self.percent = self.percent.max(SNAPSHOT_PERCENT as u8);
-    }
-
-    pub(super) fn snapshot(&mut self, now: Time, done: u64, total: u64) {
-        let percent = SNAPSHOT_PERCENT * done.min(total) / total.max(1);
-        self.progress(now, percent);
-    }
-
-    fn progress(&mut self, now: Time, percent: u64) {
-        if percent > u64::from(self.percent) {
-            self.percent = percent as u8;
-            self.moved_at = now;
-            self.has_stalled = false;
-        }
     }
 
     /// Whether new entries follow on what is on its way.
@@ -197,6 +165,10 @@ impl Member {
     /// As holder: opens the session to the backup, ships what it lacks, and watches its progress.
     pub(super) fn bring_up_to_date(&mut self) {
         if self.replica.session().is_none() {
+            if self.replica.followed().is_some() {
+                let durable = self.replica.log().durable();
+                self.watch_progress(self.sync.holder_commit.saturating_sub(durable));
+            }
             return;
         }
         let Some(had) = self.replica.backup_durable() else {
@@ -212,7 +184,10 @@ impl Member {
         let has_moved = had > self.sync.backup_had;
         self.sync.backup_had = had;
         self.sync.time(self.now, had, &self.settings);
-        self.watch_progress(had, end);
+        self.watch_stall();
+        if had >= end || had + 1 >= self.sync.first_kept {
+            self.watch_progress(end.saturating_sub(had));
+        }
         if had >= end {
             return;
         }
@@ -240,20 +215,20 @@ impl Member {
         self.outputs.push_back(Output::Ship { first });
     }
 
-    fn watch_progress(&mut self, had: u64, end: u64) {
-        if self.replica.record().value.is_pair() {
-            self.sync.progress(self.now, 100);
-            return;
+    /// As holder or backup: `lag` entries are still to come.
+    fn watch_progress(&mut self, lag: u64) {
+        let is_pair = self.replica.record().value.is_pair();
+        if is_pair || lag == 0 && !self.pair_is_wanted() {
+            self.sync.progress.taken_in(self.now);
+        } else {
+            self.sync.progress.catch_up(self.now, lag);
         }
-        let lag = end.saturating_sub(had);
-        self.sync.lag_at_start = self.sync.lag_at_start.max(lag);
-        let span = CATCH_UP_PERCENT - SNAPSHOT_PERCENT;
-        let left = span * lag / self.sync.lag_at_start.max(1);
-        self.sync.progress(self.now, CATCH_UP_PERCENT - left);
-        let stands_ms = self.now.since_ms(self.sync.moved_at);
-        if lag > SHIP_ENTRIES_MAX && stands_ms >= self.settings.stall_ms && !self.sync.has_stalled {
-            self.sync.has_stalled = true;
-            self.event(Event::SynchronizationStalled { percent: self.sync.percent });
+    }
+
+    fn watch_stall(&mut self) {
+        if self.sync.progress.stalls(self.now, self.settings.stall_ms) {
+            let percent = self.sync.progress.percent();
+            self.event(Event::SynchronizationStalled { percent });
         }
     }
 
