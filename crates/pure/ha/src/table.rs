@@ -482,6 +482,10 @@ pub fn rules_markdown() -> String {
     page
 }
 
+/// What may happen in any standing and always leads to the same place; the diagram leaves it out.
+const ANYWHERE: [Trigger; 5] =
+    [Trigger::Restart, Trigger::Forgotten, Trigger::Newer, Trigger::Force, Trigger::Dissolved];
+
 /// The rows that lead somewhere else, as a Mermaid state diagram.
 pub fn diagram() -> String {
     let mut page = String::from("stateDiagram-v2\n");
@@ -489,6 +493,7 @@ pub fn diagram() -> String {
         for to in Standing::ALL.into_iter().filter(|to| *to != from) {
             let triggers: Vec<String> = Trigger::ALL
                 .into_iter()
+                .filter(|trigger| !ANYWHERE.contains(trigger))
                 .filter(|trigger| {
                     let row = rule(from, *trigger);
                     row.verb == Verb::Act && row.next.contains(&to)

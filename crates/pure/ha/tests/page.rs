@@ -25,7 +25,7 @@ fn made() -> [(&'static str, String); 4] {
     [
         ("timers", timers()),
         ("standings", ha::standings_markdown()),
-        ("diagram", ha::diagram()),
+        ("diagram", format!("```mermaid\n{}```\n", ha::diagram())),
         ("rules", ha::rules_markdown()),
     ]
 }
@@ -34,7 +34,8 @@ fn timers() -> String {
     let values =
         |settings: &Settings| serde_json::to_value(settings).unwrap().as_object().unwrap().clone();
     let (fast, standard) = (values(&Settings::fast()), values(&Settings::standard()));
-    let mut rows = String::new();
+    let mut rows =
+        String::from("| setting | default (`fast`) | `standard` | |\n|---|---|---|---|\n");
     for (name, meaning) in [
         ("beacon_ms", "between two beacons"),
         ("suspect_ms", "a holder that hears nothing from its backup goes on alone"),
