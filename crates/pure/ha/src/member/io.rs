@@ -123,14 +123,16 @@ pub enum Output {
     /// This node serves no longer: stop serving; what waits is unknown to its clients. A holder that
     /// is in doubt for a moment is not told this: its clients wait.
     Deactivate,
-    /// Hold the virtual address for so long; announce it when it is new.
+    /// Hold the virtual address for so long, counted from the time that was handed in with the
+    /// input: a disk that stalled since must not lengthen it. Announce it when it is new.
     HoldAddress {
         /// The kernel drops it by itself after this time.
         life_ms: u64,
     },
     /// Remove the virtual address and say [`Input::AddressGone`].
     ReleaseAddress,
-    /// This node's state is not what its journal makes: rebuild it from the peer's snapshot.
+    /// This node's state is not what its journal makes: end the process, put journal, state and
+    /// record aside, and start again as [`crate::Record::blank`].
     Rebuild,
     /// Something that an operator wants to know.
     Event(super::Event),
