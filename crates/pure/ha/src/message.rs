@@ -184,6 +184,11 @@ pub enum Message {
         /// What the backup knows.
         known: Known,
     },
+    /// To a witness: this data node counts the votes of another one, and will not come back.
+    Left {
+        /// The life that was left.
+        incarnation: Incarnation,
+    },
     /// A sign of life.
     Beacon(Beacon),
     /// The answer to a sign of life.
@@ -275,6 +280,7 @@ impl Message {
             | Self::BeaconAck { .. }
             | Self::Abdicate { .. }
             | Self::Leaving { .. }
+            | Self::Left { .. }
             | Self::StateHash { .. }
             | Self::Fetch { .. }
             | Self::Fetched { .. } => None,

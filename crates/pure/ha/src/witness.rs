@@ -24,6 +24,7 @@ pub struct Witness {
     /// The newest beacon of each data node.
     beacons: [u64; 2],
     is_dissolved: bool,
+    is_left: bool,
     messages: VecDeque<(Seat, Message)>,
 }
 
@@ -37,6 +38,7 @@ impl Witness {
             lives: [Life::default(); 2],
             beacons: [0; 2],
             is_dissolved: false,
+            is_left: false,
             messages: VecDeque::new(),
         };
         witness.ask();
@@ -58,9 +60,15 @@ impl Witness {
         self.known
     }
 
+    /// Whether a data node has bound to another witness. This life is over then: start another one,
+    /// but not at once, so that two witnesses that were set up by mistake take turns slowly.
+    pub fn is_left(&self) -> bool {
+        self.is_left
+    }
+
     /// Asks the data nodes that have not reported yet; to be repeated until it is valid.
     pub fn ask(&mut self) {
-        if self.known.is_none() && !self.is_dissolved {
+        if self.known.is_none() && !self.is_dissolved && !self.is_left {
             for seat in Seat::ALL {
                 if self.reports[place(seat)].is_none() {
                     let life = self.incarnation.0;
@@ -100,6 +108,10 @@ impl Witness {
                 };
                 self.messages.push_back((from, answer));
             }
+            Message::Left { incarnation } if incarnation == self.incarnation => {
+                self.is_left = true;
+                self.known = None;
+            }
             Message::Dissolved { .. } => {
                 self.is_dissolved = true;
                 self.known = None;
@@ -110,7 +122,7 @@ impl Witness {
     }
 
     fn reported(&mut self, from: Seat, known: Known) {
-        if self.known.is_some() || self.is_dissolved {
+        if self.known.is_some() || self.is_dissolved || self.is_left {
             return;
         }
         self.reports[place(from)] = Some(known);

@@ -256,3 +256,22 @@ fn a_sole_holder_goes_on_while_others_only_propose_it_again() {
     holder.handle(Input::Advance { with_backup: false });
     assert_eq!(holder.commit(), 1);
 }
+
+#[test]
+fn a_witness_that_was_left_is_told_and_ends_its_life() {
+    let mut witness = Witness::start(WITNESS);
+    for seat in Seat::ALL {
+        let report = Message::Report {
+            asker: WITNESS.0,
+            known: known(4, Value::Pair(Primary)),
+            life: Life::default(),
+            witness: WITNESS,
+        };
+        witness.handle(seat, &report);
+    }
+    assert!(witness.is_valid());
+    witness.handle(Primary, &Message::Left { incarnation: Incarnation(6) });
+    assert!(witness.is_valid(), "that was said to another one");
+    witness.handle(Primary, &Message::Left { incarnation: WITNESS });
+    assert!(witness.is_left() && !witness.is_valid());
+}

@@ -169,7 +169,11 @@ impl Member {
                 }
             }
             (From::Witness(incarnation), Message::BeaconAck { sees_witness, .. }) => {
-                let is_ours = incarnation == self.replica.record().witness;
+                let record = self.replica.record();
+                let is_ours = incarnation == record.witness;
+                if !is_ours && record.left_witnesses.contains(&incarnation) {
+                    self.send(To::Witness, Message::Left { incarnation });
+                }
                 if is_ours && sees_witness {
                     if !self.contact.sees_witness(self.now, &self.settings) {
                         self.contact.witness_since = None;

@@ -85,6 +85,11 @@ impl Sync {
         first == self.shipped.max(had) + 1 && first <= had + IN_FLIGHT_MAX
     }
 
+    /// Something is on its way: it is given two round trips before it is sent again.
+    pub(super) fn shipping(&mut self, now: Time, settings: &Settings) {
+        self.reship_at = now.plus_ms(2 * settings.request_ms);
+    }
+
     /// Whether the backup has all but what is just on its way.
     pub(super) fn is_near(replica: &Replica) -> bool {
         let had = replica.backup_durable().unwrap_or(0);
@@ -211,7 +216,7 @@ impl Member {
     }
 
     fn ship_from(&mut self, first: u64) {
-        self.sync.reship_at = self.now.plus_ms(2 * self.settings.request_ms);
+        self.sync.shipping(self.now, &self.settings);
         self.outputs.push_back(Output::Ship { first });
     }
 
