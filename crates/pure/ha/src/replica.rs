@@ -191,7 +191,10 @@ impl Replica {
         let Disk { mut record, log, applied, has_holes } = disk;
         let seat = identity.seat;
         let before = standing_of(seat, &record, has_holes, false, false);
-        if record.hint.index > log.durable() && record.memory != Memory::Lost {
+        // Only what is on disk is applied: a state that is ahead of its log has seen it lost.
+        let is_ahead = applied > log.durable();
+        let has_lost = record.hint.index > log.durable();
+        if has_lost || is_ahead && record.memory == Memory::Whole {
             record.memory = Memory::Lost;
         }
         record.run += 1;
@@ -218,6 +221,9 @@ impl Replica {
             record,
         };
         replica.persist();
+        if is_ahead {
+            replica.wipe();
+        }
         let to = replica.standing();
         replica.taken.push(Step { from: before, trigger: Trigger::Restart, to });
         replica

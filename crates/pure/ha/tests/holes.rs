@@ -275,3 +275,46 @@ fn a_witness_that_was_left_is_told_and_ends_its_life() {
     witness.handle(Primary, &Message::Left { incarnation: WITNESS });
     assert!(witness.is_left() && !witness.is_valid());
 }
+
+#[test]
+fn a_sole_holder_that_hears_of_its_own_confirmation_writes_it_down() {
+    let mut holder = node(Primary, record(1, 4, Value::Sole(Primary)), &[]);
+    let confirmed = ballot(5, Secondary);
+    tell(&mut holder, Message::Decided { ballot: confirmed, value: Value::Sole(Primary) });
+    let effects = effects(&mut holder);
+    let is_on_disk =
+        |effect: &Effect| matches!(effect, Effect::Persist(record) if record.promised == confirmed);
+    assert!(effects.iter().any(is_on_disk), "it would forget what it promised: {effects:?}");
+}
+
+#[test]
+fn a_state_that_is_ahead_of_its_log_has_lost_memory() {
+    let identity = Identity { seat: Secondary, has_witness: true, level: 1, birth: 1 };
+    let log = Log::recovered(History::new(vec![at(4, 1, 3)]));
+    let record = record(1, 4, Value::Pair(Primary));
+    let disk = Disk { record, log, applied: 5, has_holes: false };
+    let mut node = Replica::start(identity, disk);
+    assert_eq!(node.standing(), Standing::Blank);
+    assert!(effects(&mut node).contains(&Effect::Wipe));
+    assert_eq!(node.commit(), 0);
+}
+
+#[test]
+fn a_whole_backup_does_not_undo_what_it_has_applied() {
+    let mut backup = node(Secondary, record(1, 4, Value::Pair(Primary)), &[at(4, 1, 3)]);
+    let session = Epoch { ballot: ballot(4, Primary), run: 1 };
+    let open = |base: Vec<Position>, session| Message::Open {
+        session,
+        value: Value::Pair(Primary),
+        backup_run: 2,
+        base: History::new(base),
+        owed: 3,
+        commit: 3,
+    };
+    tell(&mut backup, open(Vec::new(), session));
+    assert_eq!(backup.commit(), 3);
+    tell(&mut backup, open(Vec::new(), Epoch { run: 2, ..session }));
+    let effects = effects(&mut backup);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Truncate { .. } | Effect::Wipe)));
+    assert!(matches!(sent(&effects).last(), Some(Message::Nack { .. })), "{effects:?}");
+}

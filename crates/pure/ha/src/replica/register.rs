@@ -119,6 +119,7 @@ impl Replica {
         if accepted < ballot {
             self.adopt(ballot, value);
             self.persist();
+            self.lead();
         }
         self.send(To::Peer, Message::Accepted { ballot });
     }
@@ -199,6 +200,10 @@ impl Replica {
         let Record { promised, accepted, .. } = self.record;
         if ballot >= promised && ballot > accepted {
             self.adopt(ballot, value);
+            if self.record.is_decided() {
+                self.persist();
+                self.lead();
+            }
         }
         self.decide(ballot);
     }

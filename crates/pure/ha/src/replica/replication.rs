@@ -137,7 +137,10 @@ impl Replica {
             return;
         }
         if self.followed != Some(session) {
-            self.match_log(session, base);
+            if !self.match_log(session, base) {
+                self.deny(session);
+                return;
+            }
             self.followed = Some(session);
         }
         self.needs = owed;
@@ -183,6 +186,7 @@ impl Replica {
             && record.value == value
             && value.holder() != self.seat()
             && session >= self.log.end().epoch
+            && self.followed.is_none_or(|followed| session >= followed)
     }
 
     fn deny(&mut self, session: Epoch) {
@@ -191,21 +195,32 @@ impl Replica {
     }
 
     /// Cuts off what the holder does not have. Entries of the session itself it has all.
-    fn match_log(&mut self, session: Epoch, base: &History) {
+    ///
+    /// What was applied cannot be undone: a node that has applied more begins empty. That happens
+    /// only to one that knows itself incomplete, after an operator forced the other node or after it
+    /// lost its memory; a whole one would rather not follow.
+    fn match_log(&mut self, session: Epoch, base: &History) -> bool {
         let common = self.log.history().before(session).common(base);
         let end = self.log.history().before(session).end().index;
         let continues = self.log.end().epoch == session && common == base.end().index;
         if end == common && (continues || self.log.end().index == common) {
-            return;
+            return true;
         }
-        if common < self.commit {
-            // Only after an operator forced the other node: what was applied cannot be undone.
-            self.record.memory = Memory::Partial;
-            self.cut_after(0, Effect::Wipe);
-            self.commit = 0;
-            return;
+        if common >= self.commit {
+            self.cut_after(common, Effect::Truncate { after: common });
+            return true;
         }
-        self.cut_after(common, Effect::Truncate { after: common });
+        let may_wipe = self.record.memory == Memory::Partial;
+        if may_wipe {
+            self.wipe();
+        }
+        may_wipe
+    }
+
+    /// Begins empty.
+    pub(super) fn wipe(&mut self) {
+        self.cut_after(0, Effect::Wipe);
+        self.commit = 0;
     }
 
     /// The record says first that the log may be shorter from now on.
