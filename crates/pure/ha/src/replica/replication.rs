@@ -103,13 +103,18 @@ impl Replica {
         if run < self.peer.run {
             return;
         }
+        let is_new = run > self.peer.run;
         self.meet_run(run);
         if known.decided == known.accepted && known.accepted > self.record.accepted {
             self.fire(Trigger::Decided, |replica| replica.learn(known.accepted, known.value));
         }
         if self.session() == Some(session) {
             self.backup = None;
-            self.offer();
+            // A new run has only not been told yet. Any other one has a reason, which an answer at
+            // once would only make it repeat.
+            if is_new {
+                self.offer();
+            }
         }
     }
 
