@@ -95,7 +95,8 @@ impl Files {
     }
 }
 
-fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a new file that is on disk afterwards.
+pub(crate) fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
     file.write_all(content)?;
     file.sync_all()

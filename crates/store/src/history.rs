@@ -9,7 +9,14 @@
 //!
 //! [`HistoryWriter`] never makes the position pipeline wait: when the disk cannot follow, rows are
 //! dropped at the door and counted. Rows that were accepted are kept until they are written.
+//!
+//! Rows that come by entries of the journal take another way: they wait in the [`tail`] and are then
+//! [`sealed`] into files. A trail is read from all three places.
 
+mod columns;
+mod kept;
+pub(crate) mod sealed;
+pub(crate) mod tail;
 mod writer;
 
 use model::geometry::Point;
@@ -19,7 +26,11 @@ use rusqlite::{Connection, Row, params};
 use std::thread;
 use std::time::Duration;
 
+use crate::apply::replica;
 use crate::{Store, StoreError, column_time, damaged, time_column};
+pub use kept::KeptRow;
+pub(crate) use kept::packed;
+pub use sealed::SealedFile;
 pub use writer::{
     COMMIT_INTERVAL_MS, COMMIT_ROWS_MAX, HistoryCounts, HistoryWriter, QUEUE_ROWS_MAX,
 };
@@ -69,27 +80,67 @@ impl Store {
         until: Time,
         limit: u32,
     ) -> Result<Vec<HistoryRow>, StoreError> {
-        let mut rows: Vec<HistoryRow> = self.run(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT category, mac, at_ms, floor, x_cm, y_cm, confidence_cm, ap FROM history
-                     WHERE mac = ?1 AND category = ?2 AND at_ms BETWEEN ?3 AND ?4
-                     ORDER BY at_ms DESC, rowid DESC LIMIT ?5",
-                )?
-                .query_map(
-                    params![
-                        mac_column(mac),
-                        category_column(category),
-                        time_column(from),
-                        time_column(until),
-                        limit.min(TRAIL_ROWS_MAX)
-                    ],
-                    row_from,
-                )?
-                .collect()
+        let limit = limit.min(TRAIL_ROWS_MAX) as usize;
+        let element = (category, mac);
+        let (mut trail, files, from) = self.run(|connection| {
+            // One moment of the database: a row is in the tail or in a file, never in both.
+            let moment = connection.transaction()?;
+            let mut trail: Trail = appended(&moment, element, (from, until), limit)?
+                .into_iter()
+                .map(|row| (u64::MAX, row))
+                .collect();
+            // What has expired may still be in a file with newer rows.
+            let from = from.max(replica::load(&moment)?.history_from);
+            let newest = tail::trail(&moment, element, (from, until))?;
+            trail.extend(newest.iter().map(|(entry, row)| (*entry, row.into())));
+            let files = sealed::between(&moment, (from, until))?;
+            Ok((trail, files, from))
         })?;
-        rows.reverse();
-        Ok(rows)
+        keep_newest(&mut trail, limit);
+        for file in files {
+            let is_full = trail.len() == limit;
+            if is_full && trail.first().is_none_or(|(_, oldest)| oldest.at > file.newest) {
+                break;
+            }
+            let rows = self.sealed_trail(&file, element, (from, until))?;
+            trail.extend(rows.iter().map(|row| (file.first, row.into())));
+            keep_newest(&mut trail, limit);
+        }
+        Ok(trail.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// The rows of one element in one file; none when the file has expired meanwhile.
+    fn sealed_trail(
+        &self,
+        file: &SealedFile,
+        element: (Category, Mac),
+        times: (Time, Time),
+    ) -> Result<Vec<KeptRow>, StoreError> {
+        let path = self.history.join(file.name());
+        if let Some(rows) = sealed::trail(&path, element, times)? {
+            return Ok(rows);
+        }
+        if self.run(|connection| sealed::is_recorded(connection, file.first))? {
+            let what = "it is missing".to_owned();
+            return Err(StoreError::LocalSealedFile { path, what });
+        }
+        Ok(Vec::new())
+    }
+
+    /// The sealed files, in order of their entries. A peer that has a file with the same hash need
+    /// not fetch it.
+    pub fn sealed_files(&self) -> Result<Vec<SealedFile>, StoreError> {
+        self.run(|connection| sealed::list(connection))
+    }
+
+    /// The sealed files that are missing or not as they were sealed. Reads all of them.
+    ///
+    /// They are to be fetched from the peer and put in their place. The store works without them,
+    /// except for trails of their time and for snapshots.
+    pub fn damaged_files(&self) -> Result<Vec<SealedFile>, StoreError> {
+        let mut files = self.sealed_files()?;
+        files.retain(|file| file.check(&sealed::path(&self.history, file)).is_err());
+        Ok(files)
     }
 
     /// Removes the rows that are older than `before`; says how many. Takes long when there are many,
@@ -113,10 +164,16 @@ impl Store {
         }
     }
 
-    /// How many rows there are. Reads an index from end to end.
+    /// How many rows there are, wherever they are. Reads an index from end to end.
     pub fn history_count(&self) -> Result<u64, StoreError> {
         let count: i64 = self.run(|connection| {
-            connection.query_row("SELECT count(*) FROM history", [], |row| row.get(0))
+            connection.query_row(
+                "SELECT (SELECT count(*) FROM history)
+                 + (SELECT coalesce(sum(rows), 0) FROM history_tail)
+                 + (SELECT coalesce(sum(rows), 0) FROM history_sealed)",
+                [],
+                |row| row.get(0),
+            )
         })?;
         Ok(count.cast_unsigned())
     }
@@ -125,6 +182,43 @@ impl Store {
     pub fn history_writer(&self) -> Result<HistoryWriter, StoreError> {
         HistoryWriter::start(&self.database)
     }
+}
+
+/// Rows with the entry they came by: it orders the rows of one time.
+type Trail = Vec<(u64, HistoryRow)>;
+
+/// Brings the rows into order and keeps the newest `limit` of them.
+fn keep_newest(trail: &mut Trail, limit: usize) {
+    trail.sort_by_key(|(entry, row)| (row.at, *entry));
+    trail.drain(..trail.len().saturating_sub(limit));
+}
+
+/// The rows of an element that were written without entries, the newest `limit` of them.
+fn appended(
+    connection: &Connection,
+    (category, mac): (Category, Mac),
+    (from, until): (Time, Time),
+    limit: usize,
+) -> rusqlite::Result<Vec<HistoryRow>> {
+    let mut rows: Vec<HistoryRow> = connection
+        .prepare_cached(
+            "SELECT category, mac, at_ms, floor, x_cm, y_cm, confidence_cm, ap FROM history
+             WHERE mac = ?1 AND category = ?2 AND at_ms BETWEEN ?3 AND ?4
+             ORDER BY at_ms DESC, rowid DESC LIMIT ?5",
+        )?
+        .query_map(
+            params![
+                mac_column(mac),
+                category_column(category),
+                time_column(from),
+                time_column(until),
+                limit as u32
+            ],
+            row_from,
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    rows.reverse();
+    Ok(rows)
 }
 
 fn append(connection: &mut Connection, rows: &[HistoryRow]) -> rusqlite::Result<()> {

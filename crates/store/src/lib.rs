@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! <data directory>/        0700 when made here
-//!   state.db (-wal, -shm)  0600  users, sessions, maps, history, settings
+//!   state.db (-wal, -shm)  0600  users, sessions, maps, history, settings, alarms, events
+//!   history/               0700  sealed history, see [`SealedFile`]
 //!   files/<sha-256>        0600  plans and other files, see [`Files`]
 //! ```
 //!
 //! This is the only crate that knows SQL, and it knows no HTTP, no hashing of passwords and no
 //! clock: times are handed in. Every call blocks; an asynchronous caller moves it to a blocking
-//! thread. One connection serves all calls, history is written through a second one
-//! ([`HistoryWriter`]), so a login never waits for more than one commit.
+//! thread. One connection serves all calls, entries of the journal ([`Store::apply`]) and history
+//! ([`HistoryWriter`]) are written through others, so a login never waits for more than one commit.
 //!
 //! Durability: WAL with `synchronous=NORMAL`. A crash of the process loses nothing that was
 //! committed; a crash of the machine can lose the commits since the last checkpoint but never
@@ -23,10 +24,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use apply::{Applier, Program};
+use history::sealed;
 use model::Time;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+mod alarms;
+mod apply;
+mod error;
+mod events;
 mod files;
 mod history;
 mod maps;
@@ -35,10 +42,18 @@ mod sessions;
 mod settings;
 mod users;
 
+pub use alarms::{ALARM_TEXT_BYTES_MAX, ALARM_WORD_BYTES_MAX, ALARMS_MAX, Alarm, Severity};
+pub use apply::{
+    Applied, Change, Encoded, FEATURE_LEVEL, HISTORY_BATCH_ROWS_MAX, Outcome, STATE_HASH_INTERVAL,
+    Secret, Snapshot, SnapshotFile, StateHash, pairing,
+};
+pub use error::StoreError;
+pub(crate) use error::{database_error, file_error};
+pub use events::{EVENT_TEXT_BYTES_MAX, EVENT_WORD_BYTES_MAX, EVENTS_MAX, Event};
 pub use files::{FILE_BYTES_MAX, Files};
 pub use history::{
-    COMMIT_INTERVAL_MS, COMMIT_ROWS_MAX, HistoryCounts, HistoryRow, HistoryWriter, QUEUE_ROWS_MAX,
-    TRAIL_ROWS_MAX,
+    COMMIT_INTERVAL_MS, COMMIT_ROWS_MAX, HistoryCounts, HistoryRow, HistoryWriter, KeptRow,
+    QUEUE_ROWS_MAX, SealedFile, TRAIL_ROWS_MAX,
 };
 pub use sessions::{SESSIONS_PER_USER_MAX, Session};
 pub use settings::{SETTING_KEY_BYTES_MAX, SETTING_VALUE_BYTES_MAX};
@@ -56,6 +71,8 @@ const WAL_BYTES_KEPT: i64 = CHECKPOINT_PAGES * 4096;
 /// Memory for pages of each connection, as SQLite wants it: negative, in KiB. Ours, measured: the
 /// pages of the element index that 20,000 elements write to.
 const CACHE_KIB: i64 = -(64 << 10);
+/// Name of the database in the data directory.
+const DATABASE: &str = "state.db";
 /// Only the owner enters the directories.
 const DIRECTORY_MODE: u32 = 0o700;
 /// Only the owner reads the files: they hold password hashes and where people were.
@@ -66,89 +83,10 @@ const FILE_MODE: u32 = 0o600;
 pub struct Store {
     database: PathBuf,
     connection: Mutex<Connection>,
+    applier: Mutex<Applier>,
+    /// The folder of the sealed files.
+    history: PathBuf,
     files: Files,
-}
-
-/// Why something could not be stored or found.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The data directory cannot be made or entered.
-    #[error(
-        "cannot use the data directory {}: {source}; its parent must exist and this user must own it", path.display()
-    )]
-    LocalDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file cannot be read or written.
-    #[error(
-        "cannot read or write {}: {source}; check its owner and the space on its disk", path.display()
-    )]
-    LocalFile {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The database file is something else, or is damaged.
-    #[error(
-        "{} is not a database of OpenMSE, or it is damaged ({what}); restore a backup, or move it away to start empty", path.display()
-    )]
-    LocalNotADatabase {
-        /// The file.
-        path: PathBuf,
-        /// What was noticed.
-        what: String,
-    },
-    /// The database was written by a newer program.
-    #[error(
-        "{} has schema {found}, this program knows {known}: a newer OpenMSE wrote it; install that version, or restore an older backup", path.display()
-    )]
-    LocalNewerSchema {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: u32,
-        /// The newest schema known here.
-        known: u32,
-    },
-    /// The database refused a statement.
-    #[error("{}: {source}; check the space on its disk", path.display())]
-    LocalDatabase {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// A thread could not be started.
-    #[error("cannot start the history writer: {0}; raise the limit of threads of this user")]
-    LocalThread(io::Error),
-    /// No user has this name.
-    #[error("there is no user '{0}'")]
-    PeerUnknownUser(String),
-    /// A user has this name already.
-    #[error("there is a user '{0}' already; choose another name")]
-    PeerUserExists(String),
-    /// Nobody could administer the system any more.
-    #[error("'{0}' is the last admin; make another user admin first")]
-    PeerLastAdmin(String),
-    /// A text or file is outside its limits.
-    #[error("{what} must be {allowed}")]
-    PeerBadValue {
-        /// What was given.
-        what: &'static str,
-        /// What it has to be.
-        allowed: String,
-    },
-    /// Maps that would not work are not saved.
-    #[error("the maps are not saved: {0}")]
-    ConfigMaps(#[from] model::map::MapError),
-    /// Maps that could not be read back are not saved.
-    #[error("the maps are not saved, they would not be readable again: {0}")]
-    ConfigMapsUnreadable(String),
 }
 
 impl Store {
@@ -156,16 +94,30 @@ impl Store {
     ///
     /// A directory that is there keeps its mode, because it may be shared on purpose.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_as(dir, Program::THIS)
+    }
+
+    /// Opens the store as this or another program would.
+    fn open_as(dir: &Path, program: Program) -> Result<Self, StoreError> {
         make_directory(dir)?;
-        let database = dir.join("state.db");
+        let database = dir.join(DATABASE);
         make_private(&database)?;
         let mut connection = connect(&database)?;
         schema::migrate(&mut connection, &database, schema::MIGRATIONS)?;
-        Ok(Self {
+        let applier = Applier::new(&database, program)?;
+        let store = Self {
             files: Files::open(dir.join("files"))?,
+            history: dir.join(sealed::DIRECTORY),
             connection: Mutex::new(connection),
+            applier: Mutex::new(applier),
             database,
-        })
+        };
+        make_directory(&store.history)?;
+        // In a transaction: another process that is sealing just now holds the same lock.
+        store.transact(|transaction| {
+            Ok(sealed::tidy(&store.history, &sealed::list(transaction)?))
+        })?;
+        Ok(store)
     }
 
     /// The files that are kept beside the database.
@@ -188,7 +140,7 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Copies the database to `path` while it is in use; the files are not part of it.
+    /// Copies the database to `path` while it is in use; files and sealed history are not part of it.
     ///
     /// The copy is one moment of the database. It appears under its name only when it is complete,
     /// and replaces what was there.
@@ -289,26 +241,6 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     fs::File::open(parent.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
-}
-
-fn file_error(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    |source| StoreError::LocalFile { path, source }
-}
-
-fn database_error(path: &Path) -> impl FnOnce(rusqlite::Error) -> StoreError {
-    use rusqlite::Error::{FromSqlConversionFailure, InvalidColumnType};
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    let path = path.to_owned();
-    move |error| {
-        let code = error.sqlite_error_code();
-        let is_damaged = matches!(code, Some(DatabaseCorrupt | NotADatabase))
-            || matches!(error, FromSqlConversionFailure(..) | InvalidColumnType(..));
-        if is_damaged {
-            return StoreError::LocalNotADatabase { path, what: error.to_string() };
-        }
-        StoreError::LocalDatabase { path, source: Box::new(error) }
-    }
 }
 
 /// A time as a column: SQLite's integers are signed, and 2^63 ms are 292 million years.

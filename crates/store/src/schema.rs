@@ -3,6 +3,10 @@
 //! `user_version` counts the migrations that were applied, `application_id` marks the file as ours.
 //! A migration that was released is never edited; a change is a new one at the end. There is no way
 //! back: a program that meets a newer schema refuses it instead of guessing.
+//!
+//! These migrations run when a program opens its store, so the two nodes of a pair run them at
+//! different times. They may make tables and columns, but never change what is replicated: that is
+//! done by a content migration at one index of the journal, see `apply::level`.
 
 use std::path::Path;
 
@@ -14,7 +18,7 @@ use crate::{StoreError, database_error};
 const APPLICATION_ID: i32 = 0x4f4d_5345;
 
 /// Schema `n` is the result of the first `n` entries.
-pub(crate) const MIGRATIONS: &[&str] = &[INITIAL];
+pub(crate) const MIGRATIONS: &[&str] = &[INITIAL, REPLICATED];
 
 /// Addresses are 48-bit numbers, times milliseconds since 1970 UTC, lengths centimetres.
 /// History has no primary key: rows are only appended, read by element, and pruned by time.
@@ -61,6 +65,67 @@ const INITIAL: &str = "
         key TEXT PRIMARY KEY NOT NULL,
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+";
+
+/// What entries of the journal write, besides users, maps and settings.
+///
+/// `replica` says how far they were applied and at which level. An alarm and an event have the index
+/// of the entry that brought them as their number. History rows wait in `history_tail` until they
+/// are sealed into a file of `history_sealed`.
+const REPLICATED: &str = "
+    CREATE TABLE replica (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        applied_index INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
+        round INTEGER NOT NULL,
+        by_secondary INTEGER NOT NULL,
+        run INTEGER NOT NULL,
+        feature_level INTEGER NOT NULL,
+        content_version INTEGER NOT NULL,
+        history_from_ms INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO replica VALUES (1, 0, 0, 0, 0, 0, 1, 0, 0);
+
+    CREATE TABLE alarms (
+        id INTEGER PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        source TEXT NOT NULL,
+        text TEXT NOT NULL,
+        raised_ms INTEGER NOT NULL,
+        cleared_ms INTEGER,
+        acknowledged_by TEXT
+    ) STRICT;
+    CREATE UNIQUE INDEX alarms_standing ON alarms (kind, source) WHERE cleared_ms IS NULL;
+    CREATE INDEX alarms_by_clearing ON alarms (cleared_ms);
+
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY NOT NULL,
+        at_ms INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        generated_by TEXT NOT NULL,
+        text TEXT NOT NULL,
+        remarks TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_by_time ON events (at_ms);
+
+    CREATE TABLE history_tail (
+        entry INTEGER PRIMARY KEY NOT NULL,
+        rows INTEGER NOT NULL,
+        oldest_ms INTEGER NOT NULL,
+        newest_ms INTEGER NOT NULL,
+        packed BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE history_sealed (
+        first INTEGER PRIMARY KEY NOT NULL,
+        last INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        oldest_ms INTEGER NOT NULL,
+        newest_ms INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        blake3 BLOB NOT NULL CHECK (length(blake3) = 32)
+    ) STRICT;
 ";
 
 /// Brings the database up to the end of `migrations`, all of them or none.

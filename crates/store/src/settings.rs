@@ -1,6 +1,6 @@
 //! Settings that are changed at run time, as text under a key. Their meaning is the caller's.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{Store, StoreError};
 
@@ -32,27 +32,42 @@ impl Store {
 
     /// Sets or replaces a setting.
     pub fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        check("the key of a setting", key, 1, SETTING_KEY_BYTES_MAX)?;
-        check("a setting", value, 0, SETTING_VALUE_BYTES_MAX)?;
-        self.run(|connection| {
-            connection.execute(
-                "INSERT INTO settings (key, value) VALUES (?1, ?2)
-                 ON CONFLICT (key) DO UPDATE SET value = ?2",
-                params![key, value],
-            )
-        })?;
-        Ok(())
+        check(key, value)?;
+        self.run(|connection| put(connection, key, value))
     }
 
     /// Removes a setting. False when there was none.
     pub fn remove_setting(&self, key: &str) -> Result<bool, StoreError> {
-        let removed = self
-            .run(|connection| connection.execute("DELETE FROM settings WHERE key = ?1", [key]))?;
-        Ok(removed > 0)
+        self.run(|connection| remove(connection, key))
     }
 }
 
-fn check(what: &'static str, text: &str, min: usize, max: usize) -> Result<(), StoreError> {
+/// Whether key and value are within their limits.
+pub(crate) fn check(key: &str, value: &str) -> Result<(), StoreError> {
+    check_text("the key of a setting", key, 1, SETTING_KEY_BYTES_MAX)?;
+    check_text("a setting", value, 0, SETTING_VALUE_BYTES_MAX)
+}
+
+pub(crate) fn put(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO settings (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = ?2",
+        params![key, value],
+    )?;
+    Ok(())
+}
+
+pub(crate) fn remove(connection: &Connection, key: &str) -> rusqlite::Result<bool> {
+    Ok(connection.execute("DELETE FROM settings WHERE key = ?1", [key])? > 0)
+}
+
+/// Whether a text has `min` to `max` bytes.
+pub(crate) fn check_text(
+    what: &'static str,
+    text: &str,
+    min: usize,
+    max: usize,
+) -> Result<(), StoreError> {
     if (min..=max).contains(&text.len()) {
         return Ok(());
     }

@@ -100,34 +100,7 @@ impl Store {
     pub fn add_user(&self, user: &User) -> Result<(), StoreError> {
         check_name(&user.name)?;
         check_password_hash(&user.password_hash)?;
-        self.transact(|transaction| {
-            let count: u32 =
-                transaction.query_row("SELECT count(*) FROM users", [], |row| row.get(0))?;
-            if count >= USERS_MAX {
-                return Ok(Err(StoreError::PeerBadValue {
-                    what: "the number of users",
-                    allowed: format!("at most {USERS_MAX}"),
-                }));
-            }
-            let inserted = transaction.execute(
-                "INSERT INTO users (name, role, password_hash, must_change_password, created_ms,
-                 changed_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    user.name,
-                    user.role.name(),
-                    user.password_hash,
-                    user.must_change_password,
-                    time_column(user.created),
-                    time_column(user.changed)
-                ],
-            );
-            match inserted {
-                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                    Ok(Err(StoreError::PeerUserExists(user.name.clone())))
-                }
-                inserted => inserted.map(|_| Ok(())),
-            }
-        })
+        self.transact(|transaction| add(transaction, user))
     }
 
     /// The user with this name.
@@ -165,53 +138,94 @@ impl Store {
         now: Time,
     ) -> Result<(), StoreError> {
         check_password_hash(password_hash)?;
-        let changed = self.run(|connection| {
-            connection.execute(
-                "UPDATE users SET password_hash = ?2, must_change_password = ?3, changed_ms = ?4
-                 WHERE name = ?1",
-                params![name, password_hash, must_change_password, time_column(now)],
-            )
-        })?;
-        found(changed, name)
+        self.transact(|transaction| {
+            set_password(transaction, name, password_hash, must_change_password, now)
+        })
     }
 
     /// Changes what a user may do; the last admin stays admin.
     pub fn set_role(&self, name: &str, role: Role, now: Time) -> Result<(), StoreError> {
-        self.change_keeping_an_admin(name, |connection| {
-            connection.execute(
-                "UPDATE users SET role = ?2, changed_ms = ?3 WHERE name = ?1",
-                params![name, role.name(), time_column(now)],
-            )
-        })
+        self.transact(|transaction| set_role(transaction, name, role, now))
     }
 
     /// Removes a user and the user's sessions; the last admin stays.
     pub fn remove_user(&self, name: &str) -> Result<(), StoreError> {
-        self.change_keeping_an_admin(name, |connection| {
-            connection.execute("DELETE FROM users WHERE name = ?1", [name])
-        })
-    }
-
-    /// Undoes `change` when there was an admin before it and none after.
-    fn change_keeping_an_admin(
-        &self,
-        name: &str,
-        change: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
-    ) -> Result<(), StoreError> {
-        self.transact(|transaction| {
-            let had_admin = has_admin(transaction)?;
-            let changed = change(transaction)?;
-            if had_admin && !has_admin(transaction)? {
-                return Ok(Err(StoreError::PeerLastAdmin(name.to_owned())));
-            }
-            Ok(found(changed, name))
-        })
+        self.transact(|transaction| remove(transaction, name))
     }
 }
 
-fn has_admin(connection: &Connection) -> rusqlite::Result<bool> {
-    connection
-        .query_row("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')", [], |row| row.get(0))
+/// What the rules say: done, or refused with nothing changed.
+type Ruled = rusqlite::Result<Result<(), StoreError>>;
+
+pub(crate) fn add(connection: &Connection, user: &User) -> Ruled {
+    let count: u32 = connection.query_row("SELECT count(*) FROM users", [], |row| row.get(0))?;
+    if count >= USERS_MAX {
+        return Ok(Err(StoreError::PeerBadValue {
+            what: "the number of users",
+            allowed: format!("at most {USERS_MAX}"),
+        }));
+    }
+    let inserted = connection.execute(
+        "INSERT INTO users (name, role, password_hash, must_change_password, created_ms,
+         changed_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            user.name,
+            user.role.name(),
+            user.password_hash,
+            user.must_change_password,
+            time_column(user.created),
+            time_column(user.changed)
+        ],
+    );
+    match inserted {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Ok(Err(StoreError::PeerUserExists(user.name.clone())))
+        }
+        inserted => inserted.map(|_| Ok(())),
+    }
+}
+
+pub(crate) fn set_password(
+    connection: &Connection,
+    name: &str,
+    password_hash: &str,
+    must_change_password: bool,
+    now: Time,
+) -> Ruled {
+    let changed = connection.execute(
+        "UPDATE users SET password_hash = ?2, must_change_password = ?3, changed_ms = ?4
+         WHERE name = ?1",
+        params![name, password_hash, must_change_password, time_column(now)],
+    )?;
+    Ok(found(changed, name))
+}
+
+pub(crate) fn set_role(connection: &Connection, name: &str, role: Role, now: Time) -> Ruled {
+    if role != Role::Admin && is_last_admin(connection, name)? {
+        return Ok(Err(StoreError::PeerLastAdmin(name.to_owned())));
+    }
+    let changed = connection.execute(
+        "UPDATE users SET role = ?2, changed_ms = ?3 WHERE name = ?1",
+        params![name, role.name(), time_column(now)],
+    )?;
+    Ok(found(changed, name))
+}
+
+pub(crate) fn remove(connection: &Connection, name: &str) -> Ruled {
+    if is_last_admin(connection, name)? {
+        return Ok(Err(StoreError::PeerLastAdmin(name.to_owned())));
+    }
+    Ok(found(connection.execute("DELETE FROM users WHERE name = ?1", [name])?, name))
+}
+
+/// Whether `name` is an admin and nobody else is.
+fn is_last_admin(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND name = ?1)
+         AND NOT EXISTS (SELECT 1 FROM users WHERE role = 'admin' AND name <> ?1)",
+        [name],
+        |row| row.get(0),
+    )
 }
 
 fn found(changed: usize, name: &str) -> Result<(), StoreError> {
@@ -233,7 +247,8 @@ fn user_from(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
-fn check_name(name: &str) -> Result<(), StoreError> {
+/// Whether a name can be that of a user.
+pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     let is_printable = !name.contains(|c: char| c.is_control() || c.is_whitespace());
     if !name.is_empty() && name.len() <= USER_NAME_BYTES_MAX && is_printable {
         return Ok(());
@@ -244,7 +259,8 @@ fn check_name(name: &str) -> Result<(), StoreError> {
     })
 }
 
-fn check_password_hash(hash: &str) -> Result<(), StoreError> {
+/// Whether a text can be a hashed password.
+pub(crate) fn check_password_hash(hash: &str) -> Result<(), StoreError> {
     if (1..=PASSWORD_HASH_BYTES_MAX).contains(&hash.len()) {
         return Ok(());
     }

@@ -192,6 +192,65 @@ proptest! {
     }
 }
 
+fn any_kept_row() -> impl Strategy<Value = KeptRow> {
+    (
+        // Few elements, and times that meet.
+        (0_u64..4, 0..Category::ALL.len(), prop_oneof![0_u64..9, 0..=i64::MAX as u64]),
+        (any::<u64>(), any::<[i32; 3]>(), any::<Option<[u8; 6]>>()),
+    )
+        .prop_map(|((mac, category, at), (floor, [x_cm, y_cm, confidence_cm], ap))| KeptRow {
+            mac: Mac::from_u64(mac),
+            category: Category::ALL[category],
+            at: Time(at),
+            floor: MapId(floor),
+            x_cm,
+            y_cm,
+            confidence_cm,
+            ap: ap.map(Mac),
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn what_is_sealed_is_read_back(rows in prop::collection::vec(any_kept_row(), 1..200)) {
+        let scratch = Scratch::new();
+        std::fs::create_dir(&scratch.dir).unwrap();
+        let (file, content) = sealed::pack(&scratch.dir, (1, 2), rows.clone()).unwrap();
+        sealed::write(&scratch.dir, &file, &content).unwrap();
+        let path = scratch.dir.join(file.name());
+        let mut found = 0;
+        for mac in (0..4).map(Mac::from_u64) {
+            for category in Category::ALL {
+                let (from, until) = (rows[0].at, Time(u64::MAX));
+                let mut expected = rows.clone();
+                expected.retain(|row| (row.mac, row.category) == (mac, category));
+                found += expected.len();
+                expected.sort_by_key(|row| row.at);
+                let all = sealed::trail(&path, (category, mac), (Time(0), until)).unwrap();
+                prop_assert_eq!(all.as_ref(), Some(&expected));
+                expected.retain(|row| row.at >= from);
+                let late = sealed::trail(&path, (category, mac), (from, until)).unwrap();
+                prop_assert_eq!(late, Some(expected));
+            }
+        }
+        prop_assert_eq!(found, rows.len());
+    }
+
+    #[test]
+    fn what_waits_in_the_tail_is_read_back(rows in prop::collection::vec(any_kept_row(), 1..50)) {
+        let scratch = Scratch::new();
+        let store = scratch.open();
+        let all = store
+            .run(|connection| {
+                tail::append(connection, 7, &rows)?;
+                tail::all(connection)
+            })
+            .unwrap();
+        prop_assert_eq!(all, Some((7, rows)));
+    }
+}
+
 #[test]
 fn a_length_that_is_no_number_is_cut() {
     assert_eq!(cm_column(f32::NAN), 0);
