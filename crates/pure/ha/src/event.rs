@@ -108,6 +108,8 @@ pub enum Loss {
     Leaving,
     /// The own service had failed and is back: what was given up goes on only under a new ballot.
     Abdicated,
+    /// It would not take over: paused, without room, or its own service fails.
+    Unwilling,
     /// Automatic failover is off, so that the register must not promise it.
     Manual,
 }
@@ -236,6 +238,7 @@ impl fmt::Display for Loss {
             Self::Slow => "its backup answers too slowly",
             Self::Leaving => "its backup stops on purpose",
             Self::Abdicated => "its own service had failed, and is back",
+            Self::Unwilling => "its backup would not take over",
             Self::Manual => "automatic failover is off",
         })
     }

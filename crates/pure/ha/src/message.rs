@@ -139,6 +139,8 @@ pub enum Message {
         life: Life,
         /// The witness whose votes count for the answering node.
         witness: Incarnation,
+        /// The witnesses that it has left.
+        left: Vec<Incarnation>,
     },
     /// The holder opens its session: the backup's log shall follow.
     Open {
@@ -220,8 +222,8 @@ pub enum Message {
     },
     /// The state after an entry, to compare.
     StateHash {
-        /// The entry's index.
-        index: u64,
+        /// The entry.
+        position: Position,
         /// The hash of everything that was applied so far.
         hash: u64,
     },
@@ -254,6 +256,12 @@ pub struct Beacon {
     pub commit: u64,
     /// The sender sees the witness.
     pub sees_witness: bool,
+    /// As holder: its backup has answered lately. One that can send but not receive is no holder.
+    pub is_answered: bool,
+    /// As backup: it would take over.
+    pub is_willing: bool,
+    /// Unplanned changes of the holder that the sender remembers: who has just started asks.
+    pub changes: u32,
     /// The sender's feature level.
     pub level: u16,
 }

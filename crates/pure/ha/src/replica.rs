@@ -61,6 +61,10 @@ pub enum Input {
     Repaired,
     /// An operator vouches for a node without memory: what it has heard is all there is.
     Enrol,
+    /// Nobody has answered since the start: a sole holder acts all the same.
+    ActAlone,
+    /// A snapshot that was sent in this session is ready: log and state may be replaced.
+    Install(Epoch, Log),
 }
 
 /// An entry before it has its place.
@@ -91,6 +95,8 @@ pub enum Effect {
     /// Put the whole journal and the applied state aside and begin empty; on disk before the next
     /// effect.
     Wipe,
+    /// Replace journal and state by the snapshot; on disk before the next effect.
+    Install,
     /// Send entries of the session from the journal to the backup, as many as fit.
     Ship {
         /// The first index that the backup lacks.
@@ -117,8 +123,12 @@ pub struct Replica {
     commit: u64,
     /// What recovery found in the log: see [`Self::owed`].
     owed: u64,
+    /// What was written while the peer held may have been acknowledged by it.
+    inherits: bool,
     /// As backup: what the followed holder owes, to be complete.
     needs: u64,
+    /// As backup: what the followed holder has committed.
+    told: u64,
     /// The peer or the witness has recognised this start.
     is_recognised: bool,
     /// Waits for that; a sole holder does not.
@@ -198,17 +208,17 @@ impl Replica {
             record.memory = Memory::Lost;
         }
         record.run += 1;
-        let is_sole = record.value == Value::Sole(seat) && record.is_decided();
-        let is_whole = record.memory == Memory::Whole && !has_holes;
         let mut replica = Self {
             identity,
             met: record.promised,
             owed: log.durable(),
+            inherits: record.value.holder() != seat,
             needs: 0,
+            told: 0,
             log,
             commit: applied,
             is_recognised: false,
-            is_arriving: !(is_sole && is_whole),
+            is_arriving: true,
             has_holes,
             is_frozen: false,
             proposal: Proposal::Idle,
@@ -252,6 +262,10 @@ impl Replica {
             Input::Dissolve => self.fire(Trigger::Dissolve, Self::dissolve),
             Input::Repaired => self.repaired(),
             Input::Enrol => self.enrol(),
+            Input::ActAlone => self.fire(Trigger::Alone, Self::act_alone),
+            Input::Install(session, log) => {
+                self.fire(Trigger::Install, |replica| replica.install(session, log));
+            }
         }
     }
 
@@ -303,7 +317,7 @@ impl Replica {
 
     /// Whether it has nothing to say of itself: without memory, or outside any pair.
     pub fn is_mute(&self) -> bool {
-        matches!(self.standing(), Standing::Blank | Standing::Dissolved)
+        matches!(self.standing(), Standing::Blank | Standing::Alone | Standing::Dissolved)
     }
 
     /// The log.
@@ -390,13 +404,6 @@ impl Replica {
         }
     }
 
-    /// The journal and the state were replaced by a snapshot that stands at `log`'s end.
-    pub fn install(&mut self, log: Log) {
-        self.commit = log.durable();
-        self.log = log;
-        self.acknowledge();
-    }
-
     /// Asks the table, acts if it says so, and notes the transition.
     fn fire(&mut self, trigger: Trigger, act: impl FnOnce(&mut Self)) {
         let from = self.standing();
@@ -421,7 +428,10 @@ impl Replica {
             (From::Peer, Message::Hello { life, .. }) => self.greeted(life),
             (_, Message::Welcome { run, .. }) if run == self.record.run && self.counts(from) => {
                 self.is_recognised = true;
-                self.fire(Trigger::Recognised, |replica| replica.is_arriving = false);
+                self.fire(Trigger::Recognised, |replica| {
+                    replica.is_arriving = false;
+                    replica.lead();
+                });
             }
             (_, Message::Forgotten { run, life })
                 if run == self.record.run && self.counts(from) =>
@@ -443,8 +453,8 @@ impl Replica {
                 self.fire(Trigger::Decided, |replica| replica.learn(ballot, value));
             }
             (_, Message::Ask { life }) => self.asked(from, life),
-            (_, Message::Report { asker, known, life, witness }) => {
-                self.reported(from, asker, known, life, witness);
+            (_, Message::Report { asker, known, life, witness, left }) => {
+                self.reported(from, asker, known, life, (witness, left));
             }
             (From::Peer, Message::Open { session, value, backup_run, base, owed, commit }) => {
                 self.fire(Trigger::Open, |replica| {
@@ -462,7 +472,9 @@ impl Replica {
             (From::Peer, Message::Nack { session, run, known }) => {
                 self.refused(session, run, known);
             }
-            (From::Peer, Message::Dissolved { .. }) => {
+            (From::Peer, Message::Dissolved { generation })
+                if generation >= self.record.promised.generation =>
+            {
                 self.fire(Trigger::Dissolved, Self::dissolved);
             }
             // What remains is for the member, or from somebody who has no right to say it.
@@ -503,7 +515,8 @@ fn standing_of(
 ) -> Standing {
     let is_decided = record.is_decided();
     if record.dissolved {
-        return Standing::Dissolved;
+        let is_own = record.value == Value::Sole(seat) && is_decided;
+        return if is_own { Standing::Alone } else { Standing::Dissolved };
     }
     match record.memory {
         Memory::Lost => return Standing::Blank,

@@ -115,6 +115,9 @@ pub(crate) struct View {
     /// The other node serves, or is about to, because this one gives way.
     pub(crate) is_taking_over: bool,
     pub(crate) backup_is_complete: bool,
+    /// The backup answers.
+    pub(crate) backup_is_near: bool,
+    pub(crate) is_automatic: bool,
     pub(crate) has_failed_back: bool,
     pub(crate) is_complete: bool,
     pub(crate) percent: u8,
@@ -129,7 +132,7 @@ impl View {
         match self.standing {
             Standing::Blank => State::Blank,
             Standing::Rebuilding | Standing::Arriving if self.is_diverged => State::Diverged,
-            Standing::Dissolved => State::Disarmed,
+            Standing::Dissolved | Standing::Alone => State::Disarmed,
             Standing::Frozen => self.giving_way(),
             Standing::PairHolder | Standing::SoleHolder | Standing::Claimant => self.holder(),
             Standing::Arriving | Standing::Rebuilding if self.value.holder() == self.seat => {
@@ -162,11 +165,11 @@ impl View {
         }
         match self.seat {
             Seat::Secondary => State::FailoverActive,
-            Seat::Primary if self.value.is_pair() || self.backup_is_complete => {
-                State::PrimaryActive
-            }
+            Seat::Primary if self.value.is_pair() => State::PrimaryActive,
+            Seat::Primary if self.backup_is_complete && !self.is_automatic => State::PrimaryActive,
+            Seat::Primary if self.backup_is_complete || !self.backup_is_near => State::Disarmed,
             Seat::Primary if self.has_failed_back => State::FailbackComplete,
-            Seat::Primary => State::Disarmed,
+            Seat::Primary => State::Syncing(self.percent),
         }
     }
 
@@ -224,6 +227,8 @@ mod tests {
             is_stopping: false,
             is_taking_over: false,
             backup_is_complete: true,
+            backup_is_near: true,
+            is_automatic: false,
             has_failed_back: false,
             is_complete: true,
             percent: 66,
@@ -264,11 +269,11 @@ mod tests {
     #[test]
     fn our_states_make_the_quorum_visible() {
         let check = |view: View, expected: &str| assert_eq!(view.state().to_string(), expected);
-        let alone = View {
-            backup_is_complete: false,
-            ..view(Primary, Standing::SoleHolder, Sole(Primary))
-        };
-        check(alone, "DISARMED");
+        let sole = view(Primary, Standing::SoleHolder, Sole(Primary));
+        check(View { is_automatic: true, ..sole }, "DISARMED");
+        let syncing = View { backup_is_complete: false, ..sole };
+        check(syncing, "SYNCING 66 %");
+        check(View { backup_is_near: false, ..syncing }, "DISARMED");
         for standing in [Standing::PairHolder, Standing::Claimant] {
             let lost = View { has_authority: false, ..view(Primary, standing, Pair(Primary)) };
             check(lost, "SUSPENDED");

@@ -36,7 +36,9 @@ pub enum Standing {
     Outdated,
     /// The register names the peer, but it is not known to be decided.
     Doubtful,
-    /// The group was dissolved; there is no pair any more.
+    /// Has dissolved the group, and serves without a pair.
+    Alone,
+    /// The group was dissolved by the peer; there is no pair any more.
     Dissolved,
 }
 
@@ -47,6 +49,8 @@ pub enum Trigger {
     Restart,
     /// The peer or the witness recognised this node.
     Recognised,
+    /// Nobody has answered a sole holder that has started.
+    Alone,
     /// A peer, the witness or the own disk shows that this node has lost its memory.
     Forgotten,
     /// All others told what they know.
@@ -73,6 +77,8 @@ pub enum Trigger {
     Append,
     /// The backup says what it has on disk.
     Ack,
+    /// A snapshot of the holder is ready to replace log and state.
+    Install,
     /// Drain before a handover.
     Freeze,
     /// Go on after all.
@@ -110,8 +116,8 @@ pub struct Rule {
 }
 
 use Standing::{
-    Arriving, Blank, Claimant, Dissolved, Doubtful, Frozen, Outdated, PairHolder, Rebuilding,
-    SoleHolder, Standby,
+    Alone, Arriving, Blank, Claimant, Dissolved, Doubtful, Frozen, Outdated, PairHolder,
+    Rebuilding, SoleHolder, Standby,
 };
 
 /// After a value was accepted that is not known to be decided.
@@ -139,9 +145,11 @@ const fn refuse(reason: &'static str) -> Rule {
 pub fn rule(standing: Standing, trigger: Trigger) -> Rule {
     match trigger {
         Trigger::Restart => restart(standing),
-        Trigger::Recognised | Trigger::Forgotten | Trigger::Recalled | Trigger::Complete => {
-            memory(standing, trigger)
-        }
+        Trigger::Recognised
+        | Trigger::Alone
+        | Trigger::Forgotten
+        | Trigger::Recalled
+        | Trigger::Complete => memory(standing, trigger),
         Trigger::Attempt(change) => attempt(standing, change),
         Trigger::Prepare
         | Trigger::Promised
@@ -149,7 +157,9 @@ pub fn rule(standing: Standing, trigger: Trigger) -> Rule {
         | Trigger::Chosen
         | Trigger::Decided => register(standing, trigger),
         Trigger::Write => write(standing),
-        Trigger::Open | Trigger::Append | Trigger::Ack => replication(standing, trigger),
+        Trigger::Open | Trigger::Append | Trigger::Ack | Trigger::Install => {
+            replication(standing, trigger)
+        }
         Trigger::Freeze | Trigger::Thaw => drain(standing, trigger),
         Trigger::Force | Trigger::Newer | Trigger::Dissolve | Trigger::Dissolved => {
             decree(standing, trigger)
@@ -160,12 +170,9 @@ pub fn rule(standing: Standing, trigger: Trigger) -> Rule {
 fn restart(standing: Standing) -> Rule {
     match standing {
         Blank => ignore("lost memory stays lost"),
-        Dissolved => ignore("it stays dissolved"),
-        SoleHolder | Frozen => act(
-            &[SoleHolder, Arriving, Blank],
-            "a decided SOLE(self) is acted on alone; anything else waits to be recognised",
-        ),
-        Arriving | Rebuilding | PairHolder | Claimant | Standby | Outdated | Doubtful => {
+        Alone | Dissolved => ignore("it stays dissolved"),
+        Arriving | Rebuilding | PairHolder | SoleHolder | Frozen | Claimant | Standby
+        | Outdated | Doubtful => {
             act(&[Arriving, Blank], "waits until its peer or the witness recognises it")
         }
     }
@@ -174,11 +181,16 @@ fn restart(standing: Standing) -> Rule {
 fn memory(standing: Standing, trigger: Trigger) -> Rule {
     match (standing, trigger) {
         (Arriving, Trigger::Recognised) => act(
-            &[PairHolder, Claimant, Standby, Outdated, Doubtful, Rebuilding],
+            &[PairHolder, SoleHolder, Claimant, Standby, Outdated, Doubtful, Rebuilding],
             "goes on where its register stands",
         ),
         (_, Trigger::Recognised) => ignore("it is known already"),
-        (Dissolved, _) => ignore("there is no pair any more"),
+        (Arriving, Trigger::Alone) => act(
+            &[SoleHolder],
+            "if its register says SOLE(self), nobody else may act: it need not wait for ever",
+        ),
+        (_, Trigger::Alone) => ignore("it does not wait"),
+        (Alone | Dissolved, _) => ignore("there is no pair any more"),
         (Blank, Trigger::Forgotten) => ignore("known already"),
         (_, Trigger::Forgotten) => act(&[Blank], "who forgot what it promised may not vote"),
         (Blank, Trigger::Recalled) => act(
@@ -190,6 +202,7 @@ fn memory(standing: Standing, trigger: Trigger) -> Rule {
             &[PairHolder, SoleHolder, Claimant, Standby, Outdated, Doubtful],
             "everything that was acknowledged is in its log",
         ),
+        (Arriving | Blank, _) => ignore("first it must be known, or know"),
         (_, _) => ignore("its log is complete already"),
     }
 }
@@ -199,7 +212,7 @@ fn attempt(standing: Standing, change: Change) -> Rule {
         (Arriving, _) => refuse("nobody has recognised this node since it started"),
         (Blank, _) => refuse("this node has lost its memory"),
         (Rebuilding, _) => refuse("the log of this node is not complete"),
-        (Dissolved, _) => refuse("there is no pair any more"),
+        (Alone | Dissolved, _) => refuse("there is no pair any more"),
         (PairHolder, Change::Shrink | Change::Disarm) => act(&[], "it has all data"),
         (PairHolder, Change::Readmit) => refuse("the backup is in already"),
         (SoleHolder, Change::Readmit) => {
@@ -209,7 +222,8 @@ fn attempt(standing: Standing, change: Change) -> Rule {
         (PairHolder | SoleHolder, Change::Handover) => refuse("freeze first"),
         (Frozen, Change::Handover) => act(&[], "drained, so that the backup has the whole log"),
         (Frozen, Change::Shrink | Change::Readmit | Change::Disarm) => refuse("thaw first"),
-        (Claimant, Change::Shrink | Change::Confirm) | (Doubtful, Change::Confirm) => {
+        (Claimant, Change::Shrink | Change::Confirm)
+        | (Standby | Outdated | Doubtful, Change::Confirm) => {
             act(&[], "finds out what was decided")
         }
         (Claimant, Change::Readmit | Change::Handover | Change::Disarm) => {
@@ -221,9 +235,7 @@ fn attempt(standing: Standing, change: Change) -> Rule {
         (PairHolder | SoleHolder | Frozen | Claimant, Change::Takeover) => {
             refuse("the register names this node already")
         }
-        (PairHolder | SoleHolder | Frozen | Standby | Outdated, Change::Confirm) => {
-            refuse("nothing is in doubt")
-        }
+        (PairHolder | SoleHolder | Frozen, Change::Confirm) => refuse("nothing is in doubt"),
         (Outdated, Change::Takeover) => {
             refuse("the other node may have acknowledged alone; only an operator may force this")
         }
@@ -238,7 +250,7 @@ fn register(standing: Standing, trigger: Trigger) -> Rule {
     match (standing, trigger) {
         (Arriving, _) => ignore("votes only when it is recognised"),
         (Blank, _) => ignore("who forgot what it promised may not vote"),
-        (Dissolved, _) => ignore("there is no pair any more"),
+        (Alone | Dissolved, _) => ignore("there is no pair any more"),
         (_, Trigger::Prepare) => {
             act(&[], "promised on disk first; a mere promise does not stop acknowledgements")
         }
@@ -248,6 +260,10 @@ fn register(standing: Standing, trigger: Trigger) -> Rule {
             act(&[Claimant], "the others may say anything: nobody but it can leave SOLE(self)")
         }
         (SoleHolder, _) => act(&[], "goes on: nobody but it can leave SOLE(self)"),
+        (Frozen, Trigger::Promised | Trigger::Accept) => act(
+            &[Claimant, Doubtful, SoleHolder],
+            "a sole holder goes on; otherwise what it holds is in doubt",
+        ),
         (_, Trigger::Promised) => {
             act(IN_DOUBT, "accepted on its own disk before anybody is asked to accept")
         }
@@ -265,7 +281,7 @@ fn register(standing: Standing, trigger: Trigger) -> Rule {
 
 fn write(standing: Standing) -> Rule {
     match standing {
-        PairHolder | SoleHolder => act(&[], "acknowledged when it is safe, never before"),
+        PairHolder | SoleHolder | Alone => act(&[], "acknowledged when it is safe, never before"),
         Frozen => refuse("about to hand over; ask again in a moment"),
         Claimant => refuse("what it holds is in doubt"),
         Standby | Outdated | Doubtful => refuse("the other node serves"),
@@ -280,7 +296,11 @@ fn replication(standing: Standing, trigger: Trigger) -> Rule {
     match (standing, trigger) {
         (Arriving, _) => ignore("waits to be recognised"),
         (Blank, _) => ignore("first it must know what was promised"),
-        (Dissolved, _) => ignore("there is no pair any more"),
+        (Alone | Dissolved, _) => ignore("there is no pair any more"),
+        (Rebuilding | Standby | Outdated, Trigger::Install) => {
+            act(&[Rebuilding], "only from the session that it follows, and only if it brings more")
+        }
+        (_, Trigger::Install) => ignore("it follows nobody"),
         (PairHolder | SoleHolder | Frozen, Trigger::Ack) => {
             act(&[], "counts in the session it names, from the backup's present run")
         }
@@ -310,7 +330,10 @@ fn drain(standing: Standing, trigger: Trigger) -> Rule {
 
 fn decree(standing: Standing, trigger: Trigger) -> Rule {
     match (standing, trigger) {
-        (Dissolved, Trigger::Newer | Trigger::Dissolved) => ignore("there is no pair any more"),
+        (Alone | Dissolved, Trigger::Newer | Trigger::Dissolved) => {
+            ignore("there is no pair any more")
+        }
+        (Alone | Dissolved, _) => refuse("there is no pair any more"),
         (Blank, Trigger::Newer) => ignore("it learns everything at once, when it recalls"),
         (Arriving | Rebuilding, Trigger::Newer) => {
             act(&[Blank], "an operator decided; what is only here is kept aside, not served")
@@ -319,25 +342,24 @@ fn decree(standing: Standing, trigger: Trigger) -> Rule {
             act(ABDICATED, "an operator decided; what is only here is kept aside, not served")
         }
         (_, Trigger::Dissolved) => act(&[Dissolved], "the sole holder goes on without this node"),
-        (Dissolved, _) => refuse("there is no pair any more"),
         (_, Trigger::Force) => {
             act(&[SoleHolder], "an operator takes responsibility for what only others have")
         }
-        (SoleHolder, _) => act(&[Dissolved], "the sole holder has all data and goes on without"),
+        (SoleHolder, _) => act(&[Alone], "the sole holder has all data and goes on without"),
         (_, _) => refuse("only a sole holder may dissolve the group: shrink or force first"),
     }
 }
 
 impl Standing {
     /// Every standing.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Arriving, Blank, Rebuilding, PairHolder, SoleHolder, Frozen, Claimant, Standby, Outdated,
-        Doubtful, Dissolved,
+        Doubtful, Alone, Dissolved,
     ];
 
     /// Whether clients are served.
     pub fn serves(self) -> bool {
-        matches!(self, PairHolder | SoleHolder | Frozen)
+        matches!(self, PairHolder | SoleHolder | Frozen | Alone)
     }
 
     fn name(self) -> &'static str {
@@ -352,6 +374,7 @@ impl Standing {
             Standby => "standby",
             Outdated => "outdated",
             Doubtful => "doubtful",
+            Alone => "alone",
             Dissolved => "dissolved",
         }
     }
@@ -368,16 +391,18 @@ impl Standing {
             Standby => "backup that has everything: may take over",
             Outdated => "backup that may lack something: may not take over",
             Doubtful => "the register names the peer, but that is not known to be decided",
-            Dissolved => "the group was dissolved; there is no pair any more",
+            Alone => "has dissolved the group, and serves without a pair",
+            Dissolved => "the group was dissolved by the peer; there is no pair any more",
         }
     }
 }
 
 impl Trigger {
     /// Every trigger.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Restart,
         Self::Recognised,
+        Self::Alone,
         Self::Forgotten,
         Self::Recalled,
         Self::Complete,
@@ -396,6 +421,7 @@ impl Trigger {
         Self::Open,
         Self::Append,
         Self::Ack,
+        Self::Install,
         Self::Freeze,
         Self::Thaw,
         Self::Force,
@@ -419,6 +445,7 @@ impl fmt::Display for Trigger {
         f.write_str(match self {
             Self::Restart => "restart",
             Self::Recognised => "recognised",
+            Self::Alone => "nobody answers",
             Self::Forgotten => "forgotten",
             Self::Recalled => "recalled",
             Self::Complete => "complete",
@@ -431,6 +458,7 @@ impl fmt::Display for Trigger {
             Self::Open => "open",
             Self::Append => "append",
             Self::Ack => "ack",
+            Self::Install => "install",
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
             Self::Force => "force",

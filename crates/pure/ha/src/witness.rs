@@ -180,17 +180,18 @@ impl Witness {
         if let Some(known) = self.known {
             let life = self.lives[place(from)];
             let witness = self.incarnation;
-            self.messages.push_back((from, Message::Report { asker, known, life, witness }));
+            let report = Message::Report { asker, known, life, witness, left: Vec::new() };
+            self.messages.push_back((from, report));
         }
     }
 
     fn greeted(&mut self, from: Seat, life: Life) {
-        if !self.is_valid() {
-            return;
-        }
+        let Some(known) = self.known else { return };
         let seen = self.lives[place(from)];
         let run = life.run;
-        if life.has_forgotten(&seen) {
+        // A node that proposed what is accepted here has promised it on its own disk.
+        let has_forgotten = known.accepted.by == from && life.promised < known.accepted;
+        if has_forgotten || life.has_forgotten(&seen) {
             self.messages.push_back((from, Message::Forgotten { run, life: seen }));
             return;
         }

@@ -152,6 +152,7 @@ fn a_report_to_an_earlier_witness_says_nothing_to_a_later_one() {
         known: known(4, value),
         life: Life::default(),
         witness: WITNESS,
+        left: Vec::new(),
     };
     witness.handle(Primary, &report(1, Value::Pair(Primary)));
     witness.handle(Secondary, &report(2, Value::Pair(Primary)));
@@ -266,6 +267,7 @@ fn a_witness_that_was_left_is_told_and_ends_its_life() {
             known: known(4, Value::Pair(Primary)),
             life: Life::default(),
             witness: WITNESS,
+            left: Vec::new(),
         };
         witness.handle(seat, &report);
     }
@@ -317,4 +319,102 @@ fn a_whole_backup_does_not_undo_what_it_has_applied() {
     let effects = effects(&mut backup);
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Truncate { .. } | Effect::Wipe)));
     assert!(matches!(sent(&effects).last(), Some(Message::Nack { .. })), "{effects:?}");
+}
+
+#[test]
+fn a_backup_that_becomes_holder_owes_what_it_has_not_been_told_is_committed() {
+    let mut backup = node(Secondary, record(1, 4, Value::Pair(Primary)), &[]);
+    let session = Epoch { ballot: ballot(4, Primary), run: 1 };
+    let entry = |index| model::pair::Entry {
+        position: Position { epoch: session, index },
+        kind: 1,
+        version: 1,
+        payload: Vec::new(),
+    };
+    let open = Message::Open {
+        session,
+        value: Value::Pair(Primary),
+        backup_run: 2,
+        base: History::default(),
+        owed: 0,
+        commit: 0,
+    };
+    tell(&mut backup, open);
+    let append =
+        Message::Append { session, backup_run: 2, entries: vec![entry(1), entry(2)], commit: 0 };
+    tell(&mut backup, append);
+    backup.handle(Input::Durable(entry(2).position));
+    let handed = ballot(5, Primary);
+    tell(&mut backup, Message::Decided { ballot: handed, value: Value::Pair(Secondary) });
+    assert_eq!(backup.standing(), Standing::PairHolder);
+    assert_eq!(backup.owed(), 2, "the old holder may have acknowledged both");
+}
+
+#[test]
+fn what_others_have_seen_promised_is_promised_again() {
+    let identity = Identity { seat: Secondary, has_witness: true, level: 1, birth: 5 };
+    let disk = Disk { record: Record::blank(1), log: Log::default(), applied: 0, has_holes: false };
+    let mut node = Replica::start(identity, disk);
+    let seen = Life { run: 3, birth: 1, promised: ballot(9, Secondary), ..Life::default() };
+    let report = Message::Report {
+        asker: 5,
+        known: known(4, Value::Pair(Primary)),
+        life: seen,
+        witness: WITNESS,
+        left: Vec::new(),
+    };
+    tell(&mut node, report.clone());
+    node.handle(Input::Message(From::Witness(WITNESS), report));
+    assert_eq!(node.standing(), Standing::Rebuilding);
+    assert_eq!(node.record().promised, ballot(9, Secondary), "or it is called forgetful for ever");
+}
+
+#[test]
+fn a_backup_that_cannot_read_an_entry_does_not_say_that_it_has_it() {
+    let identity = Identity { seat: Secondary, has_witness: true, level: 1, birth: 5 };
+    let log = Log::recovered(History::new(vec![at(4, 1, 3)]));
+    let record = record(1, 4, Value::Pair(Primary));
+    let mut backup = Replica::start(identity, Disk { record, log, applied: 3, has_holes: true });
+    tell(&mut backup, Message::Welcome { run: 2, level: 1 });
+    let open = Message::Open {
+        session: Epoch { ballot: ballot(4, Primary), run: 1 },
+        value: Value::Pair(Primary),
+        backup_run: 2,
+        base: History::default(),
+        owed: 3,
+        commit: 3,
+    };
+    tell(&mut backup, open);
+    let has_acked =
+        |effects: &[Effect]| sent(effects).iter().any(|m| matches!(m, Message::Ack { .. }));
+    assert!(!has_acked(&effects(&mut backup)));
+    backup.handle(Input::Repaired);
+    assert!(has_acked(&effects(&mut backup)));
+    assert_eq!(backup.standing(), Standing::Standby);
+}
+
+#[test]
+fn a_snapshot_replaces_only_what_follows_its_session_and_is_shorter() {
+    let mut backup = node(Secondary, record(1, 4, Value::Sole(Primary)), &[at(4, 1, 3)]);
+    let session = Epoch { ballot: ballot(4, Primary), run: 1 };
+    let installs = |backup: &mut Replica, session, end| {
+        let log = Log::recovered(History::new(vec![at(4, 1, end)]));
+        backup.handle(Input::Install(session, log));
+        effects(backup).contains(&Effect::Install)
+    };
+    assert!(!installs(&mut backup, session, 9), "it follows nobody");
+    let open = Message::Open {
+        session,
+        value: Value::Sole(Primary),
+        backup_run: 2,
+        base: History::default(),
+        owed: 3,
+        commit: 3,
+    };
+    tell(&mut backup, open);
+    assert!(!installs(&mut backup, Epoch { run: 2, ..session }, 9), "another session");
+    assert!(!installs(&mut backup, session, 3), "it brings nothing");
+    assert!(installs(&mut backup, session, 9));
+    assert_eq!(backup.standing(), Standing::Rebuilding, "until the session is opened anew");
+    assert_eq!(backup.log().durable(), 9);
 }

@@ -224,11 +224,13 @@ fn a_graceful_shutdown_hands_over_first() {
 
 #[test]
 fn a_pair_that_flaps_stops_until_an_operator_resumes() {
-    let mut world = World::formed(Settings::fast());
+    let mut world = World::formed(Settings { readmit_ms: 1_000, ..Settings::fast() });
     for _ in 0..3 {
         let owner = world.owner().unwrap();
-        world.command(owner, Command::Switchover);
-        world.run_ms(2_000);
+        world.kill(owner);
+        world.run_ms(5_000);
+        world.start(owner);
+        world.run_ms(5_000);
     }
     let owner = world.owner().unwrap();
     check_value(&world, owner, Value::Sole(owner));
@@ -237,12 +239,23 @@ fn a_pair_that_flaps_stops_until_an_operator_resumes() {
     assert_eq!(world.owner(), None, "automatic failover is off");
     world.start(owner);
     world.run_ms(1_000);
-    assert_eq!(world.owner(), Some(owner), "a sole holder serves at once");
+    assert_eq!(world.owner(), Some(owner), "a sole holder serves again");
     for seat in Seat::ALL {
         world.command(seat, Command::Resume);
     }
     world.run_ms(12_000);
     check_value(&world, owner, Value::Pair(owner));
+}
+
+#[test]
+fn planned_switchovers_are_not_flapping() {
+    let mut world = World::formed(Settings::fast());
+    for _ in 0..6 {
+        let owner = world.owner().unwrap();
+        world.command(owner, Command::Switchover);
+        world.run_ms(2_000);
+        assert_eq!(world.owner(), Some(owner.peer()));
+    }
 }
 
 #[test]
@@ -253,11 +266,17 @@ fn a_group_is_dissolved_with_the_peer_dead() {
     world.kill(Secondary);
     world.run_ms(1_000);
     world.command(Primary, Command::Unpair);
-    assert_eq!(world.standing(Primary), Standing::Dissolved);
+    assert_eq!(world.standing(Primary), Standing::Alone);
     world.start(Secondary);
     world.run_ms(1_000);
     assert_eq!(world.standing(Secondary), Standing::Dissolved);
-    assert_eq!(world.owner(), None);
+    assert_eq!(world.owner(), Some(Primary), "unpairing stops nobody");
+    world.write(Primary);
+    assert_eq!(world.node(Primary).committed, 1);
+    world.kill(Primary);
+    world.start(Primary);
+    world.run_ms(100);
+    assert_eq!(world.owner(), Some(Primary));
 }
 
 #[test]
@@ -344,4 +363,111 @@ fn the_address_is_never_on_two_nodes_at_either_profile_and_floor() {
             assert_eq!(world.owner(), Some(Secondary));
         }
     }
+}
+
+#[test]
+fn a_sole_holder_that_starts_waits_a_moment_for_somebody_who_remembers_more() {
+    let mut world = World::formed(Settings::fast());
+    world.kill(Secondary);
+    world.run_ms(1_000);
+    check_value(&world, Primary, Value::Sole(Primary));
+    for is_alone in [false, true] {
+        if is_alone {
+            world.kill_witness();
+        }
+        world.kill(Primary);
+        world.start(Primary);
+        let took_ms = world.until(1_000, |world| world.owner() == Some(Primary));
+        assert_eq!(took_ms >= 400, is_alone, "{took_ms} ms");
+        assert!(took_ms <= 500, "{took_ms} ms");
+    }
+}
+
+#[test]
+fn a_disk_that_was_set_back_to_a_sole_holder_does_not_serve() {
+    let mut world = World::formed(Settings::fast());
+    world.kill(Secondary);
+    world.run_ms(1_000);
+    let image = world.image(Primary);
+    world.start(Secondary);
+    world.run_ms(15_000);
+    check_value(&world, Primary, Value::Pair(Primary));
+    world.kill(Primary);
+    world.run_ms(5_000);
+    assert_eq!(world.owner(), Some(Secondary));
+    world.replace_disk(Primary, image);
+    world.start(Primary);
+    world.run_ms(2_000);
+    assert_eq!(world.owner(), Some(Secondary));
+    assert!(world.node(Primary).events.contains(&Event::Blank));
+}
+
+#[test]
+fn a_holder_that_can_send_but_not_receive_is_replaced() {
+    let mut world = World::formed(Settings::fast());
+    world.cut_one_way(B, A);
+    world.cut_one_way(W, A);
+    world.until(8_000, |world| world.owner() == Some(Secondary));
+}
+
+#[test]
+fn a_handover_whose_last_words_are_lost_is_found_out() {
+    let settings = Settings { failover: Mode::Manual, ..Settings::fast() };
+    let mut world = World::formed(settings);
+    world.command(Primary, Command::Switchover);
+    // The witness accepts; what is said to the secondary is lost.
+    world.cut(A, B);
+    world.run_ms(2_000);
+    world.heal();
+    world.until(10_000, |world| world.owner().is_some());
+    world.write(world.owner().unwrap());
+}
+
+#[test]
+fn a_lost_backup_is_lost_once_however_often_the_change_is_tried() {
+    let mut world = World::formed(Settings::fast());
+    world.cut(A, B);
+    world.cut(A, W);
+    world.run_ms(2_000);
+    let lost = |event: &&Event| matches!(event, Event::BackupLost { .. });
+    assert_eq!(world.node(Primary).events.iter().filter(lost).count(), 1);
+    world.heal();
+    world.run_ms(12_000);
+    let owner = world.owner().unwrap();
+    check_value(&world, owner, Value::Pair(owner));
+}
+
+#[test]
+fn a_sole_holder_waits_for_its_backup_under_any_load() {
+    let settings = Settings { failover: Mode::Manual, has_witness: false, ..Settings::fast() };
+    let mut world = World::formed(settings);
+    for _ in 0..2_000 {
+        world.write(Primary);
+        world.run_ms(1);
+        let had = world.node(Secondary).entries.len() as u64;
+        assert!(world.node(Primary).committed <= had, "acknowledged ahead of its backup");
+    }
+}
+
+#[test]
+fn a_backup_that_would_not_take_over_is_not_promised_to() {
+    let mut world = World::formed(Settings::fast());
+    world.handle(Secondary, Input::Admission(false));
+    world.run_ms(5_000);
+    check_value(&world, Primary, Value::Sole(Primary));
+    assert_eq!(world.state(Primary), State::Disarmed);
+    world.handle(Secondary, Input::Admission(true));
+    world.run_ms(12_000);
+    check_value(&world, Primary, Value::Pair(Primary));
+}
+
+#[test]
+fn a_service_that_fails_without_a_promise_gives_way_all_the_same() {
+    let mut world = World::formed(Settings::fast());
+    world.kill_witness();
+    world.run_ms(4_000);
+    check_value(&world, Primary, Value::Sole(Primary));
+    world.handle(Primary, Input::Service(Service::Failed));
+    let took_ms = world.until(1_000, |world| world.owner() == Some(Secondary));
+    assert!(took_ms <= 300, "{took_ms} ms");
 }

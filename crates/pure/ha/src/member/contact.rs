@@ -39,6 +39,10 @@ pub(super) struct Contact {
     pub(super) lease_until: Time,
     /// The backup's patience counts from here: a beacon was answered, or the configuration is new.
     pub(super) patient_since: Time,
+    /// Since when the holder whose beacons come has not heard an answer.
+    unanswered_since: Option<Time>,
+    /// The peer would take over.
+    pub(super) peer_is_willing: bool,
     /// The holder's service has failed in this session, and it has stopped.
     pub(super) abdicated: Option<model::pair::Epoch>,
     was_incompatible: bool,
@@ -62,6 +66,8 @@ impl Contact {
             witness_since: None,
             lease_until: Time(0),
             patient_since: now,
+            unanswered_since: None,
+            peer_is_willing: false,
             abdicated: None,
             was_incompatible: false,
             witness_was_lost: false,
@@ -90,6 +96,11 @@ impl Contact {
     /// The backup of this holder has answered lately.
     pub(super) fn is_followed(&self, now: Time, settings: &Settings) -> bool {
         now.since_ms(self.peer_followed) < settings.suspect_ms
+    }
+
+    /// Its beacons are answered, so that its lease goes on.
+    fn is_answered(&self, now: Time, settings: &Settings) -> bool {
+        now.since_ms(self.peer_followed) < settings.lease_ms
     }
 
     pub(super) fn sees_witness(&self, now: Time, settings: &Settings) -> bool {
@@ -128,6 +139,9 @@ impl Member {
             session: self.replica.session().map(|session| (session, self.replica.record().value)),
             commit: self.replica.commit(),
             sees_witness: self.contact.sees_witness(self.now, &self.settings),
+            is_answered: self.contact.is_answered(self.now, &self.settings),
+            is_willing: self.is_willing(),
+            changes: self.orders.changes(),
             level: self.replica.level(),
         };
         if !self.replica.is_mute() {
@@ -145,9 +159,13 @@ impl Member {
             self.contact.heartbeat_is_up = is_up;
             self.event(if is_up { Event::HeartbeatsUp } else { Event::HeartbeatsDown });
         }
-        let is_lost = self.settings.has_witness
-            && self.replica.standing().serves()
-            && self.contact.witness_is_gone(self.now, &self.settings);
+        if !self.settings.has_witness
+            || !self.replica.standing().serves()
+            || !self.has_waited_for_witness()
+        {
+            return;
+        }
+        let is_lost = self.contact.witness_is_gone(self.now, &self.settings);
         if is_lost != self.contact.witness_was_lost {
             self.contact.witness_was_lost = is_lost;
             self.event(if is_lost { Event::WitnessLost } else { Event::WitnessBack });
@@ -190,8 +208,8 @@ impl Member {
             (From::Peer, Message::Leaving { run }) => {
                 self.contact.leaving_run = Some(run);
             }
-            (From::Peer, Message::StateHash { index, hash }) => self.compare(index, hash),
-            (From::Peer, Message::Fetch { first, last }) => {
+            (From::Peer, Message::StateHash { position, hash }) => self.compare(position, hash),
+            (From::Peer, Message::Fetch { first, last }) if first <= last => {
                 self.outputs.push_back(super::Output::Fetch { first, last });
             }
             (From::Peer, Message::Fetched { entries }) => {
@@ -222,6 +240,13 @@ impl Member {
         if number > self.contact.newest {
             self.contact.newest = number;
             self.contact.peer_sees_witness = beacon.sees_witness;
+            self.contact.peer_is_willing = beacon.is_willing;
+            self.learn_changes(beacon.changes);
+            if beacon.is_answered || beacon.session.is_none() {
+                self.contact.unanswered_since = None;
+            } else {
+                self.contact.unanswered_since.get_or_insert(self.now);
+            }
             self.replica.remember(beacon.life);
             self.level_came(beacon.level);
         }
@@ -240,7 +265,14 @@ impl Member {
             self.drain();
         }
         let held = beacon.session.map(|(session, _)| session);
-        let follows = held.is_some() && self.replica.followed() == held && !self.is_taking_over();
+        // A holder that can send but not receive has no lease; to go on answering it would only
+        // keep everybody waiting.
+        let is_deaf = self
+            .contact
+            .unanswered_since
+            .is_some_and(|since| self.now.since_ms(since) >= self.settings.failover_wait_ms);
+        let follows =
+            held.is_some() && self.replica.followed() == held && !self.is_taking_over() && !is_deaf;
         if follows {
             self.contact.patient_since = self.now;
         }
@@ -271,9 +303,9 @@ impl Member {
     /// Programs may be one feature level apart, and neither may be below what is written already.
     pub(super) fn is_compatible(&self) -> bool {
         let own = self.replica.level();
-        self.contact.peer_level.is_none_or(|peer| {
-            own.abs_diff(peer) <= 1 && own.min(peer) >= self.replica.record().level
-        })
+        self.contact
+            .peer_level
+            .is_none_or(|peer| own.abs_diff(peer) <= 1 && peer >= self.replica.record().level)
     }
 
     /// The level at which both may write from now on.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use model::pair::{Entry, Position};
+use model::Time;
+use model::pair::{Entry, Epoch, Position};
 use serde::{Deserialize, Serialize};
 
 use crate::log::Log;
@@ -27,10 +28,16 @@ pub enum Input {
     Retained(u64),
     /// The supervised service is well, or has failed.
     Service(Service),
-    /// The virtual address was removed.
+    /// The virtual address was removed; once for each [`Output::ReleaseAddress`].
     AddressGone,
-    /// A snapshot was installed: journal and state stand at the log's end.
-    Installed(Log),
+    /// A snapshot was verified to its last byte: journal and state may be replaced by it. The
+    /// member answers with [`Output::Install`], or not at all: then it is of no use any more.
+    Install {
+        /// The holder's session in which it was sent.
+        session: Epoch,
+        /// The log as it will be: its epochs up to the snapshot's position.
+        log: Log,
+    },
     /// How far the snapshot has come, in bytes that were verified.
     Snapshot {
         /// Verified.
@@ -95,8 +102,11 @@ pub enum Output {
         /// The last index that stays.
         after: u64,
     },
-    /// Put journal and applied state aside and begin empty, before the next output.
+    /// Put journal and applied state aside and begin empty, before the next output. The state goes
+    /// first: one that is ahead of its log counts as lost memory.
     Wipe,
+    /// Replace journal and state by the snapshot that is ready, before the next output.
+    Install,
     /// Read entries from the journal, from `first` on and as many as fit one message, and send what
     /// [`crate::Member::ship`] makes of them.
     Ship {
@@ -123,11 +133,11 @@ pub enum Output {
     /// This node serves no longer: stop serving; what waits is unknown to its clients. A holder that
     /// is in doubt for a moment is not told this: its clients wait.
     Deactivate,
-    /// Hold the virtual address for so long, counted from the time that was handed in with the
-    /// input: a disk that stalled since must not lengthen it. Announce it when it is new.
+    /// Hold the virtual address; announce it when it is new.
     HoldAddress {
-        /// The kernel drops it by itself after this time.
-        life_ms: u64,
+        /// The kernel is to drop it by itself at this time of the member's clock. Who comes here
+        /// later than that, because a disk stalled or the process was frozen, does not add it.
+        until: Time,
     },
     /// Remove the virtual address and say [`Input::AddressGone`].
     ReleaseAddress,

@@ -25,12 +25,15 @@ pub(super) struct Orders {
     /// The holder changed too often.
     pub(super) is_flapping: bool,
     changes: VecDeque<Time>,
+    /// The peer has told how many it remembers.
+    has_learnt_changes: bool,
     /// A handover that is given up at that time.
     handover_until: Option<Time>,
     /// A shutdown that does not wait longer than this.
     stop_at: Option<Time>,
     has_stopped: bool,
-    is_address_gone: bool,
+    /// Releases of the address that were not confirmed yet.
+    releases: u32,
     abdicate_at: Time,
     /// The session whose backup was asked to take over at once.
     abdicated: Option<Epoch>,
@@ -47,10 +50,11 @@ impl Orders {
             is_paused,
             is_flapping: false,
             changes: VecDeque::new(),
+            has_learnt_changes: false,
             handover_until: None,
             stop_at: None,
             has_stopped: false,
-            is_address_gone: true,
+            releases: 0,
             abdicate_at: Time(0),
             abdicated: None,
         }
@@ -60,12 +64,12 @@ impl Orders {
         self.stop_at.is_some()
     }
 
-    pub(super) fn address_gone(&mut self) {
-        self.is_address_gone = true;
+    pub(super) fn address_released(&mut self) {
+        self.releases += 1;
     }
 
-    pub(super) fn address_held(&mut self) {
-        self.is_address_gone = false;
+    pub(super) fn address_gone(&mut self) {
+        self.releases = self.releases.saturating_sub(1);
     }
 
     /// Whether the address has to go although the node is still named by the register.
@@ -73,13 +77,17 @@ impl Orders {
         self.has_stopped || self.handover_until.is_some() && replica.is_drained()
     }
 
-    /// Counts a change of the holder; the number when it was one too many.
-    pub(super) fn note_change(&mut self, now: Time, settings: &Settings) -> Option<u32> {
-        self.changes.push_back(now);
+    pub(super) fn changes(&self) -> u32 {
+        self.changes.len() as u32
+    }
+
+    /// Counts changes of the holder; their number when it was one too many.
+    fn note_changes(&mut self, now: Time, new: u32, settings: &Settings) -> Option<u32> {
+        self.changes.extend((0..new.min(settings.flap_changes)).map(|_| now));
         while self.changes.front().is_some_and(|at| now.since_ms(*at) >= settings.flap_ms) {
             self.changes.pop_front();
         }
-        let changes = self.changes.len() as u32;
+        let changes = self.changes();
         let is_new = !self.is_flapping && changes >= settings.flap_changes;
         self.is_flapping |= is_new;
         is_new.then_some(changes)
@@ -98,6 +106,26 @@ impl Command {
 }
 
 impl Member {
+    /// The holder changed, and nobody had ordered it.
+    pub(super) fn note_change(&mut self) {
+        if let Some(changes) = self.orders.note_changes(self.now, 1, &self.settings) {
+            self.event(Event::Flapping { changes });
+        }
+    }
+
+    /// A node that has started takes over what its peer remembers: it may have been the one that
+    /// died each time.
+    pub(super) fn learn_changes(&mut self, changes: u32) {
+        if self.orders.has_learnt_changes {
+            return;
+        }
+        self.orders.has_learnt_changes = true;
+        let new = changes.saturating_sub(self.orders.changes());
+        if let Some(changes) = self.orders.note_changes(self.now, new, &self.settings) {
+            self.event(Event::Flapping { changes });
+        }
+    }
+
     pub(super) fn command(&mut self, command: Command) {
         match command {
             Command::Switchover => {
@@ -163,10 +191,20 @@ impl Member {
     }
 
     pub(super) fn may_hand_over(&self) -> bool {
-        self.orders.handover_until.is_some()
-            && self.replica.is_drained()
-            && self.orders.is_address_gone
-            && !self.seen.has_address
+        self.orders.handover_until.is_some() && self.replica.is_drained() && self.has_no_address()
+    }
+
+    fn has_no_address(&self) -> bool {
+        !self.seen.has_address && self.orders.releases == 0
+    }
+
+    /// Whether this node would take over when its turn comes: said in every beacon, so that the
+    /// register promises nothing that would be refused.
+    pub(super) fn is_willing(&self) -> bool {
+        self.pair_is_wanted()
+            && self.orders.is_well
+            && self.orders.has_room
+            && !self.orders.is_stopping()
     }
 
     fn shut_down(&mut self) {
@@ -233,17 +271,34 @@ impl Member {
 
     /// A holder whose service has failed stops, and asks its backup to take over at once.
     fn abdicate(&mut self) {
-        if self.orders.is_well || !self.replica.record().value.is_pair() {
+        if self.orders.is_well {
+            return;
+        }
+        if self.replica.standing() == Standing::SoleHolder {
+            self.give_way();
+            return;
+        }
+        if !self.replica.record().value.is_pair() {
             return;
         }
         let Some(session) = self.replica.session() else { return };
         self.replica.handle(replica::Input::Freeze);
-        let is_out = self.orders.is_address_gone && !self.seen.has_address && !self.seen.is_active;
+        let is_out = self.has_no_address() && !self.seen.is_active;
         if is_out && self.now >= self.orders.abdicate_at {
             self.orders.abdicate_at = self.now.plus_ms(self.settings.request_ms);
             self.orders.abdicated = Some(session);
             self.contact.lease_until = Time(0);
             self.send(To::Peer, Message::Abdicate { session });
+        }
+    }
+
+    /// A sole holder whose service has failed hands over, if its backup is complete.
+    fn give_way(&mut self) {
+        let is_due = self.settings.is_automatic() && self.now >= self.orders.abdicate_at;
+        if is_due && self.orders.handover_until.is_none() {
+            self.orders.abdicate_at = self.now.plus_ms(self.settings.failover_wait_ms);
+            // Without a complete backup there is nobody to give way to.
+            let _nobody = self.begin_handover();
         }
     }
 
@@ -257,9 +312,19 @@ impl Member {
         let has_given_way = !is_named && self.replica.record().is_decided();
         if has_given_way || self.now >= stop_at {
             self.orders.has_stopped = true;
+            if self.seen.is_active {
+                self.seen.is_active = false;
+                self.outputs.push_back(Output::Deactivate);
+            }
             if self.seen.has_address {
-                self.seen.has_address = false;
-                self.outputs.push_back(Output::ReleaseAddress);
+                self.release_address();
+            }
+            // A handover did not come about in time: the backup need not wait for the lease.
+            if let Some(session) = self.replica.session()
+                && self.replica.record().value.is_pair()
+            {
+                self.orders.abdicated = Some(session);
+                self.send(To::Peer, Message::Abdicate { session });
             }
             self.send(To::Peer, Message::Leaving { run: self.replica.record().run });
             self.outputs.push_back(Output::Stopped);

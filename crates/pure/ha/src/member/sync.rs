@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use model::Time;
-use model::pair::Entry;
+use model::pair::{Entry, Position};
 
 use super::progress::Progress;
 use super::{Member, Output};
@@ -31,13 +31,13 @@ pub(super) struct Sync {
     snapshot_at: Time,
     /// What the backup was last known to have.
     backup_had: u64,
-    /// Since when something waits for the backup.
-    waiting_since: Option<Time>,
-    /// A sole holder does not wait for its backup until it has caught up.
-    gave_up: bool,
+    /// What waits for the backup: the commit index that does not move, and since when.
+    waiting: Option<(u64, Time)>,
+    /// A sole holder did not wait any longer; it does again when its backup has this index.
+    gave_up_at: Option<u64>,
     timed: VecDeque<(u64, Time)>,
     slow_since: Option<Time>,
-    hashes: VecDeque<(u64, u64)>,
+    hashes: VecDeque<(Position, u64)>,
     /// As backup: what the holder has committed.
     pub(super) holder_commit: u64,
     pub(super) progress: Progress,
@@ -52,8 +52,8 @@ impl Sync {
             first_kept: 1,
             snapshot_at: now,
             backup_had: 0,
-            waiting_since: None,
-            gave_up: false,
+            waiting: None,
+            gave_up_at: None,
             timed: VecDeque::new(),
             slow_since: None,
             hashes: VecDeque::new(),
@@ -72,7 +72,7 @@ impl Sync {
         self.backup_had = 0;
         self.timed.clear();
         self.slow_since = None;
-        self.waiting_since = None;
+        self.waiting = None;
     }
 
     pub(super) fn retained(&mut self, first: u64) {
@@ -118,15 +118,15 @@ impl Sync {
         }
     }
 
-    pub(super) fn hashed(&mut self, index: u64, hash: u64) {
-        self.hashes.push_back((index, hash));
+    pub(super) fn hashed(&mut self, position: Position, hash: u64) {
+        self.hashes.push_back((position, hash));
         if self.hashes.len() > HASHES_MAX {
             self.hashes.pop_front();
         }
     }
 
-    fn hash_of(&self, index: u64) -> Option<u64> {
-        self.hashes.iter().find(|(at, _)| *at == index).map(|(_, hash)| *hash)
+    fn hash_of(&self, position: Position) -> Option<u64> {
+        self.hashes.iter().rev().find(|(at, _)| *at == position).map(|(_, hash)| *hash)
     }
 }
 
@@ -151,19 +151,27 @@ impl Member {
         }
         let durable = self.replica.log().durable();
         let had = self.replica.backup_durable();
+        let commit = self.replica.commit();
+        let is_near = Sync::is_near(&self.replica);
         let sync = &mut self.sync;
-        if had.is_some_and(|had| had >= durable) {
-            sync.gave_up = false;
+        if is_near && had >= sync.gave_up_at {
+            sync.gave_up_at = None;
         }
-        let is_waiting = durable > self.replica.commit();
-        if is_waiting {
-            let since = *sync.waiting_since.get_or_insert(self.now);
-            sync.gave_up |= self.now.since_ms(since) >= self.settings.sync_ms;
-        } else {
-            sync.waiting_since = None;
+        sync.waiting = match sync.waiting {
+            _ if durable <= commit => None,
+            // Whatever moves is not late.
+            Some((stood_at, since)) if stood_at == commit => Some((stood_at, since)),
+            _ => Some((commit, self.now)),
+        };
+        let is_late = sync
+            .waiting
+            .is_some_and(|(_, since)| self.now.since_ms(since) >= self.settings.sync_ms);
+        if is_late && sync.gave_up_at.is_none() {
+            sync.gave_up_at = Some(durable);
         }
-        let with_backup =
-            had.is_some() && !sync.gave_up && self.contact.is_followed(self.now, &self.settings);
+        let with_backup = had.is_some()
+            && sync.gave_up_at.is_none()
+            && self.contact.is_followed(self.now, &self.settings);
         self.replica.handle(replica::Input::Advance { with_backup });
     }
 
@@ -209,6 +217,7 @@ impl Member {
             self.ship_from(shipped + 1);
         } else if self.now >= self.sync.reship_at {
             self.sync.timed.retain(|(index, _)| *index > had);
+            self.sync.shipped = had;
             self.ship_from(had + 1);
         } else if has_moved {
             self.sync.reship_at = self.now.plus_ms(2 * self.settings.request_ms);
@@ -238,10 +247,10 @@ impl Member {
     }
 
     /// The peer says what its state is after an entry.
-    pub(super) fn compare(&mut self, index: u64, hash: u64) {
-        let Some(own) = self.sync.hash_of(index) else { return };
+    pub(super) fn compare(&mut self, position: Position, hash: u64) {
+        let Some(own) = self.sync.hash_of(position) else { return };
         if own != hash {
-            self.event(Event::StateDiffers { index });
+            self.event(Event::StateDiffers { index: position.index });
             if !self.replica.standing().serves() {
                 self.outputs.push_back(Output::Rebuild);
             }

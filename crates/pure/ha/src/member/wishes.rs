@@ -1,6 +1,7 @@
 //! Which change a member proposes now, and how a proposal is carried through.
 
 use model::Time;
+use model::pair::Epoch;
 
 use super::{Member, Sync};
 use crate::event::Loss;
@@ -26,6 +27,9 @@ pub(super) struct Attempts {
     readmit_at: Time,
     readmit_pause_ms: u64,
     lost_at: Option<Time>,
+    /// The session whose backup was counted as lost.
+    lost_in: Option<Epoch>,
+    confirm_at: Time,
     /// The pair was disarmed because nobody saw the witness.
     was_disarmed: bool,
     jitter: u64,
@@ -42,6 +46,8 @@ impl Attempts {
             readmit_at: now,
             readmit_pause_ms: 0,
             lost_at: None,
+            lost_in: None,
+            confirm_at: now,
             was_disarmed: false,
             jitter: seed,
         }
@@ -137,8 +143,20 @@ impl Member {
                 let waited_ms = self.now.since_ms(self.attempts.in_doubt_since);
                 (waited_ms >= self.settings.suspect_ms).then_some(Change::Confirm)
             }
+            Standing::Standby | Standing::Outdated if self.is_forsaken() => Some(Change::Confirm),
             _ => None,
         }
+    }
+
+    /// A backup that has followed nobody for long may have missed what was decided.
+    fn is_forsaken(&mut self) -> bool {
+        let is_due = self.now.since_ms(self.contact.patient_since)
+            >= self.settings.failover_wait_ms
+            && self.now >= self.attempts.confirm_at;
+        if is_due {
+            self.attempts.confirm_at = self.now.plus_ms(self.settings.failover_wait_ms);
+        }
+        is_due
     }
 
     fn wish_of_pair_holder(&mut self) -> Option<Change> {
@@ -152,15 +170,21 @@ impl Member {
             Some(Loss::Leaving)
         } else if !self.pair_is_wanted() {
             Some(Loss::Manual)
+        } else if !self.contact.peer_is_willing && self.has_waited_for_witness() {
+            Some(Loss::Unwilling)
         } else {
             None
         };
         if let Some(why) = loss {
-            if matches!(why, Loss::Silent | Loss::Slow) {
-                self.attempts.lose(self.now, &self.settings);
+            // Once for each session, however often the change has to be tried.
+            if self.attempts.lost_in != self.replica.session() {
+                self.attempts.lost_in = self.replica.session();
+                self.attempts.was_disarmed = false;
+                if matches!(why, Loss::Silent | Loss::Slow) {
+                    self.attempts.lose(self.now, &self.settings);
+                }
+                self.lost_backup(why);
             }
-            self.attempts.was_disarmed = false;
-            self.lost_backup(why);
             return Some(Change::Shrink);
         }
         if self.contact.witness_is_gone(self.now, &self.settings) && self.has_waited_for_witness() {
@@ -171,7 +195,7 @@ impl Member {
     }
 
     /// A pair that has just formed, or a node that has just started, has not seen anybody yet.
-    fn has_waited_for_witness(&self) -> bool {
+    pub(super) fn has_waited_for_witness(&self) -> bool {
         self.now.since_ms(self.attempts.in_doubt_since) >= self.settings.disarm_ms
     }
 
@@ -194,6 +218,7 @@ impl Member {
             && Sync::is_near(&self.replica)
             && !self.sync.is_slow(self.now, &self.settings)
             && !self.peer_is_leaving()
+            && self.contact.peer_is_willing
             && self.orders.is_well
             && !self.orders.is_stopping()
     }
@@ -203,10 +228,6 @@ impl Member {
             self.contact.abdicated.is_some() && self.contact.abdicated == self.replica.followed();
         let has_waited =
             self.now.since_ms(self.contact.patient_since) >= self.settings.failover_wait_ms;
-        (has_abdicated || has_waited)
-            && self.pair_is_wanted()
-            && self.orders.is_well
-            && self.orders.has_room
-            && !self.orders.is_stopping()
+        (has_abdicated || has_waited) && self.is_willing()
     }
 }

@@ -12,6 +12,7 @@ use super::{Replica, Standing};
 use crate::message::{From, Known, Life, Message, To};
 use crate::record::{Incarnation, LEFT_WITNESSES_MAX, Memory};
 use crate::table::Trigger;
+use crate::value::Value;
 
 impl Replica {
     /// Asks to be recognised, or, without memory, what the others know.
@@ -21,12 +22,21 @@ impl Replica {
                 let life = u128::from(self.identity.birth);
                 self.ask_all(&Message::Ask { life });
             }
-            Standing::Dissolved => {}
+            Standing::Alone | Standing::Dissolved => {}
             _ if self.is_recognised => {}
             _ => {
                 let (life, level) = (self.life(), self.identity.level);
                 self.ask_all(&Message::Hello { life, level });
             }
+        }
+    }
+
+    /// Nobody answers: a sole holder acts, because nobody else may.
+    pub(super) fn act_alone(&mut self) {
+        let is_sole = self.record.value == Value::Sole(self.seat()) && self.record.is_decided();
+        if is_sole && self.record.memory == Memory::Whole && !self.has_holes {
+            self.is_arriving = false;
+            self.lead();
         }
     }
 
@@ -43,7 +53,10 @@ impl Replica {
     /// The peer has started and asks to be recognised.
     pub(super) fn greeted(&mut self, life: Life) {
         let run = life.run;
-        if life.has_forgotten(&self.peer) {
+        // A node that proposed what is accepted here has promised it on its own disk.
+        let proposed = self.record.accepted;
+        let has_forgotten = proposed.by != self.seat() && life.promised < proposed;
+        if has_forgotten || life.has_forgotten(&self.peer) {
             self.send(To::Peer, Message::Forgotten { run, life: self.peer });
             return;
         }
@@ -80,8 +93,13 @@ impl Replica {
                 (To::Witness, Life::default())
             }
         };
-        let report =
-            Message::Report { asker, known: self.known(), life, witness: self.record.witness };
+        let report = Message::Report {
+            asker,
+            known: self.known(),
+            life,
+            witness: self.record.witness,
+            left: self.record.left_witnesses.clone(),
+        };
         self.send(to, report);
     }
 
@@ -113,15 +131,21 @@ impl Replica {
         asker: u128,
         known: Known,
         life: Life,
-        witness: Incarnation,
+        witness: (Incarnation, Vec<Incarnation>),
     ) {
         if self.standing() != Standing::Blank || asker != u128::from(self.identity.birth) {
             return;
         }
+        let (witness, left) = witness;
         let place = usize::from(from != From::Peer);
         self.reports[place] = Some((known, witness));
+        // What others have seen of this node it has done, whether the register shows it or not.
         self.record.run = self.record.run.max(life.run);
         self.record.cuts = self.record.cuts.max(life.cuts);
+        self.record.promised = self.record.promised.max(life.promised);
+        if from == From::Peer {
+            self.record.left_witnesses = left;
+        }
         let is_complete = match self.reports {
             [Some(_), None] => !self.identity.has_witness,
             // A witness that the peer has left may not know what was decided since.
@@ -166,9 +190,15 @@ impl Replica {
 
     /// What could not be read was fetched from the peer.
     pub(super) fn repaired(&mut self) {
-        if self.has_holes {
+        let makes_whole =
+            self.standing() == Standing::Rebuilding && self.record.memory == Memory::Whole;
+        if makes_whole {
             self.fire(Trigger::Complete, |replica| replica.has_holes = false);
+        } else {
+            self.has_holes = false;
+            self.complete();
         }
+        self.acknowledge();
     }
 }
 

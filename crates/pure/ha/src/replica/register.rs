@@ -9,7 +9,7 @@ use model::pair::Ballot;
 use super::{Effect, Replica};
 use crate::message::{From, Message, To};
 use crate::record::{Memory, Record};
-use crate::table::{Standing, Trigger};
+use crate::table::Trigger;
 use crate::value::{Change, Grounds, Value};
 
 /// Votes that decide: two of three, or both without a witness.
@@ -277,7 +277,8 @@ impl Replica {
     pub(super) fn adopt(&mut self, ballot: Ballot, value: Value) {
         // Nobody but this node can change SOLE(self): a node that stood there and finds it
         // proposed again need not wait until that is decided.
-        let goes_on = self.standing() == Standing::SoleHolder && value == Value::Sole(self.seat());
+        let sole = Value::Sole(self.seat());
+        let goes_on = self.standing().serves() && self.record.value == sole && value == sole;
         self.backup = None;
         self.followed = None;
         self.is_frozen = false;
@@ -286,6 +287,7 @@ impl Replica {
         self.record.promised = ballot;
         self.record.accepted = ballot;
         self.record.value = value;
+        self.inherits |= value.holder() != self.seat();
         if goes_on {
             self.record.decided = ballot;
         }

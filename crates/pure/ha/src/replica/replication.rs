@@ -6,16 +6,21 @@
 use model::pair::{Entry, Epoch, Position};
 
 use super::{Backup, Draft, Effect, Replica};
-use crate::log::History;
+use crate::log::{EPOCHS_MAX, History, Log};
 use crate::message::{Known, Life, Message, To};
 use crate::record::Memory;
-use crate::table::{Standing, Trigger};
+use crate::table::Trigger;
 use crate::value::Value;
 
 impl Replica {
     /// The node may have become holder: opens its session, and lets go what it may.
     pub(super) fn lead(&mut self) {
         if self.session().is_some() {
+            if self.inherits {
+                // What the peer wrote it may have acknowledged.
+                self.owed = self.owed.max(self.log.end().index);
+                self.inherits = false;
+            }
             self.advance(false);
             self.offer();
         }
@@ -59,12 +64,15 @@ impl Replica {
     /// The disk has everything up to here.
     pub(super) fn durable(&mut self, position: Position) {
         self.log.note_durable(position);
+        self.complete();
         self.acknowledge();
     }
 
-    /// As backup: tells the holder what is on disk.
+    /// As backup: tells the holder what is on disk, and can be read.
     pub(super) fn acknowledge(&mut self) {
-        if let Some(session) = self.followed {
+        if let Some(session) = self.followed
+            && !self.has_holes
+        {
             let ack = Message::Ack { session, run: self.record.run, durable: self.log.durable() };
             self.send(To::Peer, ack);
         }
@@ -147,10 +155,13 @@ impl Replica {
                 return;
             }
             self.followed = Some(session);
+            self.needs = 0;
+            self.told = 0;
         }
-        self.needs = owed;
+        self.needs = self.needs.max(owed);
+        self.told = self.told.max(commit);
+        self.complete();
         self.acknowledge();
-        self.commit_from(commit);
     }
 
     /// As backup: entries of the session.
@@ -179,7 +190,8 @@ impl Replica {
             debug_assert_eq!(self.log.end(), last.position);
             self.effects.push_back(Effect::Append(fresh));
         }
-        self.commit_from(commit);
+        self.told = self.told.max(commit);
+        self.complete();
     }
 
     /// Whether this node's register allows it to follow that session; adopts a newer one that the
@@ -215,8 +227,12 @@ impl Replica {
             self.cut_after(common, Effect::Truncate { after: common });
             return true;
         }
-        let may_wipe = self.record.memory == Memory::Partial;
+        // A log that was away for so long shares no epoch that anybody remembers. Its holder is a
+        // sole one, so nobody counts on what is here.
+        let is_forgotten = base.ends().len() >= EPOCHS_MAX && !self.record.value.is_pair();
+        let may_wipe = self.record.memory == Memory::Partial || is_forgotten;
         if may_wipe {
+            self.record.memory = Memory::Partial;
             self.wipe();
         }
         may_wipe
@@ -240,20 +256,40 @@ impl Replica {
         self.owed = self.owed.min(index);
     }
 
-    /// As backup: applies what the holder has committed, and is complete when it has it all.
-    fn commit_from(&mut self, commit: u64) {
+    /// As backup: applies what the holder has committed, and is complete when it has on disk all
+    /// that the holder owes. It knows that before it says so: a holder that counts on a complete
+    /// backup must find one.
+    pub(super) fn complete(&mut self) {
+        if self.followed.is_none() {
+            return;
+        }
         let durable = self.log.durable();
-        self.commit_to(commit.min(durable));
-        if self.standing() == Standing::Rebuilding
-            && !self.has_holes
-            && durable >= commit.max(self.needs)
-        {
+        self.commit_to(self.told.min(durable));
+        let has_all = durable >= self.needs.max(self.told);
+        if has_all && !self.has_holes && self.record.memory == Memory::Partial {
             self.fire(Trigger::Complete, |replica| {
                 replica.record.memory = Memory::Whole;
                 replica.record.diverged = false;
                 replica.persist();
             });
         }
+    }
+
+    /// As backup: log and state are replaced by the holder's snapshot. Until the session is opened
+    /// anew, this node knows itself incomplete.
+    pub(super) fn install(&mut self, session: Epoch, log: Log) {
+        if self.followed != Some(session) || log.end().index <= self.log.end().index {
+            return;
+        }
+        self.record.memory = Memory::Partial;
+        self.record.cuts += 1;
+        self.record.hint = Position::default();
+        self.persist();
+        self.effects.push_back(Effect::Install);
+        self.commit = log.durable();
+        self.owed = self.commit;
+        self.log = log;
+        self.followed = None;
     }
 
     fn commit_to(&mut self, index: u64) {

@@ -287,7 +287,7 @@ impl World {
                 Output::Commit(index) => node.committed = index,
                 Output::Activate => node.is_active = true,
                 Output::Deactivate => node.is_active = false,
-                Output::HoldAddress { life_ms } => node.address_until = Some(now.plus_ms(life_ms)),
+                Output::HoldAddress { until } => node.address_until = Some(until),
                 Output::ReleaseAddress => {
                     node.address_until = None;
                     node.member.handle(now, Input::AddressGone);
@@ -297,6 +297,7 @@ impl World {
                 Output::Stopped => node.has_stopped = true,
                 Output::RefuseWrite(_)
                 | Output::Snapshot
+                | Output::Install
                 | Output::Fetch { .. }
                 | Output::Fetched(_)
                 | Output::Rebuild => {}
