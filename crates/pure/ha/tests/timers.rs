@@ -471,3 +471,18 @@ fn a_service_that_fails_without_a_promise_gives_way_all_the_same() {
     let took_ms = world.until(1_000, |world| world.owner() == Some(Secondary));
     assert!(took_ms <= 300, "{took_ms} ms");
 }
+
+#[test]
+fn a_holder_that_returns_first_of_all_is_not_replaced_with_its_own_vote() {
+    let mut world = World::formed(Settings::fast());
+    for seat in Seat::ALL {
+        world.kill(seat);
+    }
+    world.kill_witness();
+    world.start(Secondary);
+    world.run_ms(20_000);
+    assert_eq!(world.owner(), None);
+    world.start(Primary);
+    world.until(1_000, |world| world.owner().is_some());
+    assert_eq!(world.owner(), Some(Primary));
+}

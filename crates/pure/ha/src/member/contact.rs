@@ -43,6 +43,8 @@ pub(super) struct Contact {
     unanswered_since: Option<Time>,
     /// The peer would take over.
     pub(super) peer_is_willing: bool,
+    /// A peer that has just started is given a moment to go on where it stood.
+    pub(super) peer_starts_until: Time,
     /// The holder's service has failed in this session, and it has stopped.
     pub(super) abdicated: Option<model::pair::Epoch>,
     was_incompatible: bool,
@@ -68,6 +70,7 @@ impl Contact {
             patient_since: now,
             unanswered_since: None,
             peer_is_willing: false,
+            peer_starts_until: now,
             abdicated: None,
             was_incompatible: false,
             witness_was_lost: false,
@@ -217,9 +220,14 @@ impl Member {
             }
             (From::Peer, message) => {
                 match &message {
-                    Message::Hello { level, .. } | Message::Welcome { level, .. } => {
+                    Message::Hello { level, life } => {
                         self.level_came(*level);
+                        if life.run > self.replica.peer().run {
+                            self.contact.peer_starts_until =
+                                self.now.plus_ms(self.settings.suspect_ms);
+                        }
                     }
+                    Message::Welcome { level, .. } => self.level_came(*level),
                     Message::Open { commit, .. } | Message::Append { commit, .. } => {
                         self.sync.holder_commit = *commit;
                     }

@@ -228,6 +228,7 @@ impl Member {
             self.contact.abdicated.is_some() && self.contact.abdicated == self.replica.followed();
         let has_waited =
             self.now.since_ms(self.contact.patient_since) >= self.settings.failover_wait_ms;
-        (has_abdicated || has_waited) && self.is_willing()
+        let peer_starts = self.now < self.contact.peer_starts_until;
+        (has_abdicated || has_waited && !peer_starts) && self.is_willing()
     }
 }
