@@ -34,7 +34,7 @@ pub use member::{Command, Input, Member, Output, SHIP_ENTRIES_MAX, Service};
 pub use message::{Beacon, From, Known, Life, Message, To};
 pub use record::{Incarnation, LEFT_WITNESSES_MAX, Memory, Record};
 pub use replica::{Disk, Draft, Identity, Replica, Step};
-pub use settings::{AddressKind, Mode, Settings, SettingsError};
+pub use settings::{AddressKind, Mode, SafeSettings, Settings, SettingsError};
 pub use status::{State, Status};
 pub use table::{Rule, Standing, Trigger, Verb, diagram, rule, rules_markdown, standings_markdown};
 pub use value::{Change, Grounds, Value};

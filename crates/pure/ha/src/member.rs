@@ -26,7 +26,7 @@ use model::pair::{Ballot, ENTRY_BYTES_MAX, Seat};
 use crate::event::{Event, Loss};
 use crate::message::{From, Message, To};
 use crate::replica::{self, Disk, Draft, Effect, Identity, Replica, Step};
-use crate::settings::Settings;
+use crate::settings::SafeSettings;
 use crate::status::{State, Status, View};
 use crate::table::{Standing, Trigger};
 use crate::value::{Change, Value};
@@ -41,7 +41,7 @@ pub use sync::SHIP_ENTRIES_MAX;
 /// One data node's part in one group.
 #[derive(Debug, Clone)]
 pub struct Member {
-    settings: Settings,
+    settings: SafeSettings,
     replica: Replica,
     now: Time,
     started: Time,

@@ -2,7 +2,9 @@
 //!
 //! Writes need no timer to be safe. Reads and the virtual address do: the holder must have let go
 //! of both before its backup may take over. The relations are checked when configuration is
-//! loaded, by [`Settings::check`]. Source: `shared/design/ha.md` section 4.6.
+//! loaded: a [`Member`](crate::Member) takes only [`SafeSettings`]. Source: `shared/design/ha.md` section 4.6.
+
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +87,13 @@ pub struct Settings {
     pub stall_ms: u64,
 }
 
+/// Settings whose relations hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Settings", into = "Settings")]
+pub struct SafeSettings(Settings);
+
+/// Longest time that can be set. Ours: a day; longer ones are mistakes, and sums of them stay small.
+const TIMER_MAX_MS: u64 = 86_400_000;
 /// Clocks of two nodes may run apart by so much. Source: ha.md section 4.6, rho.
 const DRIFT_PERCENT: u64 = 1;
 /// The kernel's own delay in dropping an expired address, measured. Source: ha.md section 4.6.
@@ -177,10 +186,48 @@ impl Settings {
         }
     }
 
-    /// Whether the pair would be safe with these timers.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// These settings, if the pair is safe with them.
+    pub fn checked(self) -> Result<SafeSettings, SettingsError> {
+        self.check()?;
+        Ok(SafeSettings(self))
+    }
+
+    /// Every time, by its name.
+    fn timers(&self) -> [(&'static str, u64); 19] {
+        [
+            ("beacon_ms", self.beacon_ms),
+            ("suspect_ms", self.suspect_ms),
+            ("lease_ms", self.lease_ms),
+            ("address_life_ms", self.address_life_ms),
+            ("address_refresh_ms", self.address_refresh_ms),
+            ("failover_wait_ms", self.failover_wait_ms),
+            ("request_ms", self.request_ms),
+            ("retry_min_ms", self.retry_min_ms),
+            ("retry_max_ms", self.retry_max_ms),
+            ("sync_ms", self.sync_ms),
+            ("disarm_ms", self.disarm_ms),
+            ("rearm_ms", self.rearm_ms),
+            ("slow_ms", self.slow_ms),
+            ("slow_for_ms", self.slow_for_ms),
+            ("readmit_ms", self.readmit_ms),
+            ("readmit_max_ms", self.readmit_max_ms),
+            ("stable_ms", self.stable_ms),
+            ("handover_ms", self.handover_ms),
+            ("stall_ms", self.stall_ms),
+        ]
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
         if self.failover == Mode::Automatic && !self.has_witness {
             return Err(SettingsError::ConfigNoWitness);
+        }
+        let at_most = |name, found_ms, bound_ms, why| {
+            let relation = "at most";
+            let error = SettingsError::ConfigTimer { name, found_ms, relation, bound_ms, why };
+            if found_ms <= bound_ms { Ok(()) } else { Err(error) }
+        };
+        for (name, found_ms) in self.timers() {
+            at_most(name, found_ms, TIMER_MAX_MS, "a day is longer than anything here lasts")?;
         }
         let removal_ms = match self.address {
             AddressKind::V4 => V4_REMOVAL_MS,
@@ -227,21 +274,39 @@ impl Settings {
         )?;
         at_least("retry_max_ms", self.retry_max_ms, self.retry_min_ms, "it is the longer one")?;
         at_least("readmit_max_ms", self.readmit_max_ms, self.readmit_ms, "it is the longer one")?;
-        if self.failover_wait_ms > FAILOVER_WAIT_MAX_MS {
-            return Err(SettingsError::ConfigTimer {
-                name: "failover_wait_ms",
-                found_ms: self.failover_wait_ms,
-                relation: "at most",
-                bound_ms: FAILOVER_WAIT_MAX_MS,
-                why: "a longer wait is manual failover; choose that",
-            });
-        }
-        Ok(())
+        at_most(
+            "failover_wait_ms",
+            self.failover_wait_ms,
+            FAILOVER_WAIT_MAX_MS,
+            "a longer wait is manual failover; choose that",
+        )
     }
 
     /// Whether the pair starts failovers by itself.
     pub fn is_automatic(&self) -> bool {
         self.failover == Mode::Automatic
+    }
+}
+
+impl TryFrom<Settings> for SafeSettings {
+    type Error = SettingsError;
+
+    fn try_from(settings: Settings) -> Result<Self, SettingsError> {
+        settings.checked()
+    }
+}
+
+impl From<SafeSettings> for Settings {
+    fn from(settings: SafeSettings) -> Self {
+        settings.0
+    }
+}
+
+impl Deref for SafeSettings {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
     }
 }
 
@@ -252,16 +317,16 @@ mod tests {
     fn refused(change: impl FnOnce(&mut Settings)) -> String {
         let mut settings = Settings::fast();
         change(&mut settings);
-        settings.check().unwrap_err().to_string()
+        settings.checked().unwrap_err().to_string()
     }
 
     #[test]
     fn both_profiles_are_safe_down_to_their_floors() {
         for address in [AddressKind::V4, AddressKind::V6] {
             for (profile, floor_ms) in [(Settings::fast(), 2_200), (Settings::standard(), 4_100)] {
-                assert_eq!(Settings { address, ..profile.clone() }.check(), Ok(()));
+                assert!(Settings { address, ..profile.clone() }.checked().is_ok());
                 let at_floor = Settings { address, failover_wait_ms: floor_ms, ..profile };
-                assert_eq!(at_floor.check(), Ok(()));
+                assert!(at_floor.checked().is_ok());
             }
         }
     }
@@ -276,6 +341,7 @@ mod tests {
             ("lease_ms", refused(|s| s.request_ms = 100)),
             ("suspect_ms", refused(|s| s.beacon_ms = 81)),
             ("beacon_ms", refused(|s| s.beacon_ms = 0)),
+            ("lease_ms is 18446744073709551615 ms", refused(|s| s.lease_ms = u64::MAX)),
             ("address_life_ms", refused(|s| s.address_refresh_ms = 501)),
             ("retry_max_ms", refused(|s| s.retry_min_ms = 121)),
             ("readmit_max_ms", refused(|s| s.readmit_max_ms = 1)),
@@ -295,6 +361,17 @@ mod tests {
     fn automatic_failover_is_refused_without_a_witness() {
         assert!(refused(|s| s.has_witness = false).contains("needs a witness"));
         let manual = Settings { failover: Mode::Manual, has_witness: false, ..Settings::fast() };
-        assert_eq!(manual.check(), Ok(()));
+        assert!(manual.checked().is_ok());
+    }
+
+    #[test]
+    fn a_configuration_file_with_unsafe_timers_is_refused_when_it_is_read() {
+        let read = |text| serde_json::from_str::<SafeSettings>(text);
+        assert_eq!(*read("{}").unwrap(), Settings::fast());
+        assert_eq!(read(r#"{"failover_wait_ms": 5000}"#).unwrap().failover_wait_ms, 5_000);
+        let error = read(r#"{"failover_wait_ms": 1700}"#).unwrap_err().to_string();
+        assert!(error.contains("failover_wait_ms is 1700 ms and must be at least"), "{error}");
+        let error = read(r#"{"failover_wait": 5}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown field"), "{error}");
     }
 }

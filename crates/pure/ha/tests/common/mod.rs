@@ -48,7 +48,6 @@ pub struct World {
 
 impl World {
     pub fn new(settings: Settings) -> Self {
-        settings.check().unwrap();
         let mut world = Self {
             now: Time(1_000_000),
             witness: settings.has_witness.then(|| Witness::start(Incarnation(7))),
@@ -94,7 +93,13 @@ impl World {
             applied: 0,
             has_holes: false,
         };
-        let member = Member::start(self.settings.clone(), identity, disk, self.now, self.births);
+        let member = Member::start(
+            self.settings.clone().checked().unwrap(),
+            identity,
+            disk,
+            self.now,
+            self.births,
+        );
         let node = Node {
             member,
             entries,
