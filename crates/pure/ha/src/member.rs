@@ -81,7 +81,13 @@ const NOTE_MS: u64 = 1_000;
 
 impl Member {
     /// A member that starts on what recovery found. `seed` spreads its retries, nothing else.
-    pub fn start(settings: Settings, identity: Identity, disk: Disk, now: Time, seed: u64) -> Self {
+    pub fn start(
+        settings: SafeSettings,
+        identity: Identity,
+        disk: Disk,
+        now: Time,
+        seed: u64,
+    ) -> Self {
         let is_paused = disk.record.is_paused;
         let replica = Replica::start(identity, disk);
         let record = replica.record();
