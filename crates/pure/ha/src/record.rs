@@ -5,6 +5,7 @@ use std::fmt;
 use model::pair::{Ballot, Position};
 use serde::{Deserialize, Serialize};
 
+use crate::message::Life;
 use crate::value::Value;
 
 /// One life of a witness: random, so that a witness that was cloned or lost its memory is another.
@@ -53,6 +54,9 @@ pub struct Record {
     pub left_witnesses: Vec<Incarnation>,
     /// How often the log was cut to follow a holder.
     pub cuts: u32,
+    /// What is remembered of the peer, so that a peer whose disk is set back is found out even if
+    /// this node has started since.
+    pub peer: Life,
     /// A position that was on disk when this was written. A log that ends before it was lost.
     pub hint: Position,
     /// The highest feature level that both nodes have understood.
@@ -94,6 +98,7 @@ impl Record {
             witness: Incarnation::default(),
             left_witnesses: Vec::new(),
             cuts: 0,
+            peer: Life::default(),
             hint: Position::default(),
             level,
             is_paused: false,

@@ -224,7 +224,7 @@ impl Replica {
             proposal: Proposal::Idle,
             backup: None,
             followed: None,
-            peer: Life::default(),
+            peer: record.peer,
             reports: [None; 2],
             taken: Vec::new(),
             effects: VecDeque::new(),
@@ -390,13 +390,16 @@ impl Replica {
             && self.backup.is_some_and(|backup| backup.durable == end)
     }
 
-    /// Writes where the log is, to which feature level both have agreed, and whether an operator
-    /// has paused the pair: see [`Record`]. Nothing in the register depends on it.
+    /// Writes where the log is, what is remembered of the peer, to which feature level both have
+    /// agreed, and whether an operator has paused the pair: see [`Record`]. Nothing in the register depends on it.
     pub fn note(&mut self, level: u16, is_paused: bool) {
         let hint = self.log.position(self.log.durable()).unwrap_or_default();
         let level = level.max(self.record.level);
-        let noted = (self.record.hint, self.record.level, self.record.is_paused);
-        if self.record.memory != Memory::Lost && noted != (hint, level, is_paused) {
+        let Record { hint: noted_hint, level: noted_level, is_paused: noted_pause, .. } =
+            self.record;
+        let noted = (noted_hint, noted_level, noted_pause, self.record.peer);
+        if self.record.memory != Memory::Lost && noted != (hint, level, is_paused, self.peer) {
+            self.record.peer = self.peer;
             self.record.hint = hint;
             self.record.level = level;
             self.record.is_paused = is_paused;

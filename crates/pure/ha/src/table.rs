@@ -342,6 +342,9 @@ fn decree(standing: Standing, trigger: Trigger) -> Rule {
             act(ABDICATED, "an operator decided; what is only here is kept aside, not served")
         }
         (_, Trigger::Dissolved) => act(&[Dissolved], "the sole holder goes on without this node"),
+        (Blank, Trigger::Force) => {
+            refuse("it must know which generations there were: wait for an answer, then enrol it")
+        }
         (_, Trigger::Force) => {
             act(&[SoleHolder], "an operator takes responsibility for what only others have")
         }

@@ -204,7 +204,8 @@ impl Witness {
 
     fn remember(&mut self, from: Seat, seq: u64, life: Life) {
         let (seen, newest) = (&mut self.lives[place(from)], &mut self.beacons[place(from)]);
-        if seen.run == 0 || (life.run == seen.run && seq > *newest) {
+        let is_known = life.run == seen.run && life.birth == seen.birth;
+        if seen.run == 0 || is_known && seq > *newest {
             *seen = life;
             *newest = seq;
         }

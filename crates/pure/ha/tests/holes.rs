@@ -418,3 +418,68 @@ fn a_snapshot_replaces_only_what_follows_its_session_and_is_shorter() {
     assert_eq!(backup.standing(), Standing::Rebuilding, "until the session is opened anew");
     assert_eq!(backup.log().durable(), 9);
 }
+
+#[test]
+fn what_is_remembered_of_the_peer_survives_a_restart() {
+    let mut holder = node(Primary, record(3, 4, Value::Pair(Primary)), &[at(4, 1, 9)]);
+    let seen =
+        Life { run: 5, birth: 1, promised: ballot(4, Primary), cuts: 2, durable: at(4, 1, 9) };
+    tell(&mut holder, Message::Hello { life: seen, level: 1 });
+    let effects_of_greeting = effects(&mut holder);
+    let written =
+        |effect: &Effect| matches!(effect, Effect::Persist(record) if record.peer == seen);
+    assert!(effects_of_greeting.iter().any(written), "{effects_of_greeting:?}");
+    let mut again = node(Primary, holder.record().clone(), &[at(4, 1, 9)]);
+    let set_back = Life { run: 5, birth: 2, ..seen };
+    tell(&mut again, Message::Hello { life: set_back, level: 1 });
+    let answers = sent(&effects(&mut again));
+    assert!(matches!(answers.last(), Some(Message::Forgotten { .. })), "{answers:?}");
+}
+
+#[test]
+fn entries_that_are_here_already_are_acknowledged_again() {
+    let mut backup = node(Secondary, record(1, 4, Value::Pair(Primary)), &[]);
+    let session = Epoch { ballot: ballot(4, Primary), run: 1 };
+    let open = Message::Open {
+        session,
+        value: Value::Pair(Primary),
+        backup_run: 2,
+        base: History::default(),
+        owed: 0,
+        commit: 0,
+    };
+    tell(&mut backup, open);
+    let position = Position { epoch: session, index: 1 };
+    let entry = model::pair::Entry { position, kind: 1, version: 1, payload: Vec::new() };
+    let append = Message::Append { session, backup_run: 2, entries: vec![entry], commit: 0 };
+    tell(&mut backup, append.clone());
+    backup.handle(Input::Durable(position));
+    effects(&mut backup);
+    // The answer was lost; the holder sends again.
+    tell(&mut backup, append);
+    let answers = sent(&effects(&mut backup));
+    assert!(matches!(answers[..], [Message::Ack { durable: 1, .. }]), "{answers:?}");
+}
+
+#[test]
+fn a_blank_node_is_neither_forced_nor_enrolled_before_it_has_heard_anybody() {
+    let identity = Identity { seat: Secondary, has_witness: true, level: 1, birth: 5 };
+    let disk = Disk { record: Record::blank(1), log: Log::default(), applied: 0, has_holes: false };
+    let mut node = Replica::start(identity, disk);
+    for input in [Input::Force, Input::Enrol] {
+        effects(&mut node);
+        node.handle(input);
+        assert!(matches!(effects(&mut node)[..], [Effect::Refuse { .. }]));
+        assert_eq!(node.standing(), Standing::Blank);
+    }
+    let report = Message::Report {
+        asker: 5,
+        known: known(4, Value::Pair(Primary)),
+        life: Life::default(),
+        witness: WITNESS,
+        left: Vec::new(),
+    };
+    tell(&mut node, report);
+    node.handle(Input::Enrol);
+    assert_eq!(node.standing(), Standing::Rebuilding);
+}

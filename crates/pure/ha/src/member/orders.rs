@@ -100,6 +100,7 @@ impl Command {
         match trigger {
             Trigger::Force => Some(Self::Force),
             Trigger::Dissolve => Some(Self::Unpair),
+            Trigger::Recalled => Some(Self::Enrol),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Replica, Standing};
+use super::{Effect, Replica, Standing};
 use crate::message::{From, Known, Life, Message, To};
 use crate::record::{Incarnation, LEFT_WITNESSES_MAX, Memory};
 use crate::table::Trigger;
@@ -44,7 +44,9 @@ impl Replica {
     ///
     /// A new run has to greet first: it may be a disk that was set back.
     pub fn remember(&mut self, life: Life) {
-        if life.run == self.peer.run || self.peer.run == 0 {
+        let is_known = life.run == self.peer.run
+            && [life.birth, Life::UNKNOWN_BIRTH].contains(&self.peer.birth);
+        if is_known || self.peer.run == 0 {
             self.meet_run(life.run);
             self.peer = life;
         }
@@ -63,6 +65,8 @@ impl Replica {
         if run > self.peer.run || self.peer.birth == Life::UNKNOWN_BIRTH {
             self.meet_run(run);
             self.peer = life;
+            self.record.peer = life;
+            self.persist();
         }
         self.send(To::Peer, Message::Welcome { run, level: self.identity.level });
     }
@@ -160,7 +164,10 @@ impl Replica {
 
     /// An operator vouches that what was heard is all there is.
     pub(super) fn enrol(&mut self) {
-        if self.standing() == Standing::Blank {
+        if self.reports == [None; 2] {
+            let reason = "nobody has told yet what was promised; one of the others must answer";
+            self.effects.push_back(Effect::Refuse { trigger: Trigger::Recalled, reason });
+        } else {
             self.fire(Trigger::Recalled, Self::recall);
         }
     }

@@ -177,6 +177,7 @@ impl Replica {
             return;
         }
         let next = self.log.end().index + 1;
+        let is_empty = entries.is_empty();
         let fresh: Vec<Entry> =
             entries.into_iter().skip_while(|entry| entry.position.index < next).collect();
         if let (Some(first), Some(last)) = (fresh.first(), fresh.last()) {
@@ -189,6 +190,9 @@ impl Replica {
             }
             debug_assert_eq!(self.log.end(), last.position);
             self.effects.push_back(Effect::Append(fresh));
+        } else if !is_empty {
+            // The holder would not send again what it knows to be here.
+            self.acknowledge();
         }
         self.told = self.told.max(commit);
         self.complete();
