@@ -68,7 +68,10 @@ fn the_page_is_that_of_the_code() {
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             page.replace_range(begin..end, &text);
         } else {
-            assert_eq!(page[begin..end], text, "write it anew with UPDATE_GOLDEN=1");
+            let (found, expected) = (page[begin..end].lines(), text.lines());
+            let first = found.zip(expected).find(|(found, expected)| found != expected);
+            assert_eq!(first, None, "{name}: write it anew with UPDATE_GOLDEN=1");
+            assert_eq!(page[begin..end].len(), text.len(), "{name}: lines are missing");
         }
     }
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
