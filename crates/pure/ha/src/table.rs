@@ -211,6 +211,7 @@ fn attempt(standing: Standing, change: Change) -> Rule {
     match (standing, change) {
         (Arriving, _) => refuse("nobody has recognised this node since it started"),
         (Blank, _) => refuse("this node has lost its memory"),
+        (Rebuilding, Change::Confirm) => act(&[], "it merely learns"),
         (Rebuilding, _) => refuse("the log of this node is not complete"),
         (Alone | Dissolved, _) => refuse("there is no pair any more"),
         (PairHolder, Change::Shrink | Change::Disarm) => act(&[], "it has all data"),
@@ -254,7 +255,6 @@ fn register(standing: Standing, trigger: Trigger) -> Rule {
         (_, Trigger::Prepare) => {
             act(&[], "promised on disk first; a mere promise does not stop acknowledgements")
         }
-        (Rebuilding, Trigger::Promised | Trigger::Chosen) => ignore("it proposes nothing"),
         (Rebuilding, _) => act(&[], "it votes, and stays what it is until its log is complete"),
         (SoleHolder, Trigger::Promised) => {
             act(&[Claimant], "the others may say anything: nobody but it can leave SOLE(self)")

@@ -483,3 +483,21 @@ fn a_blank_node_is_neither_forced_nor_enrolled_before_it_has_heard_anybody() {
     node.handle(Input::Enrol);
     assert_eq!(node.standing(), Standing::Rebuilding);
 }
+
+#[test]
+fn a_rebuilding_node_that_has_promised_too_much_finds_its_way_back() {
+    // It prepared a ballot that nobody answered, then lost an entry: the holder's ballot is lower.
+    let mut record = record(1, 4, Value::Pair(Primary));
+    record.promised = ballot(9, Secondary);
+    record.memory = Memory::Partial;
+    let mut backup = node(Secondary, record, &[]);
+    assert_eq!(backup.standing(), Standing::Rebuilding);
+    backup.handle(Input::Attempt(Change::Confirm));
+    let ballot = backup.record().promised;
+    let accepted = Ballot { round: 5, by: Primary, ..ballot };
+    tell(&mut backup, Message::Promise { ballot, accepted, value: Value::Sole(Primary) });
+    tell(&mut backup, Message::Accepted { ballot });
+    assert_eq!(backup.record().value, Value::Sole(Primary));
+    assert!(backup.record().is_decided());
+    assert_eq!(backup.standing(), Standing::Rebuilding);
+}

@@ -143,7 +143,9 @@ impl Member {
                 let waited_ms = self.now.since_ms(self.attempts.in_doubt_since);
                 (waited_ms >= self.settings.suspect_ms).then_some(Change::Confirm)
             }
-            Standing::Standby | Standing::Outdated if self.is_forsaken() => Some(Change::Confirm),
+            Standing::Standby | Standing::Outdated | Standing::Rebuilding if self.is_forsaken() => {
+                Some(Change::Confirm)
+            }
             _ => None,
         }
     }
