@@ -501,3 +501,28 @@ fn a_rebuilding_node_that_has_promised_too_much_finds_its_way_back() {
     assert!(backup.record().is_decided());
     assert_eq!(backup.standing(), Standing::Rebuilding);
 }
+
+#[test]
+fn a_snapshot_mends_what_no_journal_keeps_any_more() {
+    let identity = Identity { seat: Secondary, has_witness: true, level: 1, birth: 5 };
+    let log = Log::recovered(History::new(vec![at(4, 1, 12)]));
+    let record = record(1, 4, Value::Sole(Primary));
+    let mut backup = Replica::start(identity, Disk { record, log, applied: 3, has_holes: true });
+    tell(&mut backup, Message::Welcome { run: 2, level: 1 });
+    let session = Epoch { ballot: ballot(4, Primary), run: 1 };
+    let open = Message::Open {
+        session,
+        value: Value::Sole(Primary),
+        backup_run: 2,
+        base: History::default(),
+        owed: 12,
+        commit: 12,
+    };
+    tell(&mut backup, open.clone());
+    let snapshot = Log::recovered(History::new(vec![at(4, 1, 9)]));
+    backup.handle(Input::Install(session, snapshot));
+    assert!(effects(&mut backup).contains(&Effect::Install));
+    tell(&mut backup, open);
+    let answers = sent(&effects(&mut backup));
+    assert!(answers.iter().any(|m| matches!(m, Message::Ack { durable: 9, .. })), "{answers:?}");
+}

@@ -213,7 +213,7 @@ impl Member {
             }
             (From::Peer, Message::StateHash { position, hash }) => self.compare(position, hash),
             (From::Peer, Message::Fetch { first, last }) if first <= last => {
-                self.outputs.push_back(super::Output::Fetch { first, last });
+                self.fetch(first, last);
             }
             (From::Peer, Message::Fetched { entries }) => {
                 self.outputs.push_back(super::Output::Fetched(entries));

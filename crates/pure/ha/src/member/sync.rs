@@ -205,10 +205,7 @@ impl Member {
             return;
         }
         if had + 1 < self.sync.first_kept {
-            if self.now >= self.sync.snapshot_at {
-                self.sync.snapshot_at = self.now.plus_ms(self.settings.disarm_ms);
-                self.outputs.push_back(Output::Snapshot);
-            }
+            self.offer_snapshot();
             return;
         }
         let shipped = self.sync.shipped.max(had);
@@ -221,6 +218,23 @@ impl Member {
             self.ship_from(had + 1);
         } else if has_moved {
             self.sync.reship_at = self.now.plus_ms(2 * self.settings.request_ms);
+        }
+    }
+
+    fn offer_snapshot(&mut self) {
+        if self.now >= self.sync.snapshot_at {
+            self.sync.snapshot_at = self.now.plus_ms(self.settings.disarm_ms);
+            self.outputs.push_back(Output::Snapshot);
+        }
+    }
+
+    /// The backup cannot read these entries of its own disk any more. What the journal here does
+    /// not keep either comes with a snapshot.
+    pub(super) fn fetch(&mut self, first: u64, last: u64) {
+        if first >= self.sync.first_kept {
+            self.outputs.push_back(Output::Fetch { first, last });
+        } else if self.replica.session().is_some() {
+            self.offer_snapshot();
         }
     }
 

@@ -282,9 +282,11 @@ impl Replica {
     /// As backup: log and state are replaced by the holder's snapshot. Until the session is opened
     /// anew, this node knows itself incomplete.
     pub(super) fn install(&mut self, session: Epoch, log: Log) {
-        if self.followed != Some(session) || log.end().index <= self.log.end().index {
+        let brings_more = self.has_holes || log.end().index > self.log.end().index;
+        if self.followed != Some(session) || !brings_more {
             return;
         }
+        self.has_holes = false;
         self.record.memory = Memory::Partial;
         self.record.cuts += 1;
         self.record.hint = Position::default();
