@@ -126,6 +126,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: MapsCommand,
     },
+    /// Look at a replicated log on disk. Nothing is changed, and the role may be running.
+    Journal {
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
     /// Users of the console and the APIs.
     User {
         #[command(subcommand)]
@@ -200,6 +205,34 @@ pub(crate) enum MapsCommand {
         config: PathBuf,
         /// The archive (tar.gz).
         file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Read everything and say what is there and what is wrong. Exits with 1 when entries are
+    /// damaged.
+    ///
+    /// Checks the CRC of every entry, the chain of hashes from entry to entry, and the BLAKE3 of
+    /// every sealed segment. While the role runs, what it is writing just now may look like an
+    /// interrupted write.
+    Verify {
+        /// The directory with the segments.
+        dir: PathBuf,
+    },
+    /// Print entries, one line each; with --json one JSON document per line.
+    Dump {
+        /// The directory with the segments.
+        dir: PathBuf,
+        /// First index.
+        #[arg(long, default_value_t = 1, value_name = "INDEX")]
+        from: u64,
+        /// Most entries to print; all when it is not given.
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<u64>,
+        /// Print contents too, in hexadecimal.
+        #[arg(long)]
+        payload: bool,
     },
 }
 

@@ -3,6 +3,7 @@
 mod check_config;
 mod cmdshell;
 mod demo;
+mod journal;
 mod maps;
 mod nmsp;
 mod roles;
@@ -33,6 +34,7 @@ pub(crate) async fn run(
         Command::Show { command } => show::run(output, command).await,
         Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
         Command::Maps { command } => maps::run(output, command).await,
+        Command::Journal { command } => journal::run(output, command),
         Command::User { command } => user::run(output, command),
         Command::Openapi => {
             output.writer().write_all(engine::api::openapi().as_bytes()).map_err(Failure::from)

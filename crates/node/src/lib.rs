@@ -7,6 +7,7 @@
 //! | [`config`] | configuration files, with errors that name file, line and key |
 //! | [`directory`] | a data directory belongs to one role |
 //! | [`identity`] | a node's key, certificate and MAC; made once, kept for good |
+//! | [`journal`] | the replicated log on a real disk, and the thread that writes it |
 //! | [`key_hash`] | key hashes and the list of trusted ones |
 //! | [`tls`] | TLS configurations, the one crypto provider |
 //! | [`nmsp`] | NMSP links over TCP and TLS: dial, listen, drive, status |
@@ -23,6 +24,7 @@ pub mod config;
 pub mod directory;
 pub mod http;
 pub mod identity;
+pub mod journal;
 pub mod key_hash;
 pub mod log;
 pub mod nmsp;

@@ -1,0 +1,472 @@
+//! What goes wrong: each kind of fault, its target and how long it lasts.
+
+use ha::{Command, Input, Service};
+
+use crate::coverage::Seen;
+use crate::network::Quality;
+use crate::options::LEVEL_MAX;
+use crate::process::Inbound;
+use crate::queue::{Event, MS, SECOND};
+use crate::storage::Copy;
+use crate::world::{MACHINES, WITNESS, World};
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Fault {
+    CutBoth,
+    CutOneWay,
+    Storm,
+    Crash,
+    Kill,
+    PowerLoss,
+    Freeze,
+    Pause,
+    ServiceFailure,
+    Stall,
+    SyncError,
+    DiskFull,
+    BitFlip,
+    DiskReplaced,
+    DiskReverted,
+    WitnessRestart,
+    WitnessTwin,
+    Switchover,
+    PauseOrder,
+    ResumeOrder,
+    Shutdown,
+    CarefulForce,
+    CarelessForce,
+    Upgrade,
+    Unpair,
+}
+
+impl Fault {
+    /// All, in the order of their numbers, with their names.
+    pub(crate) const ALL: [(Self, &'static str); 25] = [
+        (Self::CutBoth, "two-way partition"),
+        (Self::CutOneWay, "one-way partition"),
+        (Self::Storm, "network storm"),
+        (Self::Crash, "crash between outputs"),
+        (Self::Kill, "process killed"),
+        (Self::PowerLoss, "power loss"),
+        (Self::Freeze, "process frozen"),
+        (Self::Pause, "machine paused"),
+        (Self::ServiceFailure, "service failed"),
+        (Self::Stall, "disk stall"),
+        (Self::SyncError, "sync error"),
+        (Self::DiskFull, "disk full"),
+        (Self::BitFlip, "bit flip"),
+        (Self::DiskReplaced, "disk replaced"),
+        (Self::DiskReverted, "disk reverted"),
+        (Self::WitnessRestart, "witness restarted"),
+        (Self::WitnessTwin, "witness duplicated"),
+        (Self::Switchover, "switchover"),
+        (Self::PauseOrder, "pause"),
+        (Self::ResumeOrder, "resume"),
+        (Self::Shutdown, "shutdown"),
+        (Self::CarefulForce, "careful force"),
+        (Self::CarelessForce, "careless force"),
+        (Self::Upgrade, "upgrade"),
+        (Self::Unpair, "unpair"),
+    ];
+}
+
+/// A copy of a disk that may come back.
+#[derive(Debug)]
+pub(crate) struct OldImage {
+    pub(crate) process: usize,
+    pub(crate) copy: Copy,
+    pub(crate) record: ha::Record,
+}
+
+impl World {
+    /// Every kind of fault gets its first turn.
+    pub(crate) fn plan_faults(&mut self) {
+        for at in 0..self.options.faults.len() {
+            let (fault, mean) = self.options.faults[at];
+            let pause = self.rng.exponential(mean);
+            self.queue.plan(self.now + pause, Event::Fault { kind: fault as u8 });
+        }
+    }
+
+    /// A fault's turn has come.
+    pub(crate) fn fault(&mut self, kind: u8) {
+        if self.is_healing {
+            return;
+        }
+        let (fault, _) = Fault::ALL[kind as usize];
+        let mean = self.options.faults.iter().find(|(known, _)| *known == fault);
+        if let Some((_, mean)) = mean.copied() {
+            let pause = self.rng.exponential(mean).max(10 * MS);
+            self.queue.plan(self.now + pause, Event::Fault { kind });
+        }
+        if self.inflict(fault) {
+            self.trace.say(|| format!("FAULT {}", Fault::ALL[kind as usize].1));
+            self.injected[kind as usize] += 1;
+        }
+    }
+
+    /// Does it. Says whether there was anything to do it to.
+    fn inflict(&mut self, fault: Fault) -> bool {
+        let process = self.rng.below(self.processes.len() as u64) as usize;
+        let machine = self.processes[process].machine;
+        match fault {
+            Fault::CutBoth => self.cut(true),
+            Fault::CutOneWay => self.cut(false),
+            Fault::Storm => self.storm(),
+            Fault::Crash => {
+                let after = self.rng.below(30) as u32;
+                self.processes[process].dies_after = Some(after);
+                self.restart_later(process);
+                self.processes[process].is_up()
+            }
+            Fault::Kill => {
+                let is_up = self.processes[process].is_up();
+                self.die(process, false);
+                self.restart_later(process);
+                is_up
+            }
+            Fault::PowerLoss => self.power_loss(machine),
+            Fault::Freeze => self.freeze(process),
+            Fault::Pause => self.pause(machine),
+            Fault::ServiceFailure => self.fail_service(process),
+            Fault::Stall => {
+                let duration = self.rng.between(100, 2_000) * MS;
+                self.processes[process].storage.files.stall(duration);
+                true
+            }
+            Fault::SyncError => {
+                self.processes[process].storage.files.fail_sync();
+                true
+            }
+            Fault::DiskFull => self.fill_disk(process),
+            Fault::BitFlip => self.flip(process),
+            Fault::DiskReplaced => self.replace_disk(process),
+            Fault::DiskReverted => self.revert_disk(process),
+            Fault::WitnessRestart => self.restart_witness(),
+            Fault::WitnessTwin => self.double_witness(),
+            Fault::Switchover => self.order_holder(process, Command::Switchover),
+            Fault::PauseOrder => self.order_both(process, Command::Pause),
+            Fault::ResumeOrder => self.order_both(process, Command::Resume),
+            Fault::Shutdown => self.shut_down(process),
+            Fault::CarefulForce => self.force_carefully(process),
+            Fault::CarelessForce => self.force_carelessly(process),
+            Fault::Upgrade => self.upgrade(process),
+            Fault::Unpair => self.unpair(process),
+        }
+    }
+
+    fn cut(&mut self, both: bool) -> bool {
+        // Primaries do not talk to each other.
+        let links = [(0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
+        let (one, other) = self.rng.pick(&links);
+        let (from, to) = if self.rng.percent(50) { (one, other) } else { (other, one) };
+        self.network.cut(from, to);
+        if both {
+            self.network.cut(to, from);
+        }
+        let duration = self.rng.exponential(self.options.cut);
+        let link = (from * MACHINES + to) as u8 | if both { 128 } else { 0 };
+        self.trace.say(|| format!("cut {from} > {to}, both ways: {both}"));
+        self.queue.plan(self.now + duration, Event::Mend { link });
+        true
+    }
+
+    /// A link is mended.
+    pub(crate) fn mend(&mut self, link: u8) {
+        let (from, to) = (usize::from(link & 127) / MACHINES, usize::from(link & 127) % MACHINES);
+        self.network.mend(from, to);
+        if link & 128 != 0 {
+            self.network.mend(to, from);
+        }
+    }
+
+    fn storm(&mut self) -> bool {
+        self.network.now = Quality {
+            loss_ppm: self.rng.pick(&[0, 100_000, 300_000]),
+            double_ppm: self.rng.pick(&[0, 100_000]),
+            damage_ppm: self.rng.pick(&[0, 50_000]),
+            late_ppm: self.rng.pick(&[0, 100_000, 1_000_000]),
+            late: self.rng.pick(&[200, 700, 2_000]) * MS,
+            ..self.network.usual
+        };
+        let duration = self.rng.exponential(10 * SECOND);
+        self.queue.plan(self.now + duration, Event::Calm);
+        true
+    }
+
+    /// The network is as usual again.
+    pub(crate) fn calm(&mut self) {
+        self.network.now = self.network.usual;
+    }
+
+    fn restart_later(&mut self, process: usize) {
+        let pause = self.rng.below(self.options.restart_max);
+        self.queue.plan(self.now + pause, Event::Start { process: process as u8 });
+    }
+
+    fn power_loss(&mut self, machine: usize) -> bool {
+        if machine == WITNESS || !self.hosts[machine].is_up {
+            return false;
+        }
+        self.power_off(machine);
+        let pause = self.rng.below(self.options.restart_max).max(SECOND);
+        self.queue.plan(self.now + pause, Event::Boot { machine: machine as u8 });
+        true
+    }
+
+    /// A machine loses power.
+    pub(crate) fn power_off(&mut self, machine: usize) {
+        let paused = self.hosts[machine].unpause(self.now);
+        self.hosts[machine].is_up = false;
+        self.trace.say(|| format!("machine {machine} loses power, paused {paused}"));
+        for process in 0..self.processes.len() {
+            if self.processes[process].machine == machine {
+                self.die(process, true);
+            }
+        }
+    }
+
+    /// A machine has power again.
+    pub(crate) fn boot(&mut self, machine: usize) {
+        if self.hosts[machine].is_up || self.is_away[machine] {
+            return;
+        }
+        self.hosts[machine].is_up = true;
+        for process in 0..self.processes.len() {
+            if self.processes[process].machine == machine && !self.processes[process].is_kept_down {
+                self.start(process);
+            }
+        }
+    }
+
+    fn freeze(&mut self, process: usize) -> bool {
+        let node = &mut self.processes[process];
+        if !node.is_up() || node.is_frozen {
+            return false;
+        }
+        node.is_frozen = true;
+        let duration = self.rng.below(self.options.freeze_max);
+        self.queue.plan(self.now + duration, Event::Thaw { process: process as u8 });
+        true
+    }
+
+    /// A frozen process goes on.
+    pub(crate) fn thaw(&mut self, process: usize) {
+        if std::mem::take(&mut self.processes[process].is_frozen) {
+            self.wake(process);
+        }
+    }
+
+    /// A stopped process looks at the clock, then at what waited.
+    fn wake(&mut self, process: usize) {
+        if self.processes[process].is_up() {
+            self.processes[process].inbox.push_back(Inbound::Input(Input::Tick));
+            self.go_on(process);
+        }
+    }
+
+    fn pause(&mut self, machine: usize) -> bool {
+        if !self.hosts[machine].is_up || self.hosts[machine].is_paused() {
+            return false;
+        }
+        self.hosts[machine].pause(self.now);
+        let duration = self.rng.below(self.options.freeze_max);
+        self.trace.say(|| format!("machine {machine} is paused for {duration} us"));
+        self.queue.plan(self.now + duration, Event::Unpause { machine: machine as u8 });
+        true
+    }
+
+    /// A paused machine goes on: its kernel's timers, too, have stood still.
+    pub(crate) fn unpause(&mut self, machine: usize) {
+        let paused = self.hosts[machine].unpause(self.now);
+        if paused == 0 {
+            return;
+        }
+        for process in 0..self.processes.len() {
+            let node = &mut self.processes[process];
+            if node.machine != machine {
+                continue;
+            }
+            if let Some(hold) = &mut node.hold {
+                hold.until += paused;
+                let event = Event::AddressExpires { process: process as u8, hold: hold.number };
+                self.queue.plan(hold.until, event);
+            }
+            self.wake(process);
+        }
+    }
+
+    /// The disk answers again.
+    pub(crate) fn unblock(&mut self, process: usize, life: u32) {
+        let node = &mut self.processes[process];
+        if node.life == life && std::mem::take(&mut node.is_blocked) {
+            self.wake(process);
+        }
+    }
+
+    fn fail_service(&mut self, process: usize) -> bool {
+        if self.processes[process].is_service_failed {
+            return false;
+        }
+        self.processes[process].is_service_failed = true;
+        self.deliver(process, Inbound::Input(Input::Service(Service::Failed)));
+        let duration = self.rng.exponential(8 * SECOND);
+        self.queue.plan(self.now + duration, Event::ServiceWell { process: process as u8 });
+        true
+    }
+
+    /// The supervised service was restarted.
+    pub(crate) fn service_well(&mut self, process: usize) {
+        if std::mem::take(&mut self.processes[process].is_service_failed) {
+            self.deliver(process, Inbound::Input(Input::Service(Service::Well)));
+        }
+    }
+
+    fn fill_disk(&mut self, process: usize) -> bool {
+        let is_full = !self.rng.percent(50);
+        self.processes[process].storage.files.set_full(is_full);
+        is_full
+    }
+
+    fn flip(&mut self, process: usize) -> bool {
+        // A hole needs a peer that has what is lost.
+        let is_pair = |process: usize| {
+            let node = &self.processes[process];
+            node.is_up()
+                && !node.is_amnesiac
+                && !node.storage.is_damaged
+                && node.record.as_ref().is_some_and(|record| record.value.is_pair())
+        };
+        if !is_pair(process) || !is_pair(process ^ 1) {
+            return false;
+        }
+        let has_flipped = self.processes[process].storage.files.flip(&mut self.rng);
+        self.processes[process].storage.is_damaged |= has_flipped;
+        has_flipped
+    }
+
+    /// One of three may be without memory at a time: section 4.4.
+    pub(crate) fn memory_may_be_lost(&self, group: usize) -> bool {
+        let everybody_remembers = [group * 2, group * 2 + 1].into_iter().all(|process| {
+            let node = &self.processes[process];
+            let is_whole =
+                node.record.as_ref().is_none_or(|record| record.memory == ha::Memory::Whole);
+            is_whole && !node.is_amnesiac
+        });
+        let witness_remembers = !self.options.settings[group].has_witness
+            || self.witnesses[0].groups.get(group).is_some_and(ha::Witness::is_valid)
+                && !self.witnesses[1].is_up();
+        everybody_remembers && witness_remembers
+    }
+
+    fn replace_disk(&mut self, process: usize) -> bool {
+        if !self.memory_may_be_lost(process / 2) {
+            return false;
+        }
+        self.die(process, false);
+        let node = &mut self.processes[process];
+        node.storage.replace();
+        node.record = None;
+        node.receiving = None;
+        node.is_amnesiac = true;
+        node.storage.is_damaged = false;
+        self.images.retain(|image| image.process != process);
+        self.restart_later(process);
+        true
+    }
+
+    /// A disk is set back to a copy that was taken at the fault's last turn.
+    fn revert_disk(&mut self, process: usize) -> bool {
+        let at = self.images.iter().position(|image| image.process == process);
+        let Some(at) = at else {
+            let node = &self.processes[process];
+            if let Some(record) = node.record.clone()
+                && !node.is_amnesiac
+            {
+                let copy = node.storage.copy();
+                self.images.push(OldImage { process, copy, record });
+            }
+            return false;
+        };
+        // A sole holder of long ago serves at once, alone: no clock and no disk can tell it that
+        // time has passed. Whoever sets such a machine back is a careless operator.
+        let image = &self.images[at];
+        let is_sole = image.record.value == ha::Value::Sole(crate::world::seat_of(process));
+        let node = &self.processes[process];
+        let has_moved = node.record.as_ref().is_some_and(|record| record.run > image.record.run);
+        if is_sole || !has_moved || !self.memory_may_be_lost(process / 2) {
+            return false;
+        }
+        let OldImage { copy, record, .. } = self.images.swap_remove(at);
+        self.die(process, true);
+        let node = &mut self.processes[process];
+        node.storage.revert(&copy);
+        node.record = Some(record);
+        node.receiving = None;
+        node.is_amnesiac = true;
+        self.restart_later(process);
+        true
+    }
+
+    fn restart_witness(&mut self) -> bool {
+        if !self.witnesses[0].is_up() {
+            return false;
+        }
+        let is_whole = (0..self.options.groups).all(|group| self.memory_may_be_lost(group));
+        if !is_whole {
+            return false;
+        }
+        self.witness_stop(0);
+        let pause = self.rng.below(self.options.restart_max);
+        self.queue.plan(self.now + pause, Event::WitnessStart { witness: 0 });
+        true
+    }
+
+    /// A second witness of the same name runs for a while; then one of both ends.
+    fn double_witness(&mut self) -> bool {
+        if self.witnesses[1].is_up() {
+            let gone = self.rng.below(2) as usize;
+            self.witness_stop(gone);
+            if gone == 0 {
+                self.witnesses.swap(0, 1);
+                let life = self.witnesses[0].life;
+                self.queue.plan(self.now, Event::Ask { witness: 0, life });
+            }
+            return false;
+        }
+        let is_whole = (0..self.options.groups).all(|group| self.memory_may_be_lost(group));
+        if self.witnesses[0].is_up() && is_whole {
+            self.witness_start(1);
+            return true;
+        }
+        false
+    }
+
+    fn upgrade(&mut self, process: usize) -> bool {
+        let node = &mut self.processes[process];
+        if !node.is_up() {
+            return false;
+        }
+        let is_back = node.level == LEVEL_MAX && self.rng.percent(20);
+        node.level = if is_back { LEVEL_MAX - 1 } else { LEVEL_MAX };
+        self.die(process, false);
+        let pause = self.rng.below(5 * SECOND);
+        self.queue.plan(self.now + pause, Event::Start { process: process as u8 });
+        self.coverage.see(Seen::Stopped);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_its_own_number_and_name() {
+        for (at, (fault, _)) in Fault::ALL.iter().enumerate() {
+            assert_eq!(*fault as usize, at);
+        }
+    }
+}
