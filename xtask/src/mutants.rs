@@ -19,9 +19,12 @@ const COPY: &str = "target/mutants/tree";
 const TARGET: &str = "target/mutants/target";
 /// What the copy does not need: it is large, and no crate of the proof looks at it.
 const LEFT_OUT: [&str; 6] = [".git", "target", "node_modules", "dist", "images", "fuzz"];
-/// Exit code of both programs when they have found a violation; anything else is a failure of the
-/// gate itself.
+/// What `sim` is given: a mistake that takes more seeds to show counts as not found.
+const SEEDS: &str = "2000";
+/// Exit code of both programs when a promise was broken; another one is a failure of the gate.
 const FOUND: i32 = 1;
+/// What stands in the line in which a program says what it has found.
+const FINDINGS: [&str; 3] = [" failed: ", "VIOLATED", "=> "];
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +33,7 @@ struct Mutant {
     file: String,
     find: String,
     replace: String,
-    /// The program and its arguments: `model --run NAME` or `sim --seeds 2000`.
+    /// `sim`, or the name of a run of `model`.
     caught_by: String,
 }
 
@@ -84,8 +87,10 @@ fn seed(root: &Path, tree: &Path, mutant: &Mutant) -> Result<Option<String>> {
 }
 
 fn judge(root: &Path, tree: &Path, mutant: &Mutant) -> Result<Option<String>> {
-    let mut words = mutant.caught_by.split_whitespace();
-    let program = words.next().unwrap_or_default();
+    let (program, arguments) = match mutant.caught_by.as_str() {
+        "sim" => ("sim", ["--seeds", SEEDS]),
+        run => ("model", ["--run", run]),
+    };
     let cargo = |arguments: &[&str]| -> Result<Output> {
         Command::new("cargo")
             .args(arguments)
@@ -101,13 +106,13 @@ fn judge(root: &Path, tree: &Path, mutant: &Mutant) -> Result<Option<String>> {
     }
     let binary = root.join(TARGET).join("release").join(program);
     let run = Command::new(&binary)
-        .args(words)
+        .args(arguments)
         .current_dir(tree)
         .output()
         .with_context(|| format!("cannot start {}", binary.display()))?;
     match run.status.code() {
         Some(0) => Ok(None),
-        Some(FOUND) => Ok(Some(finding(&run))),
+        Some(FOUND) => Ok(finding(&run)),
         _ => {
             let errors = String::from_utf8_lossy(&run.stderr);
             bail!("{} ended with {}, which is no finding:\n{errors}", mutant.name, run.status)
@@ -115,11 +120,11 @@ fn judge(root: &Path, tree: &Path, mutant: &Mutant) -> Result<Option<String>> {
     }
 }
 
-/// The line that says what was found: both programs mark it.
-fn finding(run: &Output) -> String {
+/// The line that says what was found. Without one, it was something else that went wrong.
+fn finding(run: &Output) -> Option<String> {
     let output = String::from_utf8_lossy(&run.stdout);
-    let line = output.lines().find(|line| line.contains("violation"));
-    line.unwrap_or("a violation").trim().to_owned()
+    let is_finding = |line: &&str| FINDINGS.iter().any(|mark| line.contains(mark));
+    output.lines().find(is_finding).map(|line| line.trim().to_owned())
 }
 
 fn patched(root: &Path, mutant: &Mutant) -> Result<String> {
@@ -207,7 +212,7 @@ mod tests {
         file = "a.rs"
         find = "QUORUM: usize = 2"
         replace = "QUORUM: usize = 1"
-        caught_by = "sim --seeds 2000"
+        caught_by = "sim"
     "#;
 
     fn check_patch(source: &str) -> Result<String> {
