@@ -437,7 +437,9 @@ impl Replica {
                 });
             }
             (_, Message::Forgotten { run, life })
-                if run == self.record.run && self.counts(from) =>
+                if run == self.record.run
+                    && self.counts(from)
+                    && self.life().has_forgotten(&life) =>
             {
                 self.fire(Trigger::Forgotten, |replica| replica.forget(life));
             }

@@ -187,11 +187,9 @@ impl Witness {
 
     fn greeted(&mut self, from: Seat, life: Life) {
         let Some(known) = self.known else { return };
-        let seen = self.lives[place(from)];
+        let seen = self.lives[place(from)].having_proposed(known.accepted, from);
         let run = life.run;
-        // A node that proposed what is accepted here has promised it on its own disk.
-        let has_forgotten = known.accepted.by == from && life.promised < known.accepted;
-        if has_forgotten || life.has_forgotten(&seen) {
+        if life.has_forgotten(&seen) {
             self.messages.push_back((from, Message::Forgotten { run, life: seen }));
             return;
         }

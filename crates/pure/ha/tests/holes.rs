@@ -526,3 +526,20 @@ fn a_snapshot_mends_what_no_journal_keeps_any_more() {
     let answers = sent(&effects(&mut backup));
     assert!(answers.iter().any(|m| matches!(m, Message::Ack { durable: 9, .. })), "{answers:?}");
 }
+
+#[test]
+fn a_late_greeting_accuses_nobody() {
+    let mut holder = node(Primary, record(1, 4, Value::Pair(Primary)), &[]);
+    let greeting = holder.life();
+    holder.handle(Input::Attempt(Change::Shrink));
+    let proposed = holder.record().promised;
+    let mut backup = node(Secondary, record(1, 4, Value::Pair(Primary)), &[]);
+    tell(&mut backup, Message::Prepare { ballot: proposed });
+    tell(&mut backup, Message::Accept { ballot: proposed, value: Value::Sole(Primary) });
+    effects(&mut backup);
+    tell(&mut backup, Message::Hello { life: greeting, level: 1 });
+    for answer in sent(&effects(&mut backup)) {
+        tell(&mut holder, answer);
+    }
+    assert_ne!(holder.standing(), Standing::Blank);
+}

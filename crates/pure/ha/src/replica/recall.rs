@@ -8,6 +8,8 @@
 
 use std::cmp::Ordering;
 
+use model::pair::{Ballot, Seat};
+
 use super::{Effect, Replica, Standing};
 use crate::message::{From, Known, Life, Message, To};
 use crate::record::{Incarnation, LEFT_WITNESSES_MAX, Memory};
@@ -55,11 +57,9 @@ impl Replica {
     /// The peer has started and asks to be recognised.
     pub(super) fn greeted(&mut self, life: Life) {
         let run = life.run;
-        // A node that proposed what is accepted here has promised it on its own disk.
-        let proposed = self.record.accepted;
-        let has_forgotten = proposed.by != self.seat() && life.promised < proposed;
-        if has_forgotten || life.has_forgotten(&self.peer) {
-            self.send(To::Peer, Message::Forgotten { run, life: self.peer });
+        let seen = self.peer.having_proposed(self.record.accepted, self.seat().peer());
+        if life.has_forgotten(&seen) {
+            self.send(To::Peer, Message::Forgotten { run, life: seen });
             return;
         }
         if run > self.peer.run || self.peer.birth == Life::UNKNOWN_BIRTH {
@@ -213,18 +213,30 @@ impl Life {
     /// A run that was heard of, but not from its own greeting.
     pub(crate) const UNKNOWN_BIRTH: u64 = 0;
 
-    /// Whether a node that says this of itself when it starts has forgotten what was seen of it.
+    /// What is seen of the node `by` when a ballot was accepted: what it proposed it has promised
+    /// on its own disk.
+    #[must_use]
+    pub(crate) fn having_proposed(mut self, accepted: Ballot, by: Seat) -> Self {
+        if accepted.by == by {
+            self.promised = self.promised.max(accepted);
+        }
+        self
+    }
+
+    /// Whether a node that says this of itself has forgotten what was seen of it.
     ///
     /// The same life may say it again; a new one must have counted its start, and have all that
-    /// the last one had.
+    /// the last one had. The one who is accused judges by what it says of itself then: an old
+    /// greeting that comes late accuses a node of what it has not forgotten.
     pub(crate) fn has_forgotten(&self, seen: &Self) -> bool {
-        match self.run.cmp(&seen.run) {
+        let is_another = match self.run.cmp(&seen.run) {
             Ordering::Less => true,
             Ordering::Equal => seen.birth != Self::UNKNOWN_BIRTH && self.birth != seen.birth,
             Ordering::Greater => {
                 let is_shorter = self.cuts == seen.cuts && self.durable < seen.durable;
-                self.promised < seen.promised || self.cuts < seen.cuts || is_shorter
+                self.cuts < seen.cuts || is_shorter
             }
-        }
+        };
+        is_another || self.promised < seen.promised
     }
 }
