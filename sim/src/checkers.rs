@@ -105,6 +105,11 @@ impl World {
         if from != to {
             self.trace.say(|| format!("{} {from} => {to} by {trigger}", name(process)));
         }
+        let is_in_doubt = matches!(to, Standing::Claimant | Standing::Doubtful) && from != to;
+        if is_in_doubt && std::mem::take(&mut self.processes[process].dies_in_doubt) {
+            self.processes[process].dies_after = Some(self.rng.below(4) as u32);
+            self.restart_later(process);
+        }
         let (group, place) = (process / 2, process % 2);
         match trigger {
             Trigger::Attempt(change) if row.verb == Verb::Act => {

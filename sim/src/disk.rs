@@ -14,6 +14,14 @@ use crate::rng::Rng;
 /// What a write tears at. Source: ha.md section 6.3.
 const SECTOR: usize = 512;
 
+/// What a disk that fails loses at once.
+const PAGE: usize = 4_096;
+/// So many of a hundred flips spoil a whole page.
+const PAGES: u32 = 30;
+
+/// So many of a hundred spoil a whole file, its header first.
+const FILES: u32 = 15;
+
 /// The files of one node, shared with the journal that is open on them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Files(Rc<RefCell<Inner>>);
@@ -94,7 +102,9 @@ impl Files {
         std::mem::take(&mut inner.stall)
     }
 
-    /// Flips one bit of a segment below what was synced last but one. Says whether there was any.
+    /// Flips one bit of a segment below what was synced last but one, or spoils a page around it, or
+    /// the whole file.
+    /// Says whether there was any.
     pub(crate) fn flip(&self, rng: &mut Rng) -> bool {
         let mut inner = self.0.borrow_mut();
         let candidates: Vec<usize> = inner
@@ -110,9 +120,19 @@ impl Files {
         let node = &mut inner.nodes[rng.pick(&candidates)];
         let at = rng.below(node.settled_end as u64) as usize;
         let bit = 1 << rng.below(8);
-        node.data[at] ^= bit;
-        if let Some(byte) = node.durable.get_mut(at) {
-            *byte ^= bit;
+        let spoilt = if rng.percent(FILES) {
+            0..node.settled_end
+        } else if rng.percent(PAGES) {
+            let page = at / PAGE * PAGE;
+            page..(page + PAGE).min(node.settled_end)
+        } else {
+            at..at + 1
+        };
+        for at in spoilt {
+            node.data[at] ^= bit;
+            if let Some(byte) = node.durable.get_mut(at) {
+                *byte ^= bit;
+            }
         }
         true
     }

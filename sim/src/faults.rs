@@ -18,6 +18,7 @@ pub(crate) enum Fault {
     CutOneWay,
     Storm,
     Crash,
+    CrashInDoubt,
     Kill,
     PowerLoss,
     Freeze,
@@ -43,11 +44,12 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// All, in the order of their numbers, with their names.
-    pub(crate) const ALL: [(Self, &'static str); 25] = [
+    pub(crate) const ALL: [(Self, &'static str); 26] = [
         (Self::CutBoth, "two-way partition"),
         (Self::CutOneWay, "one-way partition"),
         (Self::Storm, "network storm"),
         (Self::Crash, "crash between outputs"),
+        (Self::CrashInDoubt, "crash in doubt"),
         (Self::Kill, "process killed"),
         (Self::PowerLoss, "power loss"),
         (Self::Freeze, "process frozen"),
@@ -121,11 +123,20 @@ impl World {
                 self.restart_later(process);
                 self.processes[process].is_up()
             }
+            Fault::CrashInDoubt => {
+                self.processes[process].dies_in_doubt = true;
+                self.processes[process].is_up()
+            }
             Fault::Kill => {
                 let is_up = self.processes[process].is_up();
                 self.die(process, false);
                 self.restart_later(process);
                 is_up
+            }
+            Fault::PowerLoss if self.rng.percent(50) => {
+                // With entries on their way to the platter.
+                self.processes[process].fails_at_append = true;
+                self.processes[process].is_up()
             }
             Fault::PowerLoss => self.power_loss(machine),
             Fault::Freeze => self.freeze(process),
@@ -201,12 +212,12 @@ impl World {
         self.network.now = self.network.usual;
     }
 
-    fn restart_later(&mut self, process: usize) {
+    pub(crate) fn restart_later(&mut self, process: usize) {
         let pause = self.rng.below(self.options.restart_max);
         self.queue.plan(self.now + pause, Event::Start { process: process as u8 });
     }
 
-    fn power_loss(&mut self, machine: usize) -> bool {
+    pub(crate) fn power_loss(&mut self, machine: usize) -> bool {
         if machine == WITNESS || !self.hosts[machine].is_up {
             return false;
         }
@@ -339,7 +350,8 @@ impl World {
                 && !node.storage.is_damaged
                 && node.record.as_ref().is_some_and(|record| record.value.is_pair())
         };
-        if !is_pair(process) || !is_pair(process ^ 1) {
+        let may_forget = self.memory_may_be_lost(process / 2);
+        if !may_forget || !is_pair(process) || !is_pair(process ^ 1) {
             return false;
         }
         let has_flipped = self.processes[process].storage.files.flip(&mut self.rng);
@@ -353,7 +365,7 @@ impl World {
             let node = &self.processes[process];
             let is_whole =
                 node.record.as_ref().is_none_or(|record| record.memory == ha::Memory::Whole);
-            is_whole && !node.is_amnesiac
+            is_whole && !node.is_amnesiac && !node.storage.is_damaged
         });
         let witness_remembers = !self.options.settings[group].has_witness
             || self.witnesses[0].groups.get(group).is_some_and(ha::Witness::is_valid)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! world, queue, rng     time, order, dice: the seed decides everything
-//! host, process         machines; a data node's process drives the real ha::Member
+//! host, process, driver   machines; a data node's process drives the real ha::Member
 //! disk, storage         a disk that forgets; the real journal on it; the state
 //! network, witness      links that lose, double, delay; the real ha::Witness
 //! snapshot, state       what is replicated, and how a backup gets all of it
@@ -20,6 +20,7 @@ mod clients;
 pub mod command;
 mod coverage;
 mod disk;
+mod driver;
 mod faults;
 mod host;
 mod liveness;

@@ -73,6 +73,8 @@ impl World {
         let machine = self.processes[process].machine;
         self.processes[process].storage.files.set_full(false);
         self.processes[process].dies_after = None;
+        self.processes[process].dies_in_doubt = false;
+        self.processes[process].fails_at_append = false;
         self.processes[process].is_kept_down = false;
         if self.is_away[machine] {
             return;

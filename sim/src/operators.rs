@@ -104,8 +104,11 @@ impl World {
             return false;
         };
         let record = member.replica().record();
-        let peer_knows = record.accepted >= ballot && record.memory == ha::Memory::Whole;
+        // A sole holder stays what it is, whoever has proposed it again.
+        let is_same = record.is_decided() && value == Value::Sole(member.replica().seat());
+        let peer_knows = record.memory == ha::Memory::Whole
+            && (record.accepted >= ballot || is_same && record.value == value);
         let lost_data = value == Value::Sole(crate::world::seat_of(process));
-        self.is_healing && !witness_can_tell && peer_knows && !lost_data
+        !witness_can_tell && peer_knows && !lost_data
     }
 }

@@ -185,11 +185,12 @@ fn quality(rng: &mut Rng) -> Quality {
 }
 
 /// Each kind of fault, how many of a hundred seeds have it, and the mean seconds between two.
-const SWARM: [(Fault, u32, u64); 25] = [
+const SWARM: [(Fault, u32, u64); 26] = [
     (Fault::CutBoth, 50, 30),
     (Fault::CutOneWay, 40, 30),
     (Fault::Storm, 25, 60),
     (Fault::Crash, 50, 60),
+    (Fault::CrashInDoubt, 40, 40),
     (Fault::Kill, 30, 90),
     (Fault::PowerLoss, 40, 90),
     (Fault::Freeze, 35, 60),
@@ -198,7 +199,7 @@ const SWARM: [(Fault, u32, u64); 25] = [
     (Fault::Stall, 30, 40),
     (Fault::SyncError, 20, 120),
     (Fault::DiskFull, 15, 200),
-    (Fault::BitFlip, 20, 100),
+    (Fault::BitFlip, 25, 40),
     (Fault::DiskReplaced, 15, 240),
     (Fault::DiskReverted, 15, 200),
     (Fault::WitnessRestart, 35, 90),

@@ -5,15 +5,14 @@
 
 use std::collections::VecDeque;
 
-use ha::{Draft, From, Identity, Input, Member, Message, Output, Record, SHIP_ENTRIES_MAX, To};
+use ha::{Draft, From, Identity, Input, Member, Message, Record};
 use journal::Journal;
 use model::Time;
-use model::pair::{Entry, Position};
 
 use crate::checkers::Before;
 use crate::clients::{Outcome, Waiting};
 use crate::coverage::Seen;
-use crate::network::{Address, Load, data};
+use crate::network::Address;
 use crate::queue::{Event, MS, Micros, SECOND};
 use crate::rng::mix;
 use crate::snapshot::{Push, Receiving, Sending};
@@ -64,16 +63,20 @@ pub(crate) struct Process {
     /// The world is inside this process.
     is_running: bool,
     tick_at: Option<Micros>,
-    is_sync_planned: bool,
+    pub(crate) is_sync_planned: bool,
     /// When the input came that is being carried out.
     pub(crate) handled_at: Time,
     /// Dies after so many outputs.
     pub(crate) dies_after: Option<u32>,
+    /// Dies soon after it has accepted a change that is not decided.
+    pub(crate) dies_in_doubt: bool,
+    /// Its machine loses power when it writes next.
+    pub(crate) fails_at_append: bool,
     /// Serves clients.
     pub(crate) is_active: bool,
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) hold: Option<Hold>,
-    holds: u32,
+    pub(crate) holds: u32,
     pub(crate) sending: Option<Sending>,
     pub(crate) receiving: Option<Receiving>,
     /// The program's feature level.
@@ -89,16 +92,6 @@ pub(crate) struct Process {
 
 /// Waiting inputs of a stopped process; beyond that its sockets are full.
 const INBOX_MAX: usize = 2_000;
-/// Group commit. Source: ha.md section 5.1, fdatasync of 0.2 ms, window 2-5 ms; a narrower one
-/// here, so that more commits happen in a simulated second.
-const SYNC_PAUSE: (Micros, Micros) = (200, 3 * MS);
-/// The state is hashed for comparison every so many entries. Ours; ha.md says 10,000, but runs
-/// here have some hundreds.
-const HASH_EVERY: u64 = 16;
-/// The state is synced every so many entries.
-const CHECKPOINT_EVERY: u64 = 32;
-/// The kernel removes an address that was given up or has expired. Source: ha.md section 4.6.
-const REMOVAL: (Micros, Micros) = (100, 2 * MS);
 
 impl Process {
     pub(crate) fn new(machine: usize, storage: Storage, level: u16) -> Self {
@@ -115,6 +108,8 @@ impl Process {
             is_sync_planned: false,
             handled_at: Time(0),
             dies_after: None,
+            dies_in_doubt: false,
+            fails_at_append: false,
             is_active: false,
             waiting: VecDeque::new(),
             hold: None,
@@ -198,20 +193,6 @@ impl World {
         self.go_on(process);
     }
 
-    /// Asks the peer for what this disk has lost.
-    fn fetch_holes(&mut self, process: usize) {
-        let Ok(journal) = self.processes[process].storage.journal() else { return };
-        let Some((first, last)) = journal.holes().first().map(|hole| (hole.first, hole.last))
-        else {
-            return;
-        };
-        let message = Message::Fetch { first, last };
-        self.speak(process, To::Peer, message);
-        // Asked again while the hole is there.
-        let at = self.now + SECOND;
-        self.plan_local(at, process, Inbound::Holes);
-    }
-
     /// The process is gone. With `power_loss` its machine is, too.
     pub(crate) fn die(&mut self, process: usize, power_loss: bool) {
         let node = &mut self.processes[process];
@@ -228,6 +209,8 @@ impl World {
         node.is_sync_planned = false;
         node.tick_at = None;
         node.dies_after = None;
+        node.dies_in_doubt = false;
+        node.fails_at_append = false;
         node.sending = None;
         if power_loss {
             node.hold = None;
@@ -246,7 +229,7 @@ impl World {
     }
 
     /// It dies, and something starts it again.
-    fn abort(&mut self, process: usize, why: &str) {
+    pub(crate) fn abort(&mut self, process: usize, why: &str) {
         self.trace.say(|| format!("{} aborts: {why}", name(process)));
         self.coverage.see(Seen::Abort);
         self.die(process, false);
@@ -376,7 +359,7 @@ impl World {
         }
     }
 
-    fn tell(&mut self, process: usize, input: Input) {
+    pub(crate) fn tell(&mut self, process: usize, input: Input) {
         let node = &mut self.processes[process];
         let now = node.handled_at;
         if let Some(member) = &mut node.member {
@@ -421,293 +404,6 @@ impl World {
         };
         self.read_served(process, client, operation, key, outcome);
         self.reply(client, operation, outcome);
-    }
-
-    fn sync(&mut self, process: usize) -> Result<(), String> {
-        let node = &mut self.processes[process];
-        let position = node.storage.sync()?;
-        let stall = node.storage.files.take_stall();
-        let input = Inbound::Input(Input::Durable(position));
-        if stall > 0 {
-            self.block(process, stall);
-            self.processes[process].inbox.push_front(input);
-        } else if self.rng.percent(5) {
-            // Its word comes late: a thread of its own has synced.
-            let at = self.now + self.rng.between(1, 20) * MS;
-            self.plan_local(at, process, input);
-        } else {
-            self.tell(process, Input::Durable(position));
-        }
-        Ok(())
-    }
-
-    /// The disk does not answer for a while.
-    fn block(&mut self, process: usize, duration: Micros) {
-        let node = &mut self.processes[process];
-        node.is_blocked = true;
-        let life = node.life;
-        self.queue.plan(self.now + duration, Event::Unblock { process: process as u8, life });
-    }
-
-    /// Carries out outputs until there are none. Says whether the process lives and is not
-    /// stopped.
-    fn carry_out(&mut self, process: usize) -> bool {
-        loop {
-            let node = &mut self.processes[process];
-            let Some(member) = &mut node.member else { return false };
-            if node.is_blocked {
-                return false;
-            }
-            let Some(output) = member.poll() else { return true };
-            if let Some(left) = &mut node.dies_after {
-                if *left == 0 {
-                    self.coverage.see(Seen::CrashBetweenOutputs);
-                    self.die(process, false);
-                    return false;
-                }
-                *left -= 1;
-            }
-            if let Err(why) = self.act(process, output) {
-                self.abort(process, &why);
-                return false;
-            }
-        }
-    }
-
-    fn act(&mut self, process: usize, output: Output) -> Result<(), String> {
-        self.trace.output(&output, || format!("{} -> {}", name(process), words::output(&output)));
-        let node = &mut self.processes[process];
-        match output {
-            Output::Persist(record) => {
-                node.storage.persist(&record)?;
-                let stall = node.storage.files.take_stall();
-                self.persisted(process, &record);
-                if stall > 0 {
-                    self.block(process, stall);
-                }
-            }
-            Output::Send(to, message) => self.speak(process, to, message),
-            Output::Append(entries) => self.append(process, &entries)?,
-            Output::Truncate { after } => {
-                node.storage.truncate(after)?;
-                self.coverage.see(Seen::Truncated);
-            }
-            Output::Wipe => {
-                node.storage.wipe()?;
-                node.receiving = None;
-                self.wiped(process);
-                self.processes[process].inbox.push_back(Inbound::Input(Input::Retained(1)));
-            }
-            Output::Ship { first } => self.ship(process, first)?,
-            Output::Snapshot => self.offer_snapshot(process)?,
-            Output::Commit(index) => self.commit(process, index)?,
-            // The write path sees that nothing was appended.
-            Output::RefuseWrite(_) => {}
-            Output::Fetch { first, last } => self.answer_fetch(process, first, last)?,
-            Output::Fetched(entries) => self.repair(process, &entries)?,
-            Output::Activate => {
-                node.is_active = true;
-                self.admit(process);
-            }
-            Output::Deactivate => {
-                // Clients are left in the dark, as by a closed connection.
-                node.is_active = false;
-                node.waiting.clear();
-                self.admit(process);
-            }
-            Output::HoldAddress { until } => self.hold_address(process, until),
-            Output::Install => self.install(process)?,
-            Output::ReleaseAddress => {
-                let at = self.now + self.rng.between(REMOVAL.0, REMOVAL.1);
-                node.hold = None;
-                self.plan_local(at, process, Inbound::Input(Input::AddressGone));
-            }
-            Output::Rebuild => {
-                self.violate(process, "its state differs from its peer's");
-            }
-            Output::Event(event) => self.told(process, event),
-            Output::RefuseCommand(command, reason) => {
-                self.coverage.see(Seen::CommandRefused);
-                self.trace.say(|| format!("{} refuses {command}: {reason}", name(process)));
-            }
-            Output::Stopped => {
-                self.coverage.see(Seen::Stopped);
-                self.die(process, false);
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn speak(&mut self, process: usize, to: To, message: Message) {
-        let group = process / 2;
-        let address = match to {
-            To::Peer => data(group, seat_of(process).peer()),
-            To::Witness => match self.reachable_witness() {
-                Some(witness) => Address::Witness(witness as u8, group as u8),
-                None => return,
-            },
-        };
-        self.send(Address::Data(process as u8), address, Load::Pair(message));
-    }
-
-    fn append(&mut self, process: usize, entries: &[Entry]) -> Result<(), String> {
-        let pause = self.rng.between(SYNC_PAUSE.0, SYNC_PAUSE.1);
-        let node = &mut self.processes[process];
-        node.storage.append(entries)?;
-        if !node.is_sync_planned {
-            node.is_sync_planned = true;
-            let life = node.life;
-            self.queue.plan(self.now + pause, Event::Sync { process: process as u8, life });
-        }
-        Ok(())
-    }
-
-    fn ship(&mut self, process: usize, first: u64) -> Result<(), String> {
-        let node = &mut self.processes[process];
-        let journal = node.storage.journal()?;
-        if first > journal.end().index || first < journal.first_index() {
-            return Ok(());
-        }
-        let mut entries = node.storage.read(first)?;
-        entries.truncate(SHIP_ENTRIES_MAX as usize);
-        let now = node.handled_at;
-        let message = node.member.as_mut().and_then(|member| member.ship(now, entries));
-        if let Some(message) = message {
-            self.speak(process, To::Peer, message);
-        }
-        Ok(())
-    }
-
-    /// Applies entries, answers clients, and checks what was applied.
-    fn commit(&mut self, process: usize, index: u64) -> Result<(), String> {
-        while self.processes[process].storage.state.applied.index < index {
-            let node = &mut self.processes[process];
-            let next = node.storage.state.applied.index + 1;
-            let entries = node.storage.read(next)?;
-            if entries.is_empty() {
-                let why = format!("entry {next} is committed and not in its journal");
-                self.violate(process, why);
-                return Ok(());
-            }
-            for entry in entries.iter().take_while(|entry| entry.position.index <= index) {
-                let node = &mut self.processes[process];
-                node.storage.state.apply(entry);
-                self.applied(process, entry.position);
-                self.hash_due(process, entry.position);
-            }
-        }
-        let node = &mut self.processes[process];
-        node.storage.checkpoint.written = node.storage.state;
-        self.acknowledge(process, index);
-        let state = &self.processes[process].storage;
-        if state.state.applied.index >= state.checkpoint.durable.applied.index + CHECKPOINT_EVERY {
-            let keep = self.options.keep_entries;
-            let node = &mut self.processes[process];
-            let first = node.storage.checkpoint(keep)?;
-            node.inbox.push_back(Inbound::Input(Input::Retained(first)));
-        }
-        Ok(())
-    }
-
-    fn hash_due(&mut self, process: usize, position: Position) {
-        if position.index.is_multiple_of(HASH_EVERY) {
-            let node = &mut self.processes[process];
-            let hash = node.storage.state.hash;
-            let input = Input::StateHash { index: position.index, hash };
-            node.inbox.push_back(Inbound::Input(input));
-        }
-    }
-
-    fn acknowledge(&mut self, process: usize, index: u64) {
-        loop {
-            let node = &mut self.processes[process];
-            let is_due = node.waiting.front().is_some_and(|waiting| waiting.index <= index);
-            if !is_due || !node.is_active {
-                return;
-            }
-            if let Some(Waiting { index, client, operation }) = node.waiting.pop_front() {
-                let counts = self.acknowledged(process, index);
-                self.reply(client, operation, Outcome::Acknowledged { index, counts });
-            }
-        }
-    }
-
-    fn answer_fetch(&mut self, process: usize, first: u64, last: u64) -> Result<(), String> {
-        let journal = self.processes[process].storage.journal()?;
-        if first < journal.first_index()
-            || last > journal.end().index
-            || !journal.holes().is_empty()
-        {
-            return Ok(());
-        }
-        let mut entries: Vec<Entry> = Vec::new();
-        while (entries.len() as u64) < last - first + 1 {
-            let next = first + entries.len() as u64;
-            entries.extend(self.processes[process].storage.read(next)?);
-        }
-        entries.truncate((last - first + 1) as usize);
-        self.speak(process, To::Peer, Message::Fetched { entries });
-        Ok(())
-    }
-
-    fn repair(&mut self, process: usize, entries: &[Entry]) -> Result<(), String> {
-        let storage = &mut self.processes[process].storage;
-        let before = storage.journal()?.holes().len();
-        let fits = entries.first().zip(entries.last()).is_some_and(|(first, last)| {
-            storage.journal.as_ref().is_some_and(|journal| {
-                journal.holes().iter().any(|hole| {
-                    hole.first == first.position.index && hole.last == last.position.index
-                })
-            })
-        });
-        if !fits {
-            return Ok(());
-        }
-        // What the peer sends is refused by the journal's chain if it is not what was here.
-        if let Err(error) = storage.journal()?.repair(entries) {
-            self.trace.say(|| format!("{} cannot repair: {error}", name(process)));
-            return Ok(());
-        }
-        let is_whole = storage.journal()?.holes().is_empty();
-        if before > 0 && is_whole {
-            self.coverage.see(Seen::HoleRepaired);
-            self.processes[process].inbox.push_back(Inbound::Input(Input::Repaired));
-        } else {
-            self.fetch_holes(process);
-        }
-        Ok(())
-    }
-
-    /// The kernel keeps the address until then, however late the process comes to say so.
-    fn hold_address(&mut self, process: usize, until: Time) {
-        let node = &mut self.processes[process];
-        let host = &self.hosts[node.machine];
-        let left_ms = until.since_ms(host.clock(self.now));
-        if left_ms == 0 {
-            return;
-        }
-        let removal = self.rng.between(0, self.options.removal_max[process / 2]);
-        node.holds += 1;
-        let until = self.now + host.real(left_ms) + removal;
-        let hold = Hold { until, number: node.holds };
-        let is_new = node.hold.replace(hold).is_none();
-        let event = Event::AddressExpires { process: process as u8, hold: hold.number };
-        self.queue.plan(until, event);
-        if is_new {
-            self.address_taken(process);
-        }
-    }
-
-    /// The kernel drops an address that was not refreshed.
-    pub(crate) fn address_expires(&mut self, process: usize, number: u32) {
-        let node = &mut self.processes[process];
-        let Some(hold) = node.hold else { return };
-        if self.hosts[node.machine].is_paused() {
-            return;
-        }
-        if hold.number == number && hold.until <= self.now {
-            node.hold = None;
-        }
     }
 }
 

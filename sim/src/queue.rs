@@ -33,6 +33,8 @@ pub(crate) enum Event {
     AddressExpires { process: u8, hold: u32 },
     /// A stopped process is started.
     Start { process: u8 },
+    /// A machine loses power.
+    PowerLoss { machine: u8 },
     /// A stopped machine is started.
     Boot { machine: u8 },
     /// A frozen process goes on.

@@ -9,6 +9,7 @@ use crate::network::{Address, Load, data};
 use crate::options::Options;
 use crate::process::Inbound;
 use crate::queue::{Event, MS, Micros};
+use crate::storage::Copy;
 use crate::trace::Trace;
 use crate::world::{SECONDARY, WITNESS, World, seat_of};
 
@@ -27,6 +28,10 @@ pub enum Node {
     /// The witness.
     W,
 }
+
+/// A copy of a data node's disk.
+#[derive(Debug)]
+pub struct Image(Option<(Copy, Option<Record>)>);
 
 /// A world that does what it is told.
 #[derive(Debug)]
@@ -182,6 +187,23 @@ impl Scenario {
             node.storage.replace();
             node.record = None;
             node.is_amnesiac = true;
+        }
+    }
+
+    /// A copy of what is on its disk.
+    pub fn copy_disk(&self, node: Node) -> Image {
+        let process = node.process().map(|process| &self.world.processes[process]);
+        Image(process.map(|process| (process.storage.copy(), process.record.clone())))
+    }
+
+    /// The machine loses power and finds its disk as it once was.
+    pub fn revert_disk(&mut self, node: Node, image: &Image) {
+        if let (Some(process), Some((copy, record))) = (node.process(), &image.0) {
+            self.world.power_off(node.machine());
+            let process = &mut self.world.processes[process];
+            process.storage.revert(copy);
+            process.record.clone_from(record);
+            process.is_amnesiac = true;
         }
     }
 

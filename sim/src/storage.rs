@@ -269,6 +269,7 @@ impl Storage {
         journal.truncate(first.saturating_sub(1)).map_err(|error| error.to_string())?;
         journal.restart_at(Base::default()).map_err(|error| error.to_string())?;
         self.truth = Chain::default();
+        self.is_damaged = false;
         Ok(())
     }
 
@@ -281,6 +282,7 @@ impl Storage {
         self.pending = None;
         self.truth = Chain::from_base(index, state.hash);
         self.durable = index;
+        self.is_damaged = false;
         self.state = state;
         self.checkpoint = Checkpoint { written: state, durable: state };
         Ok(())

@@ -9,7 +9,7 @@ use crate::queue::{Event, Micros};
 use crate::rng::mix;
 
 /// Lines that are kept.
-const LINES: usize = 600;
+const LINES: usize = 1_000;
 
 /// The trace of a world.
 #[derive(Debug, Default)]

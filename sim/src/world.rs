@@ -185,6 +185,9 @@ impl World {
                     self.start(process as usize);
                 }
             }
+            Event::PowerLoss { machine } => {
+                self.power_loss(machine as usize);
+            }
             Event::Boot { machine } => self.boot(machine as usize),
             Event::Thaw { process } => self.thaw(process as usize),
             Event::Unpause { machine } => self.unpause(machine as usize),

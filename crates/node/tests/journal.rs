@@ -1,5 +1,7 @@
 //! The journal on a real disk: modes, locking, group commit, and what a failed sync does.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};

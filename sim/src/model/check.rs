@@ -58,11 +58,11 @@ pub fn check(run: &'static Run, coverage: &Arc<Coverage>, limit: Option<Duration
         depth: checker.max_depth(),
         took,
         is_finished: limit.is_none_or(|limit| took < limit),
-        counterexample: checker.discovery(SOUND).map(|path| story(path.into_vec())),
+        counterexample: checker.discovery(SOUND).map(|path| story(&path.into_vec())),
     }
 }
 
-pub(super) fn story(path: Vec<(World, Option<Move>)>) -> String {
+pub(super) fn story(path: &[(World, Option<Move>)]) -> String {
     let mut story = String::new();
     for (number, (world, step)) in path.iter().enumerate() {
         let _ = writeln!(story, "      {}", world.line());

@@ -30,6 +30,8 @@ pub(super) enum Flaw {
     Astray { seat: Seat, believed: Position, actual: Position },
     /// The replica believes more of its journal to be on disk than is.
     Unsafe { seat: Seat, believed: u64, synced: u64 },
+    /// An input is dealt with, and its register is not on disk.
+    Unwritten { seat: Seat },
     /// A write was sent to the disk that does not continue the journal.
     Gap { seat: Seat, after: u64, entry: Position },
 }
@@ -85,6 +87,9 @@ impl fmt::Display for Flaw {
             }
             Self::Unsafe { seat, believed, synced } => {
                 write!(f, "the {seat} believes {believed} entries are on disk, {synced} are")
+            }
+            Self::Unwritten { seat } => {
+                write!(f, "the {seat} goes on although its register is not on disk")
             }
             Self::Gap { seat, after, entry } => {
                 write!(f, "the {seat} wrote {entry} after index {after}")

@@ -94,7 +94,10 @@ impl Ends<'_> {
                 self.run.refusals && replica.is_proposing() && promised == *ballot
             }
             Message::Ask { life } => match from {
-                Some(incarnation) => incarnation.0 == *life && !self.witness.is_valid(),
+                Some(incarnation) => {
+                    incarnation.0 == *life
+                        && (!self.witness.is_valid() || record.witness != incarnation)
+                }
                 None => peer.standing() == Standing::Blank,
             },
             Message::Report { .. } => node.standing() == Standing::Blank || self.may_blank,

@@ -331,7 +331,15 @@ impl<'a> Hands<'a> {
             self.blame([Flaw::Unsafe { seat, believed, synced }]);
         }
         let node = &self.outcome.node;
+        let vows = |record: &Record| {
+            let Record { promised, accepted, value, decided, memory, .. } = *record;
+            (promised, accepted, value, decided, memory)
+        };
         let is_lost = node.replica.record().memory == Memory::Lost;
+        // A node without memory promises nothing until it has recalled.
+        if !is_lost && vows(node.replica.record()) != vows(&node.record) {
+            self.blame([Flaw::Unwritten { seat }]);
+        }
         if is_lost && self.run.blanks == 0 && self.run.forces == 0 {
             self.blame([Flaw::Imagined { seat }]);
         }

@@ -62,7 +62,7 @@ pub(super) fn walk(run: &'static Run, coverage: &Arc<Coverage>, time: Duration) 
         depth: STEPS,
         took: begun.elapsed(),
         is_finished: true,
-        counterexample: path.map(story),
+        counterexample: path.as_deref().map(story),
     }
 }
 

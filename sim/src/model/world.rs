@@ -60,9 +60,11 @@ pub(super) struct Spent {
 
 thread_local! {
     /// What came of a deed at a node, by both digests and the run's.
-    static OUTCOMES: RefCell<HashMap<(u64, u64, u64), Option<Rc<Remembered>>>> =
-        RefCell::new(HashMap::new());
+    static OUTCOMES: RefCell<Outcomes> = RefCell::new(HashMap::new());
 }
+
+/// Nothing where a torn deed would leave out nothing that matters.
+type Outcomes = HashMap<(u64, u64, u64), Option<Rc<Remembered>>>;
 
 struct Remembered {
     node: Shared<Node>,

@@ -233,6 +233,9 @@ impl<D: Disk> Journal<D> {
         if let Some(Lost { end, .. }) = self.lost {
             return Err(Error::Lost { from: end + 1 });
         }
+        if entries.is_empty() {
+            return Ok(self.end());
+        }
         let bytes = admit(self.end(), entries)?;
         self.make_room(bytes as u64)?;
         let (mut chain, durable) = (self.chain(), self.durable.index);
@@ -301,7 +304,8 @@ impl<D: Disk> Journal<D> {
         budget: &mut usize,
         entries: &mut Vec<Entry>,
     ) -> Result<u64, Error> {
-        let mut place = self.place_before(next)?;
+        let from = self.place_before(next)?;
+        let mut place = from;
         let Some(segment) = self.nth_of(next).and_then(|nth| self.segments.get(nth)) else {
             return Err(Error::Beyond { index: next, end: self.end().index });
         };
@@ -323,7 +327,7 @@ impl<D: Disk> Journal<D> {
         if place.position.index < next {
             return Err(self.unreadable(next));
         }
-        self.remember(place);
+        self.remember(from, place);
         Ok(place.position.index)
     }
 
@@ -356,11 +360,8 @@ impl<D: Disk> Journal<D> {
             self.checked(sealed)?;
             self.durable = self.end();
         }
-        let base = Base {
-            position: self.end(),
-            chain: self.chain(),
-            epochs: self.base_epochs(self.end()),
-        };
+        let epochs = self.epochs.ends().to_vec();
+        let base = Base { position: self.end(), chain: self.chain(), epochs };
         let least = bytes + RECORDS_FROM + FOOTER_BYTES;
         let segment = self.add_segment(self.era, &base, least)?;
         if is_empty {
@@ -369,16 +370,6 @@ impl<D: Disk> Journal<D> {
         self.segments.push(segment);
         self.marks.clear();
         Ok(())
-    }
-
-    /// The epochs as they stand in the header of a segment after `position`.
-    fn base_epochs(&self, position: Position) -> Vec<Position> {
-        let mut epochs = self.epochs.clone();
-        // The log may be empty after a base that is older than all epochs that are remembered.
-        if position.index > 0 {
-            epochs.note(position);
-        }
-        epochs.ends().to_vec()
     }
 
     /// Writes the footer of a segment and makes it durable with its records.
@@ -480,11 +471,15 @@ impl<D: Disk> Journal<D> {
         self.holes.iter().copied().find(|hole| (hole.first..=hole.last).contains(&index))
     }
 
-    /// A reader stopped here and will probably go on.
-    fn remember(&mut self, place: Place) {
+    /// A reader came from here to there, and will probably go on.
+    fn remember(&mut self, from: Place, to: Place) {
+        if let Some(known) = self.cursors.iter_mut().find(|cursor| **cursor == from) {
+            *known = to;
+            return;
+        }
         match self.cursors.get_mut(self.next_cursor) {
-            Some(oldest) => *oldest = place,
-            None => self.cursors.push(place),
+            Some(oldest) => *oldest = to,
+            None => self.cursors.push(to),
         }
         self.next_cursor = (self.next_cursor + 1) % CURSORS;
     }

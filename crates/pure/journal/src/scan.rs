@@ -93,7 +93,6 @@ impl<'d, D: Disk> Window<'d, D> {
         Ok(self.record(place.offset)?.filter(|record| {
             let position = record.head.position;
             place.position.index.checked_add(1) == Some(position.index)
-                && position.epoch >= place.position.epoch
                 && place.chain.is_none_or(|chain| record.follows(chain))
         }))
     }

@@ -5,7 +5,7 @@
 
 mod support;
 
-use journal::{Base, Error, Journal, Recovered, Slots};
+use journal::{Base, Error, Hole, Journal, Recovered, Scan, Settings, Slots};
 use model::pair::Entry;
 use support::{Coin, Memory, all, entries, epoch, open};
 
@@ -99,15 +99,20 @@ fn step(
 
 #[test]
 fn whatever_was_durable_survives_and_nothing_else_appears() {
-    let mut crashes = 0;
-    for seed in 1..=60 {
-        let mut stop = 0;
-        while run(seed, stop) {
-            stop += 1;
-            crashes += 1;
-        }
-    }
+    let crashes = crash_everywhere(1..=60);
     assert!(crashes > 3_000, "{crashes} crashes are few");
+}
+
+#[test]
+#[ignore = "a minute with --release"]
+fn whatever_was_durable_survives_many_more_crashes() {
+    crash_everywhere(61..=5_000);
+}
+
+/// Stops every script at every operation; how often.
+fn crash_everywhere(seeds: std::ops::RangeInclusive<u64>) -> usize {
+    let stops = |seed| (0..10_000).take_while(|stop| run(seed, *stop)).count();
+    seeds.map(stops).sum()
 }
 
 /// Runs a script until operation `stop`; whether it came that far.
@@ -181,6 +186,38 @@ fn goes_on(disk: &mut Memory, what: &str) {
     let report = journal::verify(disk).unwrap();
     assert!(report.segments.iter().all(|segment| segment.problems.is_empty()), "{what}");
     assert_eq!((report.chain, &report.epochs), (chain, &epochs), "{what}");
+}
+
+#[test]
+fn a_repair_that_was_interrupted_is_made_again() {
+    let log = entries(1, 1..=9, 1_100);
+    for seed in 1..=20 {
+        for stop in 0..4 {
+            let mut disk = Memory::default();
+            let (mut journal, _) = open(&mut disk, 0);
+            for entry in &log {
+                journal.append(std::slice::from_ref(entry)).unwrap();
+                journal.sync().unwrap();
+            }
+            let name = disk.segments().remove(0);
+            // From the middle of 2 to the middle of 5.
+            disk.tamper(&name, |bytes| bytes[8192 + 1_700..8192 + 5_000].fill(0xEE));
+            let full = Settings { scan: Scan::Full, ..support::settings() };
+            let (mut journal, recovered) = Journal::open(&mut disk, full.clone(), 9).unwrap();
+            assert_eq!(recovered.holes, [Hole { first: 2, last: 5 }]);
+            journal.disk_mut().stop_at = Some(journal.disk_mut().operations + stop);
+            let repaired = journal.repair(&log[1..5]).is_ok();
+            let mut fate = Coin::new(seed * 10 + stop as u64);
+            disk.crash(|| fate.toss());
+            let (mut journal, recovered) = Journal::open(&mut disk, full, 9).unwrap();
+            assert!(recovered.lost.is_none() && (!repaired || recovered.holes.is_empty()));
+            for hole in recovered.holes {
+                assert!(hole.first >= 2 && hole.last <= 5, "{hole:?}");
+                journal.repair(&log[hole.first as usize - 1..hole.last as usize]).unwrap();
+            }
+            assert_eq!(all(&mut journal), log);
+        }
+    }
 }
 
 #[test]

@@ -26,6 +26,15 @@ fn what_was_synced_is_there_after_a_power_failure() {
 }
 
 #[test]
+fn what_outlived_its_process_is_durable_once_it_is_recovered() {
+    let mut disk = Memory::default();
+    open(&mut disk, 0).0.append(&entries(1, 1..=5, 30)).unwrap();
+    assert_eq!(open(&mut disk, 0).0.durable().index, 5);
+    disk.crash(|| false);
+    assert_eq!(all(&mut open(&mut disk, 5).0), entries(1, 1..=5, 30));
+}
+
+#[test]
 fn one_append_is_one_write_and_one_sync() {
     let mut disk = Memory::default();
     let (mut journal, _) = open(&mut disk, 0);
@@ -158,6 +167,23 @@ fn a_cut_moves_the_tail_aside_and_another_history_takes_its_place() {
 }
 
 #[test]
+fn places_that_were_remembered_do_not_outlive_a_cut() {
+    for reads in [true, false] {
+        let mut disk = Memory::default();
+        let large = Settings { segment_bytes: 1 << 20, ..settings() };
+        let (mut journal, _) = Journal::open(&mut disk, large, 0).unwrap();
+        journal.append(&entries(1, 1..=300, 1_000)).unwrap();
+        if reads {
+            journal.read(1, 10_000).unwrap();
+        }
+        journal.truncate(2).unwrap();
+        journal.append(&entries(2, 3..=300, 900)).unwrap();
+        assert_eq!(journal.read(11, 900).unwrap(), entries(2, 11..=11, 900));
+        assert_eq!(journal.read(299, 900).unwrap(), entries(2, 299..=299, 900));
+    }
+}
+
+#[test]
 fn every_cut_leaves_what_is_before_it() {
     for after in 0..=40 {
         let mut disk = Memory::default();
@@ -264,4 +290,48 @@ fn another_groups_directory_is_refused() {
     let other = Settings { group: 8, ..settings() };
     let refused = Journal::open(&mut disk, other, 0).map(drop);
     assert!(matches!(refused, Err(Error::ConfigGroup { found: 7, configured: 8, .. })));
+}
+
+/// `docs/journal.md` tells these places. Whoever changes them needs another format number.
+#[test]
+fn the_bytes_are_those_of_the_page() {
+    let mut disk = Memory::default();
+    let (mut journal, _) = open(&mut disk, 0);
+    journal.append(&entries(1, 1..=1, 10)).unwrap();
+    journal.append(&entries(2, 2..=2, 7_900)).unwrap();
+    let [first, second] = disk.segments().try_into().unwrap();
+    assert_eq!(first, "00000001-00000000000000000001.log");
+    assert_eq!(second, "00000001-00000000000000000002.log");
+    let (first, second) = (disk.bytes(&first), disk.bytes(&second));
+    let check = |bytes: &[u8], offset: usize, expected: &[u8]| {
+        let found = &bytes[offset..offset + expected.len()];
+        assert_eq!(found, expected, "at {offset}");
+    };
+    let u32 = u32::to_le_bytes;
+    let u64 = u64::to_le_bytes;
+    for copy in [0, 4096] {
+        check(second, copy, b"MSEJRNAL");
+        check(second, copy + 12, &[1, 0, 1, 0]);
+        check(second, copy + 16, &[u64(7), u64(1), u64(2)].concat());
+        check(second, copy + 40, &u64(0xF264_D064_A433_FF9A));
+        check(second, copy + 48, &u64(second.len() as u64));
+        check(second, copy + 56, &[&u32(1)[..], &u32(1), &u32(1), &[0], &u64(1)].concat());
+    }
+    let record = 8192;
+    check(first, record, &u32(10));
+    check(first, record + 4, &u32(0x7F09_3E75));
+    check(first, record + 8, &u64(0));
+    check(first, record + 16, &u64(0xF264_D064_A433_FF9A));
+    check(first, record + 24, &u64(1));
+    check(first, record + 32, &[u32(1), u32(1), u32(1)].concat());
+    check(first, record + 44, &[0, 1, 41, 0]);
+    check(first, record + 48, b"1/1 1/1 1/\0\0\0\0\0\0\0\0");
+    // The second record knows that the first was durable, because its segment was sealed.
+    check(second, record + 8, &u64(1));
+    let footer = first.len() - 512;
+    check(first, footer, b"MSEJSEAL");
+    check(first, footer + 12, &[&u32(1)[..], &u32(1), &u32(1), &[0], &u64(1)].concat());
+    check(first, footer + 33, &u64(0xF264_D064_A433_FF9A));
+    check(first, footer + 41, &u64(8192 + 64));
+    check(first, footer + 49, blake3::hash(&first[8192..8192 + 64]).as_bytes());
 }

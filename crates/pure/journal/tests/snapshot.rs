@@ -93,6 +93,14 @@ fn a_manifest_that_was_changed_is_refused() {
 }
 
 #[test]
+fn a_digest_that_is_not_that_of_the_chunks_is_refused() {
+    let mut manifest = manifest(vec![file("state.db", &content(3 << 20))]);
+    manifest.files[0].digest[0] ^= 1;
+    let refused = Manifest::decode(&manifest.encode().unwrap());
+    assert_eq!(refused, Err(SnapshotError::PeerManifest));
+}
+
+#[test]
 fn names_stay_inside_the_directory() {
     let long = "x".repeat(256);
     for name in ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a\0b", "a\\b", &long] {

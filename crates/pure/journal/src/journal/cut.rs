@@ -11,7 +11,9 @@ use crate::bytes::put_position;
 use crate::disk::{Disk, DiskError};
 use crate::epochs::Epochs;
 use crate::scan::{Place, WINDOW_BYTES, Window, follow, is_zero, survey};
-use crate::segment::{HEADER_BYTES, Header, RECORDS_FROM, SegmentName, read_header, seal};
+use crate::segment::{
+    HEADER_BYTES, Header, HeaderCopies, RECORDS_FROM, SegmentName, read_header, seal,
+};
 use crate::{DiskErrorKind, Error};
 
 /// Begins a quarantine file: magic, CRC-32C of the rest of the block, group, era, the position after
@@ -71,7 +73,6 @@ impl<D: Disk> Journal<D> {
         if self.segments.is_empty() {
             return self.restart_at(Base::default());
         }
-        // Entries that were not synced yet may be before the cut.
         let (kept, end, epochs) = self.cut_place(after)?;
         self.put_strays_aside()?;
         let cut = CutName { number: self.next_cut()?, era: self.era, after };
@@ -96,17 +97,20 @@ impl<D: Disk> Journal<D> {
     fn cut_place(&self, after: u64) -> Result<(usize, Place, Epochs), Error> {
         let kept = self.nth_of(after).unwrap_or(0);
         let segment = &self.segments[kept];
-        let header = read_header(&self.disk, &segment.name, None)?.header;
-        let mut epochs = header.map(|header| header.epochs()).unwrap_or_default();
+        let damaged = Error::Damaged { first: after, last: after };
+        let Some(header) = read_header(&self.disk, &segment.name, None)?.header else {
+            return Err(damaged);
+        };
+        let mut epochs = header.epochs();
         let mut window = Window::new(&self.disk, &segment.name, segment.limit());
         let end = end_at(&mut window, segment.start, after, &mut epochs)?;
-        // A mark that is none of the last segment's any more must not be found.
+        // Behind a hole the chain is not known, and nothing could be appended.
         match end.filter(|end| end.chain.is_some()) {
             Some(end) => Ok((kept, end, epochs)),
             None if after > self.end().index => {
                 Err(Error::Beyond { index: after, end: self.end().index })
             }
-            None => Err(Error::Damaged { first: after, last: after }),
+            None => Err(damaged),
         }
     }
 
@@ -295,11 +299,13 @@ pub(super) fn finish_cut(disk: &mut impl Disk, cut: CutName) -> Result<(), DiskE
     disk.sync_names()?;
     if let Some(segment) = segments.get(kept) {
         let name = segment.to_string();
-        // With the header or the last entry gone too, recovery must decide without the cut.
-        if let Ok(copies) = read_header(disk, &name, None)
-            && let Some(header) = copies.header
-        {
-            zero_after(disk, &name, &header, cut.after)?;
+        match read_header(disk, &name, None) {
+            Ok(HeaderCopies { header: Some(header), .. }) => {
+                zero_after(disk, &name, &header, cut.after)?;
+            }
+            Err(Error::Disk(error)) => return Err(error),
+            // With the header damaged too, recovery decides as if there had been no cut.
+            Ok(_) | Err(_) => {}
         }
     }
     disk.rename(&format!("{cut}{CUTTING}"), &format!("{cut}{QUARANTINE}"))?;
@@ -313,6 +319,7 @@ fn zero_after(
     after: u64,
 ) -> Result<(), DiskError> {
     let mut window = Window::new(disk, name, header.limit());
+    // So it does with the last entry that stays.
     if let Some(end) = end_at(&mut window, header.start(), after, &mut Epochs::default())? {
         zero(disk, name, end.offset, header.bytes)?;
         disk.sync(name)?;
