@@ -520,7 +520,8 @@ fn standing_of(
 ) -> Standing {
     let is_decided = record.is_decided();
     if record.dissolved {
-        let is_own = record.value == Value::Sole(seat) && is_decided;
+        let is_own =
+            record.value == Value::Sole(seat) && is_decided && record.memory == Memory::Whole;
         return if is_own { Standing::Alone } else { Standing::Dissolved };
     }
     match record.memory {

@@ -543,3 +543,12 @@ fn a_late_greeting_accuses_nobody() {
     }
     assert_ne!(holder.standing(), Standing::Blank);
 }
+
+#[test]
+fn a_blank_node_does_not_serve_a_group_that_its_peer_dissolved() {
+    let identity = Identity { seat: Primary, has_witness: true, level: 1, birth: 5 };
+    let disk = Disk { record: Record::blank(1), log: Log::default(), applied: 0, has_holes: false };
+    let mut node = Replica::start(identity, disk);
+    tell(&mut node, Message::Dissolved { generation: 4 });
+    assert_eq!(node.standing(), Standing::Dissolved);
+}

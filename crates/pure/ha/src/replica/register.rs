@@ -237,6 +237,7 @@ impl Replica {
     /// The peer dissolved the group.
     pub(super) fn dissolved(&mut self) {
         self.record.dissolved = true;
+        self.record.value = Value::Sole(self.seat().peer());
         self.persist();
     }
 
