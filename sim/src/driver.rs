@@ -111,6 +111,7 @@ impl World {
                 node.receiving = None;
                 self.wiped(process);
                 self.processes[process].inbox.push_back(Inbound::Input(Input::Retained(1)));
+                self.holes_are_cut(process)?;
             }
             Output::Ship { first } => self.ship(process, first)?,
             Output::Snapshot => self.offer_snapshot(process)?,
@@ -168,7 +169,7 @@ impl World {
         let node = &mut self.processes[process];
         let Err(why) = node.storage.truncate(after) else {
             self.coverage.see(Seen::Truncated);
-            return Ok(());
+            return self.holes_are_cut(process);
         };
         // No log can go on right behind a hole. What is before it is not all that was durable:
         // that is lost memory, and the next start has to know.
@@ -180,6 +181,16 @@ impl World {
             self.processes[process].storage.truncate(hole.first.saturating_sub(1))?;
         }
         Err(why)
+    }
+
+    /// What was cut off may have been all that could not be read.
+    fn holes_are_cut(&mut self, process: usize) -> Result<(), String> {
+        let node = &mut self.processes[process];
+        if node.has_holes && node.storage.journal()?.holes().is_empty() {
+            node.has_holes = false;
+            node.inbox.push_back(Inbound::Input(Input::Repaired));
+        }
+        Ok(())
     }
 
     fn append(&mut self, process: usize, entries: &[Entry]) -> Result<(), String> {
@@ -315,6 +326,7 @@ impl World {
         if before > 0 && is_whole {
             self.coverage.see(Seen::HoleRepaired);
             self.processes[process].storage.is_damaged = false;
+            self.processes[process].has_holes = false;
             self.processes[process].inbox.push_back(Inbound::Input(Input::Repaired));
             let member = self.processes[process].member.as_ref();
             let commit = member.map_or(0, |member| member.replica().commit());

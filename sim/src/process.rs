@@ -68,6 +68,8 @@ pub(crate) struct Process {
     pub(crate) handled_at: Time,
     /// Dies after so many outputs.
     pub(crate) dies_after: Option<u32>,
+    /// Recovery has reported entries that cannot be read.
+    pub(crate) has_holes: bool,
     /// Dies soon after it has accepted a change that is not decided.
     pub(crate) dies_in_doubt: bool,
     /// Its machine loses power when it writes next.
@@ -108,6 +110,7 @@ impl Process {
             is_sync_planned: false,
             handled_at: Time(0),
             dies_after: None,
+            has_holes: false,
             dies_in_doubt: false,
             fails_at_append: false,
             is_active: false,
@@ -168,6 +171,7 @@ impl World {
         let has_holes = !found.holes.is_empty();
         let disk = node.storage.recovered(record.clone(), has_holes);
         node.record = Some(record);
+        node.has_holes = has_holes;
         let settings = match self.options.settings[group].clone().checked() {
             Ok(settings) => settings,
             Err(error) => return self.violate(process, error.to_string()),

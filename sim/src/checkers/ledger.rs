@@ -6,7 +6,7 @@
 //! safe has it on its platter, and under PAIR its backup has it, too.
 
 use ha::{Standing, Value};
-use model::pair::Position;
+use model::pair::{Ballot, Position};
 
 use crate::coverage::Seen;
 use crate::storage::Chain;
@@ -17,6 +17,9 @@ use crate::world::World;
 pub(crate) struct Ledger {
     pub(crate) chain: Chain,
     pub(crate) generation: u32,
+    /// The configuration under which it grew last: whoever committed knew it to be decided, even
+    /// if nobody has it on disk yet.
+    ballot: Ballot,
     /// Counts ledgers: what clients know of one means nothing in the next.
     pub(crate) volume: u32,
 }
@@ -46,7 +49,8 @@ impl World {
         let truth = &self.processes[process].storage.truth;
         // A holder under PAIR that was replaced does not know it, and cannot acknowledge.
         let decided = self.groups[group].register.decided();
-        let is_latest = decided.is_none_or(|(ballot, _)| accepted >= ballot);
+        let is_latest =
+            accepted >= ledger.ballot && decided.is_none_or(|(ballot, _)| accepted >= ballot);
         let must_have = standing.serves() && (is_latest || !is_pair);
         if must_have && truth.end() < end {
             let what = format!("serves with {} entries of {end} that were committed", truth.end());
@@ -82,7 +86,10 @@ impl World {
             let what = format!("commits {commit} under PAIR, its backup has not got it on disk");
             return self.violate(process, what);
         }
+        let member = self.processes[process].member.as_ref();
+        let ballot = member.map_or(Ballot::default(), |member| member.replica().record().accepted);
         let ledger = &mut self.groups[process / 2].ledger;
+        ledger.ballot = ledger.ballot.max(ballot);
         ledger.chain.follow(&self.processes[process].storage.truth, commit);
         self.trace.fold(commit);
     }

@@ -18,6 +18,10 @@ use crate::rng::Rng;
 
 /// Steps of one walk. Ours: after that many a walk has met most of what it will.
 const STEPS: usize = 400;
+/// Moves that are tried in one walk: in a group that was dissolved, nothing happens any more.
+const TRIES: usize = 10 * STEPS;
+/// Draws for them: most do something.
+const TRIES: usize = 4 * STEPS;
 /// Messages on their way; more are lost, so that old ones do not crowd out what happens.
 const MESSAGES_MAX: usize = 40;
 
@@ -72,7 +76,10 @@ fn one(run: &Run, coverage: &Coverage, begin: &World, seed: u64) -> Vec<Stride> 
     let mut world = begin.clone();
     let mut strides = Vec::new();
     let mut moves = Vec::new();
-    while strides.len() < STEPS && world.flaw.is_none() {
+    for _ in 0..TRIES {
+        if strides.len() >= STEPS || world.flaw.is_some() {
+            break;
+        }
         while world.net.len() > MESSAGES_MAX {
             let lost = dice.below(world.net.len() as u64) as usize;
             world.net.remove(lost);
