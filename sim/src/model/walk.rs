@@ -20,8 +20,6 @@ use crate::rng::Rng;
 const STEPS: usize = 400;
 /// Moves that are tried in one walk: in a group that was dissolved, nothing happens any more.
 const TRIES: usize = 10 * STEPS;
-/// Draws for them: most do something.
-const TRIES: usize = 4 * STEPS;
 /// Messages on their way; more are lost, so that old ones do not crowd out what happens.
 const MESSAGES_MAX: usize = 40;
 
