@@ -96,6 +96,10 @@ fn judge(root: &Path, tree: &Path, mutant: &Mutant) -> Result<Option<String>> {
             .args(arguments)
             .current_dir(tree)
             .env("CARGO_TARGET_DIR", root.join(TARGET))
+            // Each is built once and run for seconds: the time to build is what counts.
+            .env("CARGO_INCREMENTAL", "1")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
             .output()
             .context("cannot start cargo")
     };
