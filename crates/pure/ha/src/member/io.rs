@@ -52,7 +52,8 @@ pub enum Input {
         /// The hash.
         hash: u64,
     },
-    /// What could not be read from the journal was repaired.
+    /// Everything in the journal can be read again: it was repaired, or a cut took away what could not
+    /// be read.
     Repaired,
     /// Whether this machine has room for another active instance.
     Admission(bool),
