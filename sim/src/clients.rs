@@ -118,7 +118,7 @@ impl World {
     /// A client does something new.
     pub(crate) fn client(&mut self, number: u8) {
         let client = &mut self.clients[number as usize];
-        if client.asked.is_some() {
+        if client.asked.is_some() || self.is_quiet {
             return;
         }
         client.operation += 1;

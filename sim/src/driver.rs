@@ -347,8 +347,10 @@ impl World {
         }
         let removal = self.rng.between(0, self.options.removal_max[process / 2]);
         node.holds += 1;
+        let record = node.member.as_ref().map(|member| member.replica().record());
+        let generation = record.map_or(0, |record| record.promised.generation);
         let until = self.now + host.real(left_ms) + removal;
-        let hold = Hold { until, number: node.holds };
+        let hold = Hold { until, number: node.holds, generation };
         let is_new = node.hold.replace(hold).is_none();
         let event = Event::AddressExpires { process: process as u8, hold: hold.number };
         self.queue.plan(until, event);

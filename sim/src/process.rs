@@ -45,6 +45,8 @@ pub(crate) enum Inbound {
 pub(crate) struct Hold {
     pub(crate) until: Micros,
     pub(crate) number: u32,
+    /// In which it was taken or refreshed.
+    pub(crate) generation: u32,
 }
 
 /// One data node's process and its disk.

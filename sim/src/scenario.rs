@@ -317,7 +317,7 @@ impl Scenario {
 
     /// Clients ask no more.
     pub fn dismiss_clients(&mut self) {
-        self.world.clients.clear();
+        self.world.is_quiet = true;
     }
 
     /// The promise that was broken.

@@ -237,10 +237,11 @@ impl Storage {
 
     /// Writes entries after the end.
     pub(crate) fn append(&mut self, entries: &[Entry]) -> Result<(), String> {
-        self.journal()?.append(entries).map_err(|error| error.to_string())?;
+        // First, because an append that fails may have written all the same.
         for entry in entries {
             self.truth.push(entry);
         }
+        self.journal()?.append(entries).map_err(|error| error.to_string())?;
         Ok(())
     }
 

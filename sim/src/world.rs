@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) locals: Slab<(usize, u32, Inbound)>,
     pub(crate) clients: Vec<Client>,
     pub(crate) oracles: Vec<Oracle>,
+    /// Clients ask no more.
+    pub(crate) is_quiet: bool,
     pub(crate) groups: Vec<GroupCheck>,
     pub(crate) images: Vec<OldImage>,
     pub(crate) coverage: Coverage,
@@ -98,6 +100,7 @@ impl World {
             clients: Vec::new(),
             oracles: (0..options.groups).map(|_| Oracle::default()).collect(),
             groups: (0..options.groups).map(|_| GroupCheck::default()).collect(),
+            is_quiet: false,
             images: Vec::new(),
             coverage: Coverage::default(),
             trace,

@@ -472,6 +472,24 @@ fn an_acknowledgement_of_an_earlier_run_counts_for_nothing() {
 }
 
 #[test]
+fn an_acknowledgement_of_an_earlier_session_counts_for_nothing() {
+    let mut scenario = pair();
+    let record = scenario.record(A);
+    let session = Epoch { ballot: record.accepted, run: record.run };
+    scenario.power_off(A);
+    scenario.start(A);
+    expect(&mut scenario, 5_000, "served", |s| s.serves(A) && s.value(A) == PAIR_A);
+    let run = scenario.record(B).run;
+    for _ in 0..100 {
+        let durable = scenario.committed() + 3;
+        scenario.replay(A, Message::Ack { session, run, durable });
+        scenario.run_ms(20);
+        assert_eq!(scenario.violation(), None, "{}", scenario.trace());
+    }
+    writes(&mut scenario, 5_000);
+}
+
+#[test]
 fn a_session_of_an_earlier_run_is_not_followed() {
     let mut scenario = pair();
     let record = scenario.record(A);
@@ -495,6 +513,62 @@ fn a_session_of_an_earlier_run_is_not_followed() {
     assert!(scenario.durable(B) >= committed, "{}", scenario.trace());
     scenario.power_off(A);
     expect(&mut scenario, 5_000, "taken over", |s| s.serves(B));
+}
+
+/// Found by seed 376 of the first swarm: replication stood still for ever.
+#[test]
+fn an_answer_that_was_lost_is_given_again() {
+    let mut scenario = Scenario::new(manual());
+    scenario.cut_one_way(B, A);
+    scenario.run_ms(150);
+    scenario.dismiss_clients();
+    scenario.run_ms(50);
+    scenario.mend();
+    scenario.run_ms(3_000);
+    scenario.order(A, Command::Switchover);
+    expect(&mut scenario, 1_000, "moved", |s| s.serves(B));
+}
+
+/// Found by seed 297: both nodes and the witness were well, and nobody served for ever.
+#[test]
+fn a_handover_of_which_the_new_holder_heard_nothing_comes_to_an_end() {
+    for cut_after_ms in 0..8 {
+        let mut scenario = Scenario::new(Settings { readmit_ms: 60_000, ..fast() });
+        scenario.power_off(B);
+        expect(&mut scenario, 2_000, "alone", |s| s.value(A) == SOLE_A);
+        scenario.start(B);
+        scenario.run_ms(5_000);
+        scenario.order(A, Command::Switchover);
+        scenario.run_ms(cut_after_ms);
+        scenario.cut_one_way(A, B);
+        scenario.run_ms(1_000);
+        scenario.mend();
+        expect(&mut scenario, 10_000, "served", |s| s.serves(A) || s.serves(B));
+        writes(&mut scenario, 3_000);
+    }
+}
+
+/// Found by seed 229: acknowledged entries were lost, although only one node had lost its memory.
+#[test]
+fn a_peer_that_was_restarted_still_knows_who_has_forgotten() {
+    let mut scenario = pair();
+    let image = scenario.copy_disk(B);
+    writes(&mut scenario, 2_000);
+    scenario.power_off(A);
+    expect(&mut scenario, 3_000, "taken over", |s| s.serves(B));
+    writes(&mut scenario, 2_000);
+    scenario.start(A);
+    scenario.run_ms(500);
+    scenario.revert_disk(B, &image);
+    scenario.power_off(A);
+    scenario.run_ms(1_000);
+    scenario.start(A);
+    scenario.cut(B, W);
+    scenario.start(B);
+    never(&mut scenario, 8_000, "served by who has forgotten", |s| s.serves(B));
+    scenario.mend();
+    scenario.run_ms(20_000);
+    assert_eq!(scenario.violation(), None, "{}", scenario.trace());
 }
 
 #[test]

@@ -18,15 +18,10 @@ impl World {
     pub(crate) fn address_taken(&mut self, process: usize) {
         self.trace.fold(process as u64);
         let group = process / 2;
-        let peer = &self.processes[process ^ 1];
-        if peer.hold.is_none() || self.groups[group].is_careless {
-            return;
-        }
-        let generation = |process: usize| {
-            let record = self.processes[process].record.as_ref();
-            record.map(|record| record.promised.generation)
-        };
-        if generation(process) != generation(process ^ 1) {
+        let hold = |process: usize| self.processes[process].hold.map(|hold| hold.generation);
+        let (mine, theirs) = (hold(process), hold(process ^ 1));
+        // An operator who forces a node answers for the address of the other one.
+        if mine != theirs || self.groups[group].is_careless {
             return;
         }
         // A hypervisor that stops a machine stops its clock: its address outlives its lease.
