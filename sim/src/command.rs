@@ -42,7 +42,7 @@ struct Sum {
     faults: Vec<u64>,
     failovers: u64,
     handovers: u64,
-    network: [u64; 4],
+    network: [u64; 5],
     /// Seeds that failed, and what they said.
     failed: BTreeMap<u64, String>,
 }
@@ -251,8 +251,8 @@ fn say_sum(sum: &Sum, threads: u64, elapsed: f64, out: &mut impl Write) -> io::R
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     writeln!(out, "faults injected: {} ({})", sum.faults.iter().sum::<u64>(), faults.join(", "))?;
-    let [lost, doubled, damaged, late] = sum.network;
-    writeln!(out, "parcels lost {lost}, doubled {doubled}, damaged {damaged}, late {late}")?;
+    let [lost, doubled, damaged, late, echoed] = sum.network;
+    writeln!(out, "parcels lost {lost}, doubled {doubled}, damaged {damaged}, late {late}, echoed {echoed}")?;
     let seen: Vec<String> =
         sum.coverage.counters().map(|(name, count)| format!("{name} {count}")).collect();
     writeln!(out, "met: {}", seen.join(", "))?;

@@ -7,7 +7,7 @@ use ha::{From, Incarnation, Message};
 use model::pair::Seat;
 
 use crate::process::Inbound;
-use crate::queue::{Event, MS, Micros, Slab};
+use crate::queue::{Event, MS, Micros, SECOND, Slab};
 use crate::rng::Rng;
 use crate::snapshot::Push;
 use crate::world::{MACHINES, World, process_of, seat_of};
@@ -58,7 +58,12 @@ pub(crate) struct Quality {
     pub(crate) late_ppm: u32,
     /// How late.
     pub(crate) late: Micros,
+    /// Parcels of a million that come once more, long after they were sent.
+    pub(crate) echo_ppm: u32,
 }
+
+/// The latest echo. Ours: long enough for its receiver to have died, lost its disk and started.
+const ECHO_MAX: Micros = 15 * SECOND;
 
 /// The links of the world and what is on its way.
 #[derive(Debug)]
@@ -72,6 +77,7 @@ pub(crate) struct Network {
     pub(crate) doubled: u64,
     pub(crate) damaged: u64,
     pub(crate) late: u64,
+    pub(crate) echoed: u64,
 }
 
 impl Quality {
@@ -84,6 +90,7 @@ impl Quality {
         damage_ppm: 0,
         late_ppm: 0,
         late: 0,
+        echo_ppm: 0,
     };
 }
 
@@ -99,6 +106,7 @@ impl Network {
             doubled: 0,
             damaged: 0,
             late: 0,
+            echoed: 0,
         }
     }
 
@@ -137,7 +145,7 @@ impl World {
     /// Sends something from one voter to another.
     pub(crate) fn send(&mut self, from: Address, to: Address, load: Load) {
         let passes = self.network.passes(self.machine_of(from), self.machine_of(to));
-        let Quality { loss_ppm, double_ppm, damage_ppm, .. } = self.network.now;
+        let Quality { loss_ppm, double_ppm, damage_ppm, echo_ppm, .. } = self.network.now;
         if !passes || self.network.rng.ppm(loss_ppm) {
             self.network.lost += 1;
             return;
@@ -148,11 +156,20 @@ impl World {
             self.network.doubled += 1;
             self.dispatch(parcel.clone());
         }
+        if self.network.rng.ppm(echo_ppm) {
+            self.network.echoed += 1;
+            let at = self.now + self.network.rng.below(ECHO_MAX);
+            self.dispatch_at(at, parcel.clone());
+        }
         self.dispatch(parcel);
     }
 
     fn dispatch(&mut self, parcel: Parcel) {
         let at = self.now + self.network.delay();
+        self.dispatch_at(at, parcel);
+    }
+
+    fn dispatch_at(&mut self, at: Micros, parcel: Parcel) {
         let slot = self.network.parcels.put(parcel);
         self.queue.plan(at, Event::Parcel(slot));
     }

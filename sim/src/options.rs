@@ -122,7 +122,7 @@ impl Options {
             segment_bytes: 16 << 10,
             full_scan: rng.percent(50),
             faults: faults(&mut rng, minutes),
-            quality: quality(&mut rng),
+            quality: Quality { echo_ppm: echoes(seed), ..quality(&mut rng) },
             drifts_ppm: [drift(&mut rng), drift(&mut rng), drift(&mut rng), drift(&mut rng)],
             cut: rng.pick(&[1, 5, 5, 20]) * SECOND,
             restart_max: rng.pick(&[2, 20, 120]) * SECOND,
@@ -182,6 +182,12 @@ fn quality(rng: &mut Rng) -> Quality {
         quality.late = rng.pick(&[100, 2_000]) * MS;
     }
     quality
+}
+
+/// Has a stream of its own, so that seeds from before echoes were thought of mean the same.
+fn echoes(seed: u64) -> u32 {
+    let mut rng = Rng::new(seed, 4);
+    if rng.percent(25) { rng.pick(&[10_000, 50_000]) } else { 0 }
 }
 
 /// Each kind of fault, how many of a hundred seeds have it, and the mean seconds between two.

@@ -39,8 +39,8 @@ pub struct Report {
     pub failovers: u64,
     /// Handovers.
     pub handovers: u64,
-    /// What the network lost, doubled, damaged and delayed.
-    pub network: [u64; 4],
+    /// What the network lost, doubled, damaged, delayed and sent once more much later.
+    pub network: [u64; 5],
     /// The last words, when they were kept.
     pub trace: Vec<String>,
 }
@@ -71,6 +71,7 @@ pub fn run(run: Run) -> Report {
             world.network.doubled,
             world.network.damaged,
             world.network.late,
+            world.network.echoed,
         ],
         trace: world.trace.lines().map(str::to_owned).collect(),
     }

@@ -134,6 +134,10 @@ fn finding(run: &Output) -> Option<String> {
 fn patched(root: &Path, mutant: &Mutant) -> Result<String> {
     let source = fs::read_to_string(root.join(&mutant.file))
         .with_context(|| format!("{}: cannot read {}", mutant.name, mutant.file))?;
+    mutated(&source, mutant)
+}
+
+fn mutated(source: &str, mutant: &Mutant) -> Result<String> {
     let times = source.matches(&mutant.find).count();
     ensure!(
         times == 1,
@@ -219,27 +223,22 @@ mod tests {
         caught_by = "sim"
     "#;
 
-    fn check_patch(source: &str) -> Result<String> {
-        let root = std::env::temp_dir().join(format!("mutants-{}", source.len()));
-        fs::create_dir_all(&root)?;
-        fs::write(root.join("a.rs"), source)?;
-        let patched = patched(&root, &parse(LIST)?[0]);
-        fs::remove_dir_all(&root)?;
-        patched
+    fn mutated(source: &str) -> Result<String> {
+        super::mutated(source, &parse(LIST)?[0])
     }
 
     #[test]
     fn a_mutant_changes_one_place() {
-        let patched = check_patch("const QUORUM: usize = 2;").unwrap();
-        assert_eq!(patched, "const QUORUM: usize = 1;");
+        let mutated = mutated("const QUORUM: usize = 2;").unwrap();
+        assert_eq!(mutated, "const QUORUM: usize = 1;");
     }
 
     #[test]
     fn a_mutant_that_fits_nowhere_or_twice_is_an_error() {
         for (source, times) in
-            [("const OTHER: usize = 2; ", "0"), ("QUORUM: usize = 2; QUORUM: usize = 2;  ", "2")]
+            [("const OTHER: usize = 2;", "0"), ("QUORUM: usize = 2; QUORUM: usize = 2;", "2")]
         {
-            let error = check_patch(source).unwrap_err().to_string();
+            let error = mutated(source).unwrap_err().to_string();
             assert!(error.contains(&format!("its text is {times} times in a.rs")), "{error}");
         }
     }

@@ -68,9 +68,12 @@ impl Ends<'_> {
                 let is_current = peer.replica.record().run == life.run;
                 is_current && (replica.peer().run < life.run || is_waiting(peer))
             }
-            Message::Welcome { run: welcomed, .. } => *welcomed == run && is_waiting(node),
-            Message::Forgotten { run: forgotten, .. } => {
-                *forgotten == run && node.standing() != Standing::Blank
+            Message::Welcome { run: welcomed, birth, .. } => {
+                (*welcomed, *birth) == (run, replica.life().birth) && is_waiting(node)
+            }
+            Message::Forgotten { run: forgotten, birth, .. } => {
+                (*forgotten, *birth) == (run, replica.life().birth)
+                    && node.standing() != Standing::Blank
             }
             Message::Prepare { ballot } => {
                 is_forgetful || promised < *ballot || self.is_refusable(peer, *ballot)

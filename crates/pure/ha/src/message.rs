@@ -73,6 +73,8 @@ pub enum Message {
     Welcome {
         /// The run that is welcomed.
         run: u32,
+        /// The life that is welcomed: a disk that was set back counts the same run once more.
+        birth: u64,
         /// The answering program's feature level; the witness has none.
         level: u16,
     },
@@ -80,6 +82,8 @@ pub enum Message {
     Forgotten {
         /// The run that has lost memory.
         run: u32,
+        /// The life that greeted.
+        birth: u64,
         /// What is remembered of it.
         life: Life,
     },

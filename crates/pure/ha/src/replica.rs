@@ -429,15 +429,17 @@ impl Replica {
         }
         match (from, message) {
             (From::Peer, Message::Hello { life, .. }) => self.greeted(life),
-            (_, Message::Welcome { run, .. }) if run == self.record.run && self.counts(from) => {
+            (_, Message::Welcome { run, birth, .. })
+                if self.is_meant(run, birth) && self.counts(from) =>
+            {
                 self.is_recognised = true;
                 self.fire(Trigger::Recognised, |replica| {
                     replica.is_arriving = false;
                     replica.lead();
                 });
             }
-            (_, Message::Forgotten { run, life })
-                if run == self.record.run
+            (_, Message::Forgotten { run, birth, life })
+                if self.is_meant(run, birth)
                     && self.counts(from)
                     && self.life().has_forgotten(&life) =>
             {
@@ -485,6 +487,12 @@ impl Replica {
             // What remains is for the member, or from somebody who has no right to say it.
             (_, _) => {}
         }
+    }
+
+    /// Whether an answer is for this life: one that was given to an earlier life comes late, and
+    /// says nothing of a disk that was set back since.
+    fn is_meant(&self, run: u32, birth: u64) -> bool {
+        run == self.record.run && birth == self.identity.birth
     }
 
     /// Remembers the ballot, and gives way to a higher generation.

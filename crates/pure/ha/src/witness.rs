@@ -188,16 +188,16 @@ impl Witness {
     fn greeted(&mut self, from: Seat, life: Life) {
         let Some(known) = self.known else { return };
         let seen = self.lives[place(from)].having_proposed(known.accepted, from);
-        let run = life.run;
+        let Life { run, birth, .. } = life;
         if life.has_forgotten(&seen) {
-            self.messages.push_back((from, Message::Forgotten { run, life: seen }));
+            self.messages.push_back((from, Message::Forgotten { run, birth, life: seen }));
             return;
         }
         if run > seen.run {
             self.beacons[place(from)] = 0;
             self.lives[place(from)] = life;
         }
-        self.messages.push_back((from, Message::Welcome { run, level: 0 }));
+        self.messages.push_back((from, Message::Welcome { run, birth, level: 0 }));
     }
 
     fn remember(&mut self, from: Seat, seq: u64, life: Life) {

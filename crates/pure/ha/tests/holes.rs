@@ -43,10 +43,14 @@ fn node(seat: Seat, record: Record, log: &[Position]) -> Replica {
     let log = Log::recovered(History::new(log.to_vec()));
     let disk = Disk { record, log, applied: 0, has_holes: false };
     let mut node = Replica::start(identity, disk);
-    let run = node.record().run;
-    tell(&mut node, Message::Welcome { run, level: 1 });
+    recognise(&mut node);
     effects(&mut node);
     node
+}
+
+fn recognise(node: &mut Replica) {
+    let Life { run, birth, .. } = node.life();
+    tell(node, Message::Welcome { run, birth, level: 1 });
 }
 
 fn effects(node: &mut Replica) -> Vec<Effect> {
@@ -375,7 +379,7 @@ fn a_backup_that_cannot_read_an_entry_does_not_say_that_it_has_it() {
     let log = Log::recovered(History::new(vec![at(4, 1, 3)]));
     let record = record(1, 4, Value::Pair(Primary));
     let mut backup = Replica::start(identity, Disk { record, log, applied: 3, has_holes: true });
-    tell(&mut backup, Message::Welcome { run: 2, level: 1 });
+    recognise(&mut backup);
     let open = Message::Open {
         session: Epoch { ballot: ballot(4, Primary), run: 1 },
         value: Value::Pair(Primary),
@@ -508,7 +512,7 @@ fn a_snapshot_mends_what_no_journal_keeps_any_more() {
     let log = Log::recovered(History::new(vec![at(4, 1, 12)]));
     let record = record(1, 4, Value::Sole(Primary));
     let mut backup = Replica::start(identity, Disk { record, log, applied: 3, has_holes: true });
-    tell(&mut backup, Message::Welcome { run: 2, level: 1 });
+    recognise(&mut backup);
     let session = Epoch { ballot: ballot(4, Primary), run: 1 };
     let open = Message::Open {
         session,
@@ -551,4 +555,27 @@ fn a_blank_node_does_not_serve_a_group_that_its_peer_dissolved() {
     let mut node = Replica::start(identity, disk);
     tell(&mut node, Message::Dissolved { generation: 4 });
     assert_eq!(node.standing(), Standing::Dissolved);
+}
+
+#[test]
+fn a_late_welcome_to_a_life_that_was_lost_recognises_nobody() {
+    let life = |birth| {
+        let identity = Identity { seat: Secondary, has_witness: true, level: 1, birth };
+        let record = record(4, 4, Value::Pair(Primary));
+        let log = Log::recovered(History::new(vec![at(4, 1, 3)]));
+        Replica::start(identity, Disk { record, log, applied: 3, has_holes: false })
+    };
+    // Run 5 greeted and was welcomed; then its disk was set back to the end of run 4, and the
+    // start after that counts run 5 once more.
+    let lost = life(1);
+    let mut set_back = life(2);
+    let Life { run, birth, .. } = lost.life();
+    assert_eq!(run, set_back.life().run);
+    tell(&mut set_back, Message::Welcome { run, birth, level: 1 });
+    assert_eq!(set_back.standing(), Standing::Arriving);
+    let seen = Life { durable: at(4, 1, 9), ..lost.life() };
+    tell(&mut set_back, Message::Forgotten { run, birth, life: seen });
+    assert_eq!(set_back.standing(), Standing::Arriving, "it was not this life that was judged");
+    recognise(&mut set_back);
+    assert_eq!(set_back.standing(), Standing::Standby);
 }

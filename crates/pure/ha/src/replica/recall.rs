@@ -56,10 +56,10 @@ impl Replica {
 
     /// The peer has started and asks to be recognised.
     pub(super) fn greeted(&mut self, life: Life) {
-        let run = life.run;
+        let Life { run, birth, .. } = life;
         let seen = self.peer.having_proposed(self.record.accepted, self.seat().peer());
         if life.has_forgotten(&seen) {
-            self.send(To::Peer, Message::Forgotten { run, life: seen });
+            self.send(To::Peer, Message::Forgotten { run, birth, life: seen });
             return;
         }
         if run > self.peer.run || self.peer.birth == Life::UNKNOWN_BIRTH {
@@ -68,7 +68,7 @@ impl Replica {
             self.record.peer = life;
             self.persist();
         }
-        self.send(To::Peer, Message::Welcome { run, level: self.identity.level });
+        self.send(To::Peer, Message::Welcome { run, birth, level: self.identity.level });
     }
 
     /// This node has lost its memory.
