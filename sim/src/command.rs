@@ -252,7 +252,10 @@ fn say_sum(sum: &Sum, threads: u64, elapsed: f64, out: &mut impl Write) -> io::R
         .collect();
     writeln!(out, "faults injected: {} ({})", sum.faults.iter().sum::<u64>(), faults.join(", "))?;
     let [lost, doubled, damaged, late, echoed] = sum.network;
-    writeln!(out, "parcels lost {lost}, doubled {doubled}, damaged {damaged}, late {late}, echoed {echoed}")?;
+    writeln!(
+        out,
+        "parcels lost {lost}, doubled {doubled}, damaged {damaged}, late {late}, echoed {echoed}"
+    )?;
     let seen: Vec<String> =
         sum.coverage.counters().map(|(name, count)| format!("{name} {count}")).collect();
     writeln!(out, "met: {}", seen.join(", "))?;

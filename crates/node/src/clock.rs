@@ -11,6 +11,14 @@ pub fn wall() -> Time {
     Time(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Time since the machine started, suspended or not (`CLOCK_BOOTTIME`): what a pair's timers run
+/// on. It never jumps, every process of a machine reads the same, and no two machines compare it.
+pub fn boot() -> Time {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let (seconds, nanoseconds) = (now.tv_sec.cast_unsigned(), now.tv_nsec.cast_unsigned());
+    Time(seconds * 1_000 + nanoseconds / 1_000_000)
+}
+
 /// A clock that starts at the wall time and then never jumps, for timers.
 #[derive(Debug, Clone, Copy)]
 pub struct Steady {

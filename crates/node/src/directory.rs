@@ -1,5 +1,8 @@
 //! A data directory belongs to one role: two roles in one would share a key without knowing.
 
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// File in the `node` directory that names the role.
@@ -42,6 +45,18 @@ pub fn claim(data: &Path, role: &str) -> Result<(), DirectoryError> {
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Replaces a small file as a whole: after a crash there is the old one or the new one. On disk
+/// when this returns.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&unfinished)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 #[cfg(test)]

@@ -3,9 +3,7 @@
 //! Controllers trust an engine by its MAC and key hash, so a lost key means work on every
 //! controller: the files are written before they are used, and are never overwritten.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Mac;
@@ -179,20 +177,8 @@ fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
 }
 
 fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), IdentityError> {
-    let write = || {
-        let unfinished = path.with_extension("new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(mode)
-            .open(&unfinished)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, path)?;
-        path.parent().map_or(Ok(()), |dir| std::fs::File::open(dir)?.sync_all())
-    };
-    write().map_err(|source| IdentityError::LocalFile { path: path.to_owned(), source })
+    crate::directory::replace(path, text.as_bytes(), mode)
+        .map_err(|source| IdentityError::LocalFile { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! | [`tls`] | TLS configurations, the one crypto provider |
 //! | [`nmsp`] | NMSP links over TCP and TLS: dial, listen, drive, status |
 //! | [`http`] | HTTP over TLS, plain loopback TCP and Unix sockets |
+//! | [`service`] | the line between a health monitor and the service that it supervises |
 //! | [`password`], [`token`], [`throttle`] | what authentication is made of |
 //! | [`log`] | log output |
 //!
@@ -29,6 +30,7 @@ pub mod key_hash;
 pub mod log;
 pub mod nmsp;
 pub mod password;
+pub mod service;
 pub mod throttle;
 pub mod tls;
 pub mod token;

@@ -20,17 +20,17 @@ const KNOWLEDGE: [Knowledge; 5] = [
     Knowledge {
         what: "HTTP",
         libraries: &["axum", "hyper", "hyper-util"],
-        crates: &["node", "controller", "engine"],
+        crates: &["node", "controller", "engine", "monitor"],
     },
     Knowledge {
         what: "the asynchronous runtime",
         libraries: &["tokio"],
-        crates: &["node", "controller", "engine", "mse"],
+        crates: &["node", "controller", "engine", "monitor", "mse"],
     },
     Knowledge {
         what: "TLS",
         libraries: &["rustls", "tokio-rustls"],
-        crates: &["node", "controller", "engine"],
+        crates: &["node", "controller", "engine", "monitor"],
     },
     Knowledge { what: "the terminal", libraries: &["clap"], crates: &["mse", "xtask"] },
 ];

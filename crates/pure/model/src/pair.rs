@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
+#[serde(rename_all = "snake_case")]
 pub enum Seat {
     /// The protected node, which is preferred as holder.
     #[default]

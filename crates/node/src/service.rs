@@ -1,0 +1,446 @@
+//! The line between a health monitor and the service that it supervises, over a Unix socket.
+//!
+//! The monitor owns the pair, the journal and the virtual address; the service owns its state and
+//! its listeners. A service implements [`Replicated`], connects, and hands its orders to
+//! [`Orders::serve`]; whatever it wants to change goes through [`Line::write`] and comes back as a
+//! committed entry. Nothing else in a role knows that it is replicated.
+//!
+//! ```text
+//! service                               monitor
+//!    | -- Hello {applied, level} -------> |   first word of every line
+//!    | <------------- Apply {entries} --- |   committed, in order; on both nodes
+//!    | -- Applied {position, hashes} ---> |
+//!    | <---------------- Activate ------- |   this node serves; everything acknowledged is applied
+//!    | -- Active -----------------------> |
+//!    | -- Write {ticket, drafts} -------> |
+//!    | <--- Written {ticket, first} ----- |   appended, not yet safe; Apply follows when it is
+//!    | <---------------- Reads {until} -- |   reads may be answered until then
+//! ```
+//!
+//! A line that ends means that the monitor is gone: the service stops serving at once, because
+//! nobody keeps its lease any more. Frames are a length (u32, little endian) and `postcard`.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ha::Draft;
+use model::Time;
+use model::pair::{ENTRY_BYTES_MAX, Entry, Epoch, Position};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::clock;
+
+/// Longest frame. Ours: one entry of the longest kind and its envelope; batches stay below.
+pub const FRAME_BYTES_MAX: usize = ENTRY_BYTES_MAX + (1 << 20);
+/// Writes whose outcome is awaited. Ours: as many as the pair lets wait.
+const WAITING_MAX: usize = 4_096;
+
+/// What a monitor says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Apply these committed entries, in this order. Ones that are applied already are skipped.
+    Apply(Vec<Entry>),
+    /// Serve from now on. Everything that was ever acknowledged has been applied.
+    Activate(Epoch),
+    /// Stop serving: close the listeners, drop the connections.
+    Deactivate,
+    /// Reads may be answered until then, by [`clock::boot`].
+    Reads(Time),
+    /// A write was appended; its entries are committed later, or never.
+    Written {
+        /// Of [`Report::Write`].
+        ticket: u64,
+        /// The index of its first entry.
+        first: u64,
+    },
+    /// A write was not appended.
+    Refused {
+        /// Of [`Report::Write`].
+        ticket: u64,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Say whether all is well.
+    Check(u64),
+    /// Make the state durable, so that the journal before it may go.
+    Sync,
+    /// Copy the state into this directory, which is made for it.
+    Snapshot(PathBuf),
+    /// Replace the state by the snapshot in this directory.
+    Restore(PathBuf),
+    /// Throw the state away and begin empty.
+    Clear,
+}
+
+/// What a service says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Report {
+    /// The first word.
+    Hello {
+        /// Where its state stands.
+        applied: Position,
+        /// The program's feature level.
+        level: u16,
+    },
+    /// Something is to be changed.
+    Write {
+        /// Comes back in the answer.
+        ticket: u64,
+        /// What.
+        drafts: Vec<Draft>,
+    },
+    /// Entries were applied.
+    Applied {
+        /// Where the state stands.
+        position: Position,
+        /// Index and hash of the states that are compared between the nodes.
+        hashes: Vec<(u64, u64)>,
+    },
+    /// The state is durable up to here.
+    Synced(Position),
+    /// It serves.
+    Active,
+    /// It does not serve any more.
+    Dormant,
+    /// The answer to [`Order::Check`].
+    Well(u64),
+    /// The answer to [`Order::Check`], or a word of its own: the service cannot go on.
+    Failed(String),
+    /// The snapshot is in the directory that was ordered.
+    Snapshot(Position),
+    /// The state is that of the snapshot, or empty.
+    Restored(Position),
+}
+
+/// What became of applied entries.
+#[derive(Debug)]
+pub struct Applied<O> {
+    /// Where the state stands.
+    pub position: Position,
+    /// Index and outcome of each entry, in order.
+    pub outcomes: Vec<(u64, O)>,
+    /// Index and hash of the states that are compared between the nodes.
+    pub hashes: Vec<(u64, u64)>,
+}
+
+/// A service that is replicated. Its calls come one at a time, from one thread.
+///
+/// An error is for people; it ends the service, and the peer takes over.
+pub trait Replicated {
+    /// What became of one entry.
+    type Outcome: Send + 'static;
+
+    /// The program's feature level.
+    fn level(&self) -> u16;
+    /// Where the state stands.
+    fn applied(&self) -> Result<Position, String>;
+    /// Applies committed entries. A pure function of state and entries: no clock, no randomness.
+    fn apply(&mut self, entries: &[Entry]) -> Result<Applied<Self::Outcome>, String>;
+    /// Makes the state durable.
+    fn sync(&mut self) -> Result<Position, String>;
+    /// Copies the state into a directory that is made for it.
+    fn snapshot(&mut self, dir: &Path) -> Result<Position, String>;
+    /// Replaces the state by a snapshot.
+    fn restore(&mut self, dir: &Path) -> Result<Position, String>;
+    /// Throws the state away.
+    fn clear(&mut self) -> Result<Position, String>;
+    /// Serves from now on: on return the listeners are open.
+    fn activate(&mut self, epoch: Epoch) -> Result<(), String>;
+    /// Stops serving: on return the listeners are closed.
+    fn deactivate(&mut self) -> Result<(), String>;
+    /// The application's own checks.
+    fn check(&mut self) -> Result<(), String>;
+}
+
+/// Why a write has no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// It was not appended, and never will be.
+    #[error("not written: {0}")]
+    Refused(String),
+    /// It may have been appended: the node stopped serving before that was known.
+    #[error("the outcome is not known: this node has stopped serving; look, then ask again")]
+    Unknown,
+}
+
+/// The service's end of the line, for whoever writes or reads.
+#[derive(Debug)]
+pub struct Line<O> {
+    shared: Arc<Shared<O>>,
+}
+
+impl<O> Clone for Line<O> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// What the monitor orders: to be served by one thread.
+#[derive(Debug)]
+pub struct Orders<O> {
+    reader: BufReader<UnixStream>,
+    shared: Arc<Shared<O>>,
+}
+
+#[derive(Debug)]
+struct Shared<O> {
+    writer: Mutex<UnixStream>,
+    waiting: Mutex<Waiting<O>>,
+    /// Reads may be answered until then.
+    reads_until: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Waiting<O> {
+    next_ticket: u64,
+    /// Asked, not yet answered.
+    tickets: BTreeMap<u64, (usize, Answer<O>)>,
+    /// Appended: by the index of the last entry.
+    appended: BTreeMap<u64, Appended<O>>,
+}
+
+#[derive(Debug)]
+struct Appended<O> {
+    first: u64,
+    outcomes: Vec<O>,
+    answer: Answer<O>,
+}
+
+type Answer<O> = oneshot::Sender<Result<Vec<O>, WriteError>>;
+
+/// Connects to the monitor at `socket`.
+pub fn connect<O>(socket: &Path) -> io::Result<(Line<O>, Orders<O>)> {
+    line(UnixStream::connect(socket)?)
+}
+
+fn line<O>(stream: UnixStream) -> io::Result<(Line<O>, Orders<O>)> {
+    let waiting = Waiting { next_ticket: 1, tickets: BTreeMap::new(), appended: BTreeMap::new() };
+    let shared = Arc::new(Shared {
+        writer: Mutex::new(stream.try_clone()?),
+        waiting: Mutex::new(waiting),
+        reads_until: AtomicU64::new(0),
+    });
+    let orders = Orders { reader: BufReader::new(stream), shared: Arc::clone(&shared) };
+    Ok((Line { shared }, orders))
+}
+
+impl<O: Send + 'static> Line<O> {
+    /// Has something changed: one outcome for each draft, when all are safe on as many disks as the
+    /// pair demands, and applied here.
+    pub async fn write(&self, drafts: Vec<Draft>) -> Result<Vec<O>, WriteError> {
+        let answered = self.submit(drafts)?;
+        answered.await.unwrap_or(Err(WriteError::Unknown))
+    }
+
+    /// The same from a thread that may wait.
+    pub fn write_blocking(&self, drafts: Vec<Draft>) -> Result<Vec<O>, WriteError> {
+        let answered = self.submit(drafts)?;
+        answered.blocking_recv().unwrap_or(Err(WriteError::Unknown))
+    }
+
+    /// Whether a read that was computed before this moment may be answered: nobody else has served
+    /// meanwhile. It is asked last, just before the answer is given.
+    pub fn may_read(&self) -> bool {
+        clock::boot().0 < self.shared.reads_until.load(Ordering::Acquire)
+    }
+
+    fn submit(
+        &self,
+        drafts: Vec<Draft>,
+    ) -> Result<oneshot::Receiver<Result<Vec<O>, WriteError>>, WriteError> {
+        let (answer, answered) = oneshot::channel();
+        let ticket = {
+            let mut waiting = self.shared.waiting();
+            if waiting.tickets.len() + waiting.appended.len() >= WAITING_MAX {
+                let reason = "too much waits for the pair; ask again in a moment".to_owned();
+                return Err(WriteError::Refused(reason));
+            }
+            let ticket = waiting.next_ticket;
+            waiting.next_ticket += 1;
+            waiting.tickets.insert(ticket, (drafts.len(), answer));
+            ticket
+        };
+        if self.shared.say(&Report::Write { ticket, drafts }).is_err() {
+            self.shared.waiting().tickets.remove(&ticket);
+            return Err(WriteError::Refused("the health monitor is gone".to_owned()));
+        }
+        Ok(answered)
+    }
+}
+
+impl<O: Send + 'static> Orders<O> {
+    /// Carries out orders until the monitor is gone; then the service is dormant. Blocks.
+    ///
+    /// An error is the service's own: it has failed, and its process should end.
+    pub fn serve(mut self, service: &mut impl Replicated<Outcome = O>) -> Result<(), String> {
+        let outcome = self.run(service);
+        self.shared.reads_until.store(0, Ordering::Release);
+        self.shared.forget();
+        if let Err(reason) = &outcome {
+            // The monitor may be gone, too.
+            let _ = self.shared.say(&Report::Failed(reason.clone()));
+        }
+        let stopped = service.deactivate();
+        outcome.and(stopped)
+    }
+
+    fn run(&mut self, service: &mut impl Replicated<Outcome = O>) -> Result<(), String> {
+        let hello = Report::Hello { applied: service.applied()?, level: service.level() };
+        if self.shared.say(&hello).is_err() {
+            return Ok(());
+        }
+        loop {
+            let order = match read_frame(&mut self.reader) {
+                Ok(Some(order)) => order,
+                Ok(None) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Err(format!("the health monitor says what is no order: {error}"));
+                }
+                Err(_) => return Ok(()),
+            };
+            let Some(report) = self.obey(order, service)? else { continue };
+            if self.shared.say(&report).is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn obey(
+        &self,
+        order: Order,
+        service: &mut impl Replicated<Outcome = O>,
+    ) -> Result<Option<Report>, String> {
+        let report = match order {
+            Order::Apply(entries) => {
+                let Applied { position, outcomes, hashes } = service.apply(&entries)?;
+                self.shared.resolve(outcomes);
+                Report::Applied { position, hashes }
+            }
+            Order::Activate(epoch) => {
+                service.activate(epoch)?;
+                Report::Active
+            }
+            Order::Deactivate => {
+                self.shared.reads_until.store(0, Ordering::Release);
+                self.shared.forget();
+                service.deactivate()?;
+                Report::Dormant
+            }
+            Order::Reads(until) => {
+                self.shared.reads_until.store(until.0, Ordering::Release);
+                return Ok(None);
+            }
+            Order::Written { ticket, first } => {
+                self.shared.written(ticket, first);
+                return Ok(None);
+            }
+            Order::Refused { ticket, reason } => {
+                self.shared.refused(ticket, reason);
+                return Ok(None);
+            }
+            Order::Check(number) => match service.check() {
+                Ok(()) => Report::Well(number),
+                Err(reason) => Report::Failed(reason),
+            },
+            Order::Sync => Report::Synced(service.sync()?),
+            Order::Snapshot(dir) => Report::Snapshot(service.snapshot(&dir)?),
+            Order::Restore(dir) => Report::Restored(service.restore(&dir)?),
+            Order::Clear => Report::Restored(service.clear()?),
+        };
+        Ok(Some(report))
+    }
+}
+
+impl<O> Shared<O> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting<O>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, report: &Report) -> io::Result<()> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        write_frame(&mut *writer, report)
+    }
+
+    fn written(&self, ticket: u64, first: u64) {
+        let mut waiting = self.waiting();
+        let Some((count, answer)) = waiting.tickets.remove(&ticket) else { return };
+        let last = first + count.saturating_sub(1) as u64;
+        let outcomes = Vec::with_capacity(count);
+        waiting.appended.insert(last, Appended { first, outcomes, answer });
+    }
+
+    fn refused(&self, ticket: u64, reason: String) {
+        if let Some((_, answer)) = self.waiting().tickets.remove(&ticket) {
+            // Who asked may have gone away.
+            let _ = answer.send(Err(WriteError::Refused(reason)));
+        }
+    }
+
+    /// Hands outcomes to those who wait for them.
+    fn resolve(&self, outcomes: Vec<(u64, O)>) {
+        let mut waiting = self.waiting();
+        for (index, outcome) in outcomes {
+            let Some(mut place) = waiting.appended.first_entry() else { return };
+            let last = *place.key();
+            if index < place.get().first {
+                continue;
+            }
+            place.get_mut().outcomes.push(outcome);
+            if index == last {
+                let Appended { outcomes, answer, .. } = place.remove();
+                let _ = answer.send(Ok(outcomes));
+            }
+        }
+    }
+
+    /// Nobody will learn any more what became of what waits.
+    fn forget(&self) {
+        let mut waiting = self.waiting();
+        for (_, (_, answer)) in std::mem::take(&mut waiting.tickets) {
+            let _ = answer.send(Err(WriteError::Unknown));
+        }
+        for (_, Appended { answer, .. }) in std::mem::take(&mut waiting.appended) {
+            let _ = answer.send(Err(WriteError::Unknown));
+        }
+    }
+}
+
+/// Writes one frame.
+pub fn write_frame(writer: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    let mut frame = vec![0; 4];
+    frame = postcard::to_extend(message, frame).map_err(io::Error::other)?;
+    let length = frame.len() - 4;
+    if length > FRAME_BYTES_MAX {
+        let text = format!("a frame of {length} bytes; at most {FRAME_BYTES_MAX} are allowed");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    frame[..4].copy_from_slice(&(length as u32).to_le_bytes());
+    writer.write_all(&frame)
+}
+
+/// Reads one frame; nothing when the other end has closed the line between two.
+pub fn read_frame<T: DeserializeOwned>(reader: &mut impl Read) -> io::Result<Option<T>> {
+    let mut length = [0; 4];
+    match reader.read_exact(&mut length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let length = u32::from_le_bytes(length) as usize;
+    if length > FRAME_BYTES_MAX {
+        let text = format!("a frame of {length} bytes; at most {FRAME_BYTES_MAX} are allowed");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    let mut frame = vec![0; length];
+    reader.read_exact(&mut frame)?;
+    let message = postcard::from_bytes(&frame);
+    message.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+#[cfg(test)]
+mod tests;

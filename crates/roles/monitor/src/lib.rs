@@ -1,0 +1,15 @@
+//! The health monitor: what keeps one node's services available.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`config`] | the node's configuration file, as the set-up wizard writes it |
+//! | [`peers`] | with whom this node is paired, and how; written by pairing, not by hand |
+//! | [`address`] | the virtual address |
+//!
+//! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
+//! its journal and the virtual address go on, and the peer takes over at once. It does not know
+//! what a service does: it moves committed entries, directories and signals.
+
+pub mod address;
+pub mod config;
+pub mod peers;
