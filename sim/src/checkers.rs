@@ -116,9 +116,14 @@ impl World {
                 self.groups[group].attempts[place] = Some((from, change));
             }
             Trigger::Chosen if row.verb == Verb::Act => self.chosen(process, to),
-            Trigger::Forgotten if to == Standing::Blank && from != to => {
+            Trigger::Forgotten | Trigger::Restart if to == Standing::Blank && from != to => {
+                let node = &mut self.processes[process];
+                let has_forgotten = node.is_amnesiac || node.storage.is_damaged;
+                node.is_amnesiac = true;
                 self.coverage.see(Seen::BlankFound);
-                self.processes[process].is_amnesiac = true;
+                if !has_forgotten {
+                    self.violate(process, "counts as without memory, and has all of it");
+                }
             }
             Trigger::Recalled if from == Standing::Blank && to != from => {
                 self.coverage.see(Seen::BlankRecalled);

@@ -38,7 +38,9 @@ pub(crate) struct Storage {
     pub(crate) truth: Chain,
     /// Up to here it was synced.
     pub(crate) durable: u64,
-    /// Bits were flipped, or an old image was restored: recovery may find less.
+    /// Up to here the records behind it say that it was synced.
+    evidence: u64,
+    /// A bit was flipped: recovery may find less, but not less than there is evidence of.
     pub(crate) is_damaged: bool,
     settings: journal::Settings,
 }
@@ -163,9 +165,10 @@ impl Storage {
         }
         self.state = self.checkpoint.written;
         let end = journal.end().index;
-        let is_short = end < self.durable;
+        let is_excused = self.is_damaged && end >= self.evidence || recovered.lost.is_some();
+        let is_short = end < self.durable && !is_excused;
         self.journal = Some(journal);
-        if is_short && !self.is_damaged && recovered.lost.is_none() {
+        if is_short {
             return Err(Trouble::Wrong(format!(
                 "the journal recovered {end} entries of {} that were durable",
                 self.durable
@@ -174,6 +177,7 @@ impl Storage {
         self.compare()?;
         self.truth.cut(end);
         self.durable = end;
+        self.evidence = self.evidence.min(end);
         let first = self.journal.as_ref().map_or(1, Journal::first_index);
         if first > self.state.applied.index + 1 {
             // A wipe that was cut off: the log does not begin where the state ends.
@@ -248,6 +252,9 @@ impl Storage {
     /// Makes everything durable that was written.
     pub(crate) fn sync(&mut self) -> Result<Position, String> {
         let position = self.journal()?.sync().map_err(|error| error.to_string())?;
+        if position.index > self.durable {
+            self.evidence = self.durable;
+        }
         self.durable = position.index;
         Ok(position)
     }
@@ -255,6 +262,7 @@ impl Storage {
     /// Cuts the log off.
     pub(crate) fn truncate(&mut self, after: u64) -> Result<(), String> {
         self.durable = self.durable.min(after);
+        self.evidence = self.evidence.min(after);
         self.journal()?.truncate(after).map_err(|error| error.to_string())?;
         self.truth.cut(after);
         Ok(())
@@ -263,6 +271,7 @@ impl Storage {
     /// Begins empty. The state goes first: one that is ahead of its log counts as lost memory.
     pub(crate) fn wipe(&mut self) -> Result<(), String> {
         self.durable = 0;
+        self.evidence = 0;
         self.state = State::default();
         self.checkpoint = Checkpoint::default();
         let journal = self.journal()?;
@@ -278,6 +287,7 @@ impl Storage {
     pub(crate) fn install(&mut self, base: Base, state: State) -> Result<(), String> {
         self.pending = Some(state);
         self.durable = 0;
+        self.evidence = 0;
         let index = base.position.index;
         self.journal()?.restart_at(base).map_err(|error| error.to_string())?;
         self.pending = None;
@@ -347,6 +357,8 @@ impl Storage {
         self.pending = copy.pending;
         self.truth = copy.truth.clone();
         self.durable = copy.durable;
+        // How long ago the last sync before the copy was is not known.
+        self.evidence = 0;
     }
 
     /// The disk is replaced.
@@ -356,6 +368,7 @@ impl Storage {
         self.pending = None;
         self.truth = Chain::default();
         self.durable = 0;
+        self.evidence = 0;
     }
 
     pub(crate) fn journal(&mut self) -> Result<&mut Journal<Files>, String> {
