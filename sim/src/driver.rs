@@ -157,7 +157,7 @@ impl World {
         let group = process / 2;
         let address = match to {
             To::Peer => data(group, seat_of(process).peer()),
-            To::Witness => match self.reachable_witness() {
+            To::Witness => match self.reachable_witness(process) {
                 Some(witness) => Address::Witness(witness as u8, group as u8),
                 None => return,
             },

@@ -5,7 +5,7 @@ use ha::{Command, Input, Service};
 use crate::coverage::Seen;
 use crate::network::Quality;
 use crate::options::LEVEL_MAX;
-use crate::process::Inbound;
+use crate::process::{Inbound, name};
 use crate::queue::{Event, MS, SECOND};
 use crate::storage::Copy;
 use crate::world::{MACHINES, WITNESS, World};
@@ -389,10 +389,11 @@ impl World {
         true
     }
 
-    /// A disk is set back to a copy that was taken at the fault's last turn.
+    /// A copy of a disk is taken; at the fault's next turn the process starts once more, and soon
+    /// after that the disk is set back. Answers to that start may still be on their way then, and
+    /// the start that follows counts the same run.
     fn revert_disk(&mut self, process: usize) -> bool {
-        let at = self.images.iter().position(|image| image.process == process);
-        let Some(at) = at else {
+        let Some(process) = self.images.first().map(|image| image.process) else {
             let node = &self.processes[process];
             if let Some(record) = node.record.clone()
                 && !node.is_amnesiac
@@ -402,16 +403,30 @@ impl World {
             }
             return false;
         };
+        self.die(process, false);
+        let start = self.now + self.rng.between(10, 500) * MS;
+        self.queue.plan(start, Event::Start { process: process as u8 });
+        let revert = start + self.rng.between(500, 8_000) * MS;
+        self.queue.plan(revert, Event::Revert { process: process as u8 });
+        false
+    }
+
+    /// The disk is set back.
+    pub(crate) fn revert_now(&mut self, process: usize) {
+        let Some(at) = self.images.iter().position(|image| image.process == process) else {
+            return;
+        };
+        let OldImage { copy, record, .. } = self.images.swap_remove(at);
         // A sole holder of long ago serves at once, alone: no clock and no disk can tell it that
         // time has passed. Whoever sets such a machine back is a careless operator.
-        let image = &self.images[at];
-        let is_sole = image.record.value == ha::Value::Sole(crate::world::seat_of(process));
+        let is_sole = record.value == ha::Value::Sole(crate::world::seat_of(process));
         let node = &self.processes[process];
-        let has_moved = node.record.as_ref().is_some_and(|record| record.run > image.record.run);
-        if is_sole || !has_moved || !self.memory_may_be_lost(process / 2) {
-            return false;
+        let has_moved = node.record.as_ref().is_some_and(|now| now.run > record.run);
+        if self.is_healing || is_sole || !has_moved || !self.memory_may_be_lost(process / 2) {
+            return;
         }
-        let OldImage { copy, record, .. } = self.images.swap_remove(at);
+        self.injected[Fault::DiskReverted as usize] += 1;
+        self.trace.say(|| format!("the disk of {} is set back", name(process)));
         self.die(process, true);
         let node = &mut self.processes[process];
         node.storage.revert(&copy);
@@ -419,7 +434,6 @@ impl World {
         node.receiving = None;
         node.is_amnesiac = true;
         self.restart_later(process);
-        true
     }
 
     fn restart_witness(&mut self) -> bool {

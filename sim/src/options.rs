@@ -108,6 +108,8 @@ impl Options {
             _ => Ending::WithoutWitness,
         };
         let level = rng.between(1, u64::from(LEVEL_MAX)) as u16;
+        let faults = faults(&mut rng, minutes);
+        let quality = Quality { echo_ppm: echoes(seed, &faults), ..quality(&mut rng) };
         Self {
             duration: minutes * 60 * SECOND,
             groups,
@@ -121,8 +123,8 @@ impl Options {
             removal_max,
             segment_bytes: 16 << 10,
             full_scan: rng.percent(50),
-            faults: faults(&mut rng, minutes),
-            quality: Quality { echo_ppm: echoes(seed), ..quality(&mut rng) },
+            faults,
+            quality,
             drifts_ppm: [drift(&mut rng), drift(&mut rng), drift(&mut rng), drift(&mut rng)],
             cut: rng.pick(&[1, 5, 5, 20]) * SECOND,
             restart_max: rng.pick(&[2, 20, 120]) * SECOND,
@@ -184,10 +186,12 @@ fn quality(rng: &mut Rng) -> Quality {
     quality
 }
 
-/// Has a stream of its own, so that seeds from before echoes were thought of mean the same.
-fn echoes(seed: u64) -> u32 {
+/// Has a stream of its own, so that a seed's other draws are what they were without echoes. A disk
+/// that is set back is the reason to have them.
+fn echoes(seed: u64, faults: &[(Fault, Micros)]) -> u32 {
     let mut rng = Rng::new(seed, 4);
-    if rng.percent(25) { rng.pick(&[10_000, 50_000]) } else { 0 }
+    let reverts = faults.iter().any(|(fault, _)| *fault == Fault::DiskReverted);
+    if reverts || rng.percent(15) { rng.pick(&[10_000, 50_000]) } else { 0 }
 }
 
 /// Each kind of fault, how many of a hundred seeds have it, and the mean seconds between two.

@@ -57,6 +57,8 @@ pub(crate) enum Event {
     Timeout { client: u8, operation: u32 },
     /// The next fault of that kind.
     Fault { kind: u8 },
+    /// A disk whose process has just started again is set back.
+    Revert { process: u8 },
     /// A cut link is mended.
     Mend { link: u8 },
     /// The network is as usual again.

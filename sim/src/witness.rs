@@ -21,6 +21,9 @@ pub(crate) struct WitnessProcess {
 /// It asks so often until everybody has reported. Source: notes of the `ha` crate, one second.
 const ASK: u64 = SECOND;
 
+/// How long a node's connection leads to the same one of two witnesses.
+const CONNECTION: u64 = 8 * SECOND;
+
 /// One that was left starts anew after about ten seconds: notes of the `ha` crate.
 const RENEW: u32 = 10;
 
@@ -119,15 +122,17 @@ impl World {
     }
 
     /// The witness that a data node's connection leads to: one of those that run.
-    pub(crate) fn reachable_witness(&mut self) -> Option<usize> {
+    pub(crate) fn reachable_witness(&mut self, process: usize) -> Option<usize> {
         let up: [bool; 2] = [self.witnesses[0].is_up(), self.witnesses[1].is_up()];
         match up {
             [true, false] => Some(0),
             [false, true] => Some(1),
             [false, false] => None,
             [true, true] => {
-                // A connection stays where it is for a while.
-                let slot = mix(self.options.seed, self.now / (2 * SECOND));
+                // A connection stays where it is for a while, each node's for itself: the two
+                // nodes of a group may talk to different lives of their witness.
+                let seed = mix(self.options.seed, process as u64);
+                let slot = mix(seed, self.now / CONNECTION);
                 Some((slot & 1) as usize ^ usize::from(self.network.rng.percent(10)))
             }
         }

@@ -208,6 +208,7 @@ impl World {
             }
             Event::Timeout { client, operation } => self.timed_out(client, operation),
             Event::Fault { kind } => self.fault(kind),
+            Event::Revert { process } => self.revert_now(process as usize),
             Event::Mend { link } => self.mend(link),
             Event::Calm => self.calm(),
             Event::Operator => self.operator(),

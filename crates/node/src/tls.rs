@@ -1,5 +1,7 @@
-//! TLS: one crypto provider, and the three configurations that OpenMSE uses.
+//! TLS: one crypto provider, and the configurations that OpenMSE uses.
 //!
+//! * between health monitors both ends prove a key, and no date counts: a clock that steps a year
+//!   must not end a pair;
 //! * the NMSP server asks for a client certificate and trusts it by the [`AuthList`];
 //! * the NMSP client trusts the controller by its pinned key hash;
 //! * the HTTPS server presents the node's certificate.
@@ -34,7 +36,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 pub fn nmsp_server(identity: &Identity, trusted: Option<AuthList>) -> Result<ServerConfig, Error> {
     let provider = provider();
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = Arc::new(AuthListVerifier { trusted, algorithms });
+    let verifier = Arc::new(AuthListVerifier { trusted, algorithms, peers: Peers::Controllers });
     ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier)
@@ -45,12 +47,46 @@ pub fn nmsp_server(identity: &Identity, trusted: Option<AuthList>) -> Result<Ser
 pub fn nmsp_client(identity: &Identity, pinned: KeyHash) -> Result<ClientConfig, Error> {
     let provider = provider();
     let algorithms = provider.signature_verification_algorithms;
-    let verifier = Arc::new(PinnedVerifier { pinned, algorithms });
+    let peers = Peers::Controllers;
+    let verifier = Arc::new(PinnedVerifier { pinned: Some(pinned), algorithms, peers });
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_auth_cert(vec![identity.certificate()], identity.key())
+}
+
+/// TLS of a health monitor's listener. Whoever has a certificate proves its key; whose key it is and
+/// what it may do, the listener looks up. `protocols` are those of ALPN.
+pub fn pair_server(identity: &Identity, protocols: &[&[u8]]) -> Result<ServerConfig, Error> {
+    let provider = provider();
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = Arc::new(AuthListVerifier { trusted: None, algorithms, peers: Peers::Monitors });
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![identity.certificate()], identity.key())?;
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(config)
+}
+
+/// TLS of a health monitor towards another node, whose key hash is `pinned`; without one, only to
+/// ask who is there.
+pub fn pair_client(
+    identity: &Identity,
+    pinned: Option<KeyHash>,
+    protocol: &[u8],
+) -> Result<ClientConfig, Error> {
+    let provider = provider();
+    let algorithms = provider.signature_verification_algorithms;
+    let verifier = Arc::new(PinnedVerifier { pinned, algorithms, peers: Peers::Monitors });
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_auth_cert(vec![identity.certificate()], identity.key())?;
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(config)
 }
 
 /// TLS of an HTTPS listener.
@@ -106,28 +142,41 @@ impl Rejection {
 struct AuthListVerifier {
     trusted: Option<AuthList>,
     algorithms: WebPkiSupportedAlgorithms,
+    peers: Peers,
 }
 
 /// The engine's check: signed by its key, valid now, and the pinned key.
 #[derive(Debug)]
 struct PinnedVerifier {
-    pinned: KeyHash,
+    pinned: Option<KeyHash>,
     algorithms: WebPkiSupportedAlgorithms,
+    peers: Peers,
+}
+
+/// Whose certificates are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Peers {
+    /// Those of NMSP: valid now.
+    Controllers,
+    /// Health monitors: the key is all that counts. A listener also talks to clients that have none.
+    Monitors,
 }
 
 /// What both sides ask of a certificate. `certificate_unknown` (alert 46) is what rustls sends for
 /// a certificate error of ours, as the 3850 does (`nmsp-3850-troubleshooting`, ret = 0x22e).
 fn check(
     certificate: &CertificateDer<'_>,
+    peers: Peers,
     now: UnixTime,
     trusts: impl FnOnce(&Credentials) -> bool,
 ) -> Result<(), Error> {
     let credentials = Credentials::of(certificate).ok_or(CertificateError::BadEncoding)?;
     let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if now_s < credentials.not_before_s {
+    let counts = peers == Peers::Controllers;
+    if counts && now_s < credentials.not_before_s {
         return Err(CertificateError::NotValidYet.into());
     }
-    if now_s > credentials.not_after_s {
+    if counts && now_s > credentials.not_after_s {
         return Err(CertificateError::Expired.into());
     }
     if trusts(&credentials) {
@@ -138,6 +187,10 @@ fn check(
 }
 
 impl ClientCertVerifier for AuthListVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.peers == Peers::Controllers
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -151,7 +204,7 @@ impl ClientCertVerifier for AuthListVerifier {
         let trusts = |credentials: &Credentials| {
             self.trusted.as_ref().is_none_or(|list| list.accepts(credentials))
         };
-        check(end_entity, now, trusts).map(|()| ClientCertVerified::assertion())
+        check(end_entity, self.peers, now, trusts).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -186,8 +239,10 @@ impl ServerCertVerifier for PinnedVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        check(end_entity, now, |credentials| credentials.has_key(self.pinned))
-            .map(|()| ServerCertVerified::assertion())
+        let trusts = |credentials: &Credentials| {
+            self.pinned.is_none_or(|pinned| credentials.has_key(pinned))
+        };
+        check(end_entity, self.peers, now, trusts).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

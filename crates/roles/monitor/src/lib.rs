@@ -5,6 +5,7 @@
 //! | [`config`] | the node's configuration file, as the set-up wizard writes it |
 //! | [`peers`] | with whom this node is paired, and how; written by pairing, not by hand |
 //! | [`address`] | the virtual address |
+//! | [`wire`], [`links`] | what travels between nodes, and on which connections |
 //!
 //! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
 //! its journal and the virtual address go on, and the peer takes over at once. It does not know
@@ -12,4 +13,6 @@
 
 pub mod address;
 pub mod config;
+pub mod links;
 pub mod peers;
+pub mod wire;
