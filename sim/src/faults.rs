@@ -395,7 +395,9 @@ impl World {
     fn revert_disk(&mut self, process: usize) -> bool {
         let Some(process) = self.images.first().map(|image| image.process) else {
             let node = &self.processes[process];
+            // What is durable of a process that is down, only its start finds out.
             if let Some(record) = node.record.clone()
+                && node.is_up()
                 && !node.is_amnesiac
             {
                 let copy = node.storage.copy();

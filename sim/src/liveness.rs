@@ -214,6 +214,12 @@ impl World {
         if node.is_amnesiac || node.storage.is_damaged || record.memory != Memory::Whole {
             return Expected::Nothing;
         }
+        // An operator has made the other node holder since; the witness knows.
+        let generation = |record: &ha::Record| record.promised.generation;
+        let peer = self.processes[process ^ 1].record.as_ref();
+        if peer.map_or(0, generation) > generation(record) {
+            return Expected::Nothing;
+        }
         if record.value == Value::Sole(seat) && record.is_decided() {
             return Expected::Served;
         }
