@@ -180,6 +180,17 @@ impl Member {
             && self.replica.commit() >= self.replica.owed()
     }
 
+    /// Until when reads may be answered, as far as is known now; the beginning of time when not at
+    /// all. A sole holder's end only with its process: `lease_ms` bounds how long that may be
+    /// noticed late.
+    pub fn reads_until(&self, now: Time) -> Time {
+        match (self.may_read(now), self.is_sole()) {
+            (false, _) => Time(0),
+            (true, true) => now.plus_ms(self.settings.lease_ms),
+            (true, false) => self.contact.lease_until,
+        }
+    }
+
     /// The replica: standing, record, log.
     pub fn replica(&self) -> &Replica {
         &self.replica

@@ -5,6 +5,7 @@
 //! | [`config`] | the node's configuration file, as the set-up wizard writes it |
 //! | [`peers`] | with whom this node is paired, and how; written by pairing, not by hand |
 //! | [`address`] | the virtual address |
+//! | [`group`] | one group on this node: what drives the pair |
 //! | [`wire`], [`links`] | what travels between nodes, and on which connections |
 //!
 //! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
@@ -13,6 +14,7 @@
 
 pub mod address;
 pub mod config;
+pub mod group;
 pub mod links;
 pub mod peers;
 pub mod wire;

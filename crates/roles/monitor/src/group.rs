@@ -1,0 +1,345 @@
+//! One group on this node: a thread that drives the pair's member, its disk, its service and its
+//! address.
+//!
+//! ```text
+//! storage    record and journal
+//! service    the line to the service, and its process
+//! transfer   snapshots on their way
+//! driver     what the member wants done, in its order
+//! feed       entries to the service, and what it says
+//! ```
+//!
+//! The thread does one thing after the other. What must be on disk before the next step is: the
+//! thread waits for it. Everything else comes back to it as an [`Inbound`].
+
+mod driver;
+mod feed;
+mod service;
+mod storage;
+mod transfer;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{fs, io, thread};
+
+use ha::{Command, Disk, From, Identity, Input, Member, Record};
+use model::pair::{Position, Seat};
+use node::clock;
+use node::journal::Progress;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::address::{Holder, Keeper};
+use crate::links::{Delivery, Links};
+use crate::peers::Group;
+use driver::Driver;
+pub use service::{SOCKET_NAME, SOCKET_VARIABLE, STATE_NAME, STATE_VARIABLE};
+pub use storage::StorageError;
+use service::{Service, Word};
+use storage::Storage;
+
+/// Messages of other nodes that wait. Ours: beyond that their connections wait.
+const DELIVERIES_MAX: usize = 1_024;
+/// Events that are kept for operators. Ours: months of a pair that is well.
+const EVENTS_MAX: usize = 1_000;
+/// Program's feature level as the pair knows it.
+const LEVEL_MIN: u16 = 1;
+
+/// What comes to the thread from its own node.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// The journal's writer reports.
+    Journal(Progress),
+    /// The virtual address is gone.
+    AddressGone,
+    /// The line to the service.
+    Service(Word),
+    /// A snapshot of the state was looked at.
+    SnapshotReady(io::Result<transfer::Sending>),
+    /// An operator asks for something.
+    Command(Command, oneshot::Sender<Result<(), String>>),
+    /// Whether this machine has room for another active instance.
+    Admission(bool),
+    /// End, without handing over.
+    Stop,
+}
+
+/// What a group runs with.
+pub struct Parts {
+    /// What pairing knows.
+    pub group: Group,
+    /// The node's data directory.
+    pub data: PathBuf,
+    /// Program and arguments of the service; nothing when somebody else starts it.
+    pub command: Vec<String>,
+    /// Who holds the virtual address.
+    pub holder: Box<dyn Holder>,
+    /// A primary that founds its group, a secondary that joins one, or one that has lost its memory.
+    pub beginning: Beginning,
+}
+
+/// What a node without a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// The primary of a new group.
+    Founder,
+    /// A node that has never been in the group.
+    Member,
+    /// A node that was in the group and has lost its memory: recovery mode.
+    Blank,
+}
+
+/// A running group.
+#[derive(Debug)]
+pub struct Running {
+    orders: mpsc::UnboundedSender<Inbound>,
+    /// Where connections of the group belong.
+    pub links: Links,
+    status: Arc<Mutex<Shown>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What operators see of a group.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Shown {
+    /// The pair's state; nothing before the thread has begun.
+    pub status: Option<ha::Status>,
+    /// Whether the service is on the line, and what it does.
+    pub service: ServiceState,
+    /// How far the service's state has come.
+    pub applied: Position,
+    /// Mean time from a beacon to its answer.
+    pub response_ms: Option<f64>,
+    /// The virtual address is held here.
+    pub has_address: bool,
+    /// The last shutdown was asked for.
+    pub has_stopped: bool,
+    /// What happened, oldest first.
+    #[serde(skip)]
+    pub events: VecDeque<EventLine>,
+}
+
+/// One line of the events log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// Counts events of this node's group.
+    pub id: u64,
+    /// When, by the wall clock.
+    pub at_ms: u64,
+    /// The documents' words.
+    pub event: String,
+    /// Who noticed it.
+    pub generated_by: String,
+    /// How much a person has to do with it.
+    pub severity: ha::Severity,
+    /// What else is known.
+    pub remarks: String,
+}
+
+/// What the service does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceState {
+    /// It is not on the line.
+    Down,
+    /// It takes entries and serves nobody.
+    Dormant,
+    /// It serves.
+    Active,
+}
+
+/// A group cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupError {
+    /// The disk.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The settings do not hold together.
+    #[error("the pair's settings: {0}")]
+    ConfigSettings(#[from] ha::SettingsError),
+    /// A folder, socket or thread cannot be made.
+    #[error("cannot make {what}: {source}")]
+    LocalMake {
+        /// What.
+        what: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Running {
+    /// Opens the disk, starts the service, and drives the member from then on.
+    pub fn start(parts: Parts) -> Result<Self, GroupError> {
+        let Parts { group, data, command, holder, beginning } = parts;
+        let folder = group.folder(&data);
+        let made = |what: String| move |source| GroupError::LocalMake { what, source };
+        fs::create_dir_all(&folder).map_err(made(folder.display().to_string()))?;
+        close_to_others(&folder).map_err(made(folder.display().to_string()))?;
+        let settings = group.settings.clone().checked()?;
+        let (orders, queue) = mpsc::unbounded_channel();
+        let (inbox, deliveries) = mpsc::channel(DELIVERIES_MAX);
+        let links = Links::new(group.id, inbox);
+
+        let told = orders.clone();
+        let progress = move |progress| {
+            // The thread may have ended.
+            let _ = told.send(Inbound::Journal(progress));
+        };
+        let (mut storage, found) = Storage::open(&folder, group.id, progress)?;
+        let record = found.record.unwrap_or_else(|| first_record(&mut storage, beginning));
+        let has_holes = !storage.holes().is_empty();
+        let applied = storage.first_index().saturating_sub(1);
+        let disk = Disk { record: record.clone(), log: found.log, applied, has_holes };
+
+        let told = orders.clone();
+        let gone = move || {
+            let _ = told.send(Inbound::AddressGone);
+        };
+        let keeper = Keeper::start(holder, gone).map_err(made("the address thread".to_owned()))?;
+        let told = orders.clone();
+        let word = move |word| {
+            let _ = told.send(Inbound::Service(word));
+        };
+        let service = Service::start(&folder, command, word)
+            .map_err(made(folder.join(SOCKET_NAME).display().to_string()))?;
+
+        let identity = Identity {
+            seat: group.seat,
+            has_witness: settings.has_witness,
+            level: LEVEL_MIN,
+            birth: u64::from_le_bytes(node::token::random()) | 1,
+        };
+        let seed = u64::from_le_bytes(node::token::random());
+        let member = Member::start(settings, identity, disk, clock::boot(), seed);
+        let status = Arc::new(Mutex::new(Shown::new(&folder)));
+        let driver = Driver::new(
+            group,
+            folder,
+            record,
+            member,
+            storage,
+            service,
+            keeper,
+            links.clone(),
+            orders.clone(),
+            Arc::clone(&status),
+        );
+        let thread = thread::Builder::new().name("group".to_owned());
+        let thread = thread
+            .spawn(move || run(driver, queue, deliveries))
+            .map_err(made("the group's thread".to_owned()))?;
+        Ok(Self { orders, links, status, thread: Some(thread) })
+    }
+
+    /// What operators see.
+    pub fn shown(&self) -> Shown {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Orders something; an error says why it is refused.
+    pub async fn command(&self, command: Command) -> Result<(), String> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || "the group has stopped".to_owned();
+        self.orders.send(Inbound::Command(command, answer)).map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Whether this machine has room for another active instance.
+    pub fn admit(&self, has_room: bool) {
+        let _ = self.orders.send(Inbound::Admission(has_room));
+    }
+
+    /// Ends the thread and the service, without handing over. Blocks.
+    pub fn stop(mut self) {
+        let _ = self.orders.send(Inbound::Stop);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the group's thread had failed");
+        }
+    }
+
+    /// Whether the thread has ended by itself: an ordered shutdown is complete, or the group has to
+    /// begin anew.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(thread::JoinHandle::is_finished)
+    }
+}
+
+impl Shown {
+    fn new(folder: &Path) -> Self {
+        Self {
+            status: None,
+            service: ServiceState::Down,
+            applied: Position::default(),
+            response_ms: None,
+            has_address: false,
+            has_stopped: false,
+            events: driver::read_events(folder),
+        }
+    }
+}
+
+/// The record of a node that has none; on disk before anything else.
+fn first_record(storage: &mut Storage, beginning: Beginning) -> Record {
+    let record = match beginning {
+        Beginning::Founder => Record::founder(1, LEVEL_MIN),
+        Beginning::Member => Record::member(1, LEVEL_MIN),
+        Beginning::Blank => Record::blank(LEVEL_MIN),
+    };
+    storage.persist(&record);
+    record
+}
+
+fn close_to_others(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+/// The thread: what comes from this node goes before what comes from others.
+fn run(
+    mut driver: Driver,
+    mut queue: mpsc::UnboundedReceiver<Inbound>,
+    mut deliveries: mpsc::Receiver<Delivery>,
+) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!(%error, "the group's thread cannot start"),
+    };
+    runtime.block_on(async {
+        loop {
+            driver.carry_out();
+            if driver.has_ended() {
+                break;
+            }
+            let left = driver.deadline().since_ms(clock::boot());
+            tokio::select! {
+                biased;
+                Some(inbound) = queue.recv() => driver.hear(inbound),
+                Some(delivery) = deliveries.recv() => driver.receive(delivery),
+                () = tokio::time::sleep(Duration::from_millis(left)) => driver.tick(),
+            }
+        }
+    });
+    driver.end();
+}
+
+/// The sender of a delivery.
+fn sender(delivery: Delivery) -> Result<Input, crate::wire::Push> {
+    match delivery {
+        Delivery::Message(message) => Ok(Input::Message(From::Peer, message)),
+        Delivery::Vote(life, message) => Ok(Input::Message(From::Witness(life), message)),
+        Delivery::Disconnected(to) => Ok(Input::Disconnected(to)),
+        Delivery::Push(push) => Err(push),
+    }
+}
+
+/// As the documents name the nodes in the events log.
+fn generated_by(seat: Seat) -> &'static str {
+    match seat {
+        Seat::Primary => "Primary",
+        Seat::Secondary => "Secondary",
+    }
+}

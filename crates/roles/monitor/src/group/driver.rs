@@ -1,0 +1,552 @@
+//! What the member wants done, in its order. Its `docs/ha.md` says why the order is the protocol.
+
+use std::collections::VecDeque;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ha::{Command, Event, Input, Member, Memory, Message, Output, Record, SHIP_ENTRIES_MAX, To};
+use model::Time;
+use model::pair::Entry;
+use node::clock;
+use node::journal::Progress;
+use tokio::sync::{mpsc, oneshot};
+
+use super::feed::Feed;
+use super::service::Service;
+use super::storage::Storage;
+use super::transfer::{self, Receiving, Sending};
+use super::{EVENTS_MAX, EventLine, Inbound, ServiceState, Shown, generated_by, sender};
+use crate::address::Keeper;
+use crate::links::{Delivery, Links};
+use crate::peers::Group;
+use crate::wire::Push;
+
+/// The events log of a group.
+const EVENTS_NAME: &str = "events.jsonl";
+/// Entries that cannot be read are asked for again after so long. Source: `sim`, one second.
+const HOLES_PAUSE_MS: u64 = 1_000;
+/// A chunk that has not come is asked for again after so long. Ours: many round trips.
+const CHUNK_PATIENCE_MS: u64 = 1_000;
+/// How much a new response time counts in the mean. Ours: about the last second of beacons.
+const RESPONSE_WEIGHT: f64 = 0.05;
+
+/// Why a group ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Its node stops.
+    Ordered,
+    /// A shutdown is complete.
+    Stopped,
+    /// Its state is not what its journal makes: it begins anew.
+    Rebuild,
+}
+
+/// One group's member and everything that carries out what it wants.
+pub(super) struct Driver {
+    group: Group,
+    pub(super) folder: PathBuf,
+    record: Record,
+    pub(super) member: Member,
+    pub(super) storage: Storage,
+    pub(super) service: Service,
+    keeper: Keeper,
+    links: Links,
+    pub(super) orders: mpsc::UnboundedSender<Inbound>,
+    shown: Arc<Mutex<Shown>>,
+    pub(super) feed: Feed,
+    /// The ticket of the write that is being handled.
+    pub(super) refusing: Option<u64>,
+    commanded: Option<(Command, oneshot::Sender<Result<(), String>>)>,
+    /// Until when the address was last wanted.
+    wanted_address: Option<Time>,
+    has_address: bool,
+    pub(super) sending: Option<Sending>,
+    pub(super) is_preparing: bool,
+    pub(super) receiving: Option<Receiving>,
+    chunk_at: Time,
+    holes_at: Time,
+    response_ms: Option<f64>,
+    events: VecDeque<EventLine>,
+    ended: Option<Ended>,
+}
+
+impl Driver {
+    #[expect(clippy::too_many_arguments, reason = "called once; each is a part of its own")]
+    pub(super) fn new(
+        group: Group,
+        folder: PathBuf,
+        record: Record,
+        member: Member,
+        storage: Storage,
+        service: Service,
+        keeper: Keeper,
+        links: Links,
+        orders: mpsc::UnboundedSender<Inbound>,
+        shown: Arc<Mutex<Shown>>,
+    ) -> Self {
+        let now = clock::boot();
+        let events = shown.lock().unwrap_or_else(PoisonError::into_inner).events.clone();
+        let mut driver = Self {
+            group,
+            folder,
+            record,
+            member,
+            storage,
+            service,
+            keeper,
+            links,
+            orders,
+            shown,
+            feed: Feed::new(now),
+            refusing: None,
+            commanded: None,
+            wanted_address: None,
+            has_address: false,
+            sending: None,
+            is_preparing: false,
+            receiving: None,
+            chunk_at: now,
+            holes_at: now,
+            response_ms: None,
+            events,
+            ended: None,
+        };
+        // Whoever held it before this start does not any more.
+        driver.keeper.release();
+        let first = driver.storage.first_index();
+        driver.tell(Input::Retained(first));
+        driver
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// When [`Self::tick`] is due.
+    pub(super) fn deadline(&self) -> Time {
+        let member = self.member.deadline().unwrap_or_else(|| clock::boot().plus_ms(1_000));
+        let own = self.feed.deadline();
+        member.min(own)
+    }
+
+    /// Something is due.
+    pub(super) fn tick(&mut self) {
+        let now = clock::boot();
+        self.tell(Input::Tick);
+        self.watch_service(now);
+        if now >= self.holes_at && !self.storage.holes().is_empty() {
+            self.holes_at = now.plus_ms(HOLES_PAUSE_MS);
+            if let Some(hole) = self.storage.holes().first() {
+                let message = Message::Fetch { first: hole.first, last: hole.last };
+                self.links.send(To::Peer, message);
+            }
+        }
+        if now >= self.chunk_at {
+            self.want_chunk();
+        }
+    }
+
+    /// Something came from this node.
+    pub(super) fn hear(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Journal(Progress::Durable(position)) => self.tell(Input::Durable(position)),
+            Inbound::Journal(Progress::Refused(error)) => {
+                tracing::error!(%error, "the journal refuses entries; this process stops, its peer takes over");
+                std::process::abort();
+            }
+            Inbound::AddressGone => self.tell(Input::AddressGone),
+            Inbound::Service(word) => self.word(word),
+            Inbound::SnapshotReady(sending) => {
+                self.is_preparing = false;
+                match sending {
+                    Ok(sending) => {
+                        self.sending = Some(sending);
+                        self.offer();
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "the snapshot for the peer cannot be read; tried again");
+                    }
+                }
+            }
+            Inbound::Command(command, answer) => {
+                self.commanded = Some((command, answer));
+                self.tell(Input::Command(command));
+                self.carry_out();
+                if let Some((_, answer)) = self.commanded.take() {
+                    // Who ordered may have gone away.
+                    let _ = answer.send(Ok(()));
+                }
+            }
+            Inbound::Admission(has_room) => self.tell(Input::Admission(has_room)),
+            Inbound::Stop => self.ended = Some(Ended::Ordered),
+        }
+    }
+
+    /// Something came from another node.
+    pub(super) fn receive(&mut self, delivery: Delivery) {
+        if let Delivery::Message(Message::BeaconAck { sent, .. }) = &delivery {
+            let took_ms = clock::boot().since_ms(*sent) as f64;
+            let mean = self.response_ms.unwrap_or(took_ms);
+            self.response_ms = Some(mean + (took_ms - mean) * RESPONSE_WEIGHT);
+        }
+        match sender(delivery) {
+            Ok(input) => self.tell(input),
+            Err(push) => self.pushed(push),
+        }
+    }
+
+    pub(super) fn tell(&mut self, input: Input) {
+        self.member.handle(clock::boot(), input);
+    }
+
+    /// Carries out what the member wants, until it wants nothing more.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(output) = self.member.poll() {
+            self.act(output);
+            if self.ended.is_some() {
+                return;
+            }
+        }
+        self.activate_when_ready();
+        self.lend_reads();
+        self.show();
+    }
+
+    fn act(&mut self, output: Output) {
+        match output {
+            Output::Persist(record) => {
+                self.storage.persist(&record);
+                self.record = record;
+            }
+            Output::Send(to, message) => self.links.send(to, message),
+            Output::Append(entries) => self.storage.append(entries),
+            Output::Truncate { after } => self.truncate(after),
+            Output::Wipe => {
+                self.receiving = None;
+                let wiped = self.storage.wipe();
+                self.must(wiped, "the journal cannot be emptied");
+                self.tell(Input::Retained(1));
+                self.holes_are_cut();
+                self.check_state();
+            }
+            Output::Install => self.install(),
+            Output::Ship { first } => self.ship(first),
+            Output::Snapshot => self.offer(),
+            Output::Commit(_) => self.feed_on(),
+            Output::RefuseWrite(reason) => self.refuse_write(reason),
+            Output::Fetch { first, last } => self.answer_fetch(first, last),
+            Output::Fetched(entries) => self.repair(entries),
+            Output::Activate => self.feed.wants_active = true,
+            Output::Deactivate => self.deactivate(),
+            Output::HoldAddress { until } => {
+                self.wanted_address = Some(until);
+                self.hold_address();
+            }
+            Output::ReleaseAddress => {
+                self.wanted_address = None;
+                self.has_address = false;
+                self.keeper.release();
+            }
+            Output::Rebuild => self.ended = Some(Ended::Rebuild),
+            Output::Event(event) => self.event(event, String::new()),
+            Output::RefuseCommand(command, reason) => {
+                if let Some((_, answer)) = self.commanded.take_if(|(asked, _)| *asked == command) {
+                    let _ = answer.send(Err(reason.to_owned()));
+                } else {
+                    tracing::warn!(%command, reason, "a command is refused");
+                }
+            }
+            Output::Stopped => self.ended = Some(Ended::Stopped),
+        }
+    }
+
+    /// The address follows the listeners: who has none yet holds nothing.
+    pub(super) fn hold_address(&mut self) {
+        if let Some(until) = self.wanted_address
+            && self.feed.is_active
+            && until > clock::boot()
+        {
+            self.keeper.hold(until);
+            self.has_address = true;
+        }
+    }
+
+    fn truncate(&mut self, after: u64) {
+        if self.storage.truncate(after).is_ok() {
+            self.holes_are_cut();
+            return;
+        }
+        // No log can go on right behind a hole. What is before it is not all that was durable:
+        // that is lost memory, and the next start has to know.
+        let hole = self.storage.holes().iter().find(|hole| hole.last >= after).copied();
+        let Some(hole) = hole else {
+            return self.must::<()>(Err("there is no hole"), "the journal cannot be cut");
+        };
+        self.record.memory = Memory::Lost;
+        self.storage.persist(&self.record);
+        let cut = self.storage.truncate(hole.first.saturating_sub(1));
+        self.must(cut, "the journal cannot be cut");
+        tracing::error!("the journal ends in a hole; this process starts again as one without memory");
+        std::process::abort();
+    }
+
+    /// What was cut off may have been all that could not be read.
+    fn holes_are_cut(&mut self) {
+        if self.storage.holes().is_empty() {
+            self.tell(Input::Repaired);
+        }
+    }
+
+    fn ship(&mut self, first: u64) {
+        if first < self.storage.first_index() || first > self.member.replica().log().end().index {
+            return;
+        }
+        let mut entries = self.storage.read(first);
+        entries.truncate(SHIP_ENTRIES_MAX as usize);
+        if let Some(message) = self.member.ship(clock::boot(), entries) {
+            self.links.send(To::Peer, message);
+        }
+    }
+
+    fn answer_fetch(&mut self, first: u64, last: u64) {
+        let has_them = first >= self.storage.first_index()
+            && last <= self.member.replica().log().durable()
+            && self.storage.holes().is_empty();
+        if !has_them {
+            return;
+        }
+        let count = last - first + 1;
+        let mut entries: Vec<Entry> = Vec::new();
+        while (entries.len() as u64) < count {
+            let more = self.storage.read(first + entries.len() as u64);
+            if more.is_empty() {
+                return;
+            }
+            entries.extend(more);
+        }
+        entries.truncate(count as usize);
+        self.links.send(To::Peer, Message::Fetched { entries });
+    }
+
+    fn repair(&mut self, entries: Vec<Entry>) {
+        let ends = entries.first().zip(entries.last());
+        let fits = ends.is_some_and(|(first, last)| {
+            self.storage.holes().iter().any(|hole| {
+                (hole.first, hole.last) == (first.position.index, last.position.index)
+            })
+        });
+        if !fits {
+            return;
+        }
+        // What the peer sends is refused by the journal's chain if it is not what was here.
+        if let Err(error) = self.storage.repair(entries) {
+            tracing::warn!(%error, "entries of the peer do not fit the hole");
+        }
+        if self.storage.holes().is_empty() {
+            tracing::info!("the journal is whole again");
+            self.tell(Input::Repaired);
+            self.feed_on();
+        }
+        self.holes_at = clock::boot();
+    }
+
+    /// The backup needs a snapshot: offers one, the same as before if it still helps.
+    pub(super) fn offer(&mut self) {
+        let Some(session) = self.member.replica().session() else { return };
+        let first = self.storage.first_index();
+        if let Some(sending) = self.sending.as_ref().filter(|it| it.index() + 1 >= first) {
+            self.links.push(sending.offer(session));
+        } else {
+            self.sending = None;
+            self.prepare_snapshot();
+        }
+    }
+
+    fn pushed(&mut self, push: Push) {
+        match push {
+            Push::Offer { session, id, manifest } => {
+                let is_followed = self.member.replica().followed() == Some(session);
+                if is_followed && let Err(error) = self.offered(session, id, &manifest) {
+                    tracing::error!(%error, "the snapshot cannot be stored; it is asked for again");
+                    self.receiving = None;
+                }
+            }
+            Push::Want { id, file, offset } => {
+                let chunk = self.sending.as_ref().map(|sending| sending.chunk(id, file, offset));
+                match chunk {
+                    Some(Ok(Some(push))) => {
+                        self.links.push(push);
+                    }
+                    Some(Err(error)) => {
+                        tracing::error!(%error, "the snapshot cannot be read; another one is made");
+                        self.sending = None;
+                    }
+                    _ => {}
+                }
+            }
+            Push::Chunk { id, file, offset, bytes } => {
+                let taken = self.receiving.as_mut().map(|it| it.take(id, file, offset, &bytes));
+                match taken {
+                    Some(Ok(true)) => self.chunk_came(),
+                    Some(Err(error)) => {
+                        tracing::error!(%error, "the snapshot cannot be stored; it is asked for again");
+                        self.receiving = None;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn offered(
+        &mut self,
+        session: model::pair::Epoch,
+        id: u64,
+        manifest: &[u8],
+    ) -> std::io::Result<()> {
+        match &mut self.receiving {
+            Some(receiving) if receiving.is(id) => receiving.session = session,
+            _ => {
+                let folder = self.folder.join(transfer::INCOMING);
+                self.receiving = Some(Receiving::begin(folder, session, id, manifest)?);
+            }
+        }
+        self.chunk_came();
+        Ok(())
+    }
+
+    fn chunk_came(&mut self) {
+        let Some(receiving) = &self.receiving else { return };
+        let (done, total) = receiving.progress();
+        if receiving.is_complete() {
+            let base = receiving.base();
+            let log = ha::Log::recovered(ha::History::new(base.epochs));
+            let session = receiving.session;
+            self.tell(Input::Snapshot { done, total });
+            self.tell(Input::Install { session, log });
+        } else {
+            self.tell(Input::Snapshot { done, total });
+            self.want_chunk();
+        }
+    }
+
+    fn want_chunk(&mut self) {
+        self.chunk_at = clock::boot().plus_ms(CHUNK_PATIENCE_MS);
+        if let Some(want) = self.receiving.as_ref().and_then(Receiving::want) {
+            self.links.push(want);
+        }
+    }
+
+    /// The journal begins at the snapshot; the state follows when the service has taken it.
+    fn install(&mut self) {
+        let Some(base) = self.receiving.as_ref().map(Receiving::base) else { return };
+        let first = base.position.index + 1;
+        let begun = self.storage.restart_at(base);
+        self.must(begun, "the journal cannot begin at the snapshot");
+        self.tell(Input::Retained(first));
+        self.check_state();
+    }
+
+    /// Journal and state are of no use to this node: it begins anew.
+    pub(super) fn rebuild(&mut self) {
+        self.ended = Some(Ended::Rebuild);
+    }
+
+    /// A failure of the disk ends the process.
+    fn must<T>(&self, outcome: Result<T, impl std::fmt::Display>, what: &str) {
+        if let Err(error) = outcome {
+            tracing::error!(%error, "{what}; this process stops, its peer takes over");
+            std::process::abort();
+        }
+    }
+
+    pub(super) fn event(&mut self, event: Event, remarks: String) {
+        let severity = event.severity();
+        let (text, instance) = (event.to_string(), self.group.instance);
+        match severity {
+            ha::Severity::Information => tracing::info!(instance, "{text}"),
+            ha::Severity::Warning => tracing::warn!(instance, "{text}"),
+            ha::Severity::Critical => tracing::error!(instance, "{text}"),
+        }
+        let line = EventLine {
+            id: self.events.back().map_or(1, |last| last.id + 1),
+            at_ms: clock::wall().0,
+            event: text,
+            generated_by: generated_by(self.group.seat).to_owned(),
+            severity,
+            remarks,
+        };
+        let written = serde_json::to_string(&line).map_err(std::io::Error::other).and_then(|json| {
+            let path = self.folder.join(EVENTS_NAME);
+            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+            writeln!(file, "{json}")
+        });
+        if let Err(error) = written {
+            tracing::warn!(%error, "the events log cannot be written");
+        }
+        self.events.push_back(line.clone());
+        if self.events.len() > EVENTS_MAX {
+            self.events.pop_front();
+        }
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.events.push_back(line);
+        if shown.events.len() > EVENTS_MAX {
+            shown.events.pop_front();
+        }
+    }
+
+    fn show(&mut self) {
+        let status = self.member.status(clock::boot());
+        let service = match (self.feed.is_active, self.feed.is_ready) {
+            (true, _) => ServiceState::Active,
+            (false, true) => ServiceState::Dormant,
+            (false, false) => ServiceState::Down,
+        };
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.status = Some(status);
+        shown.service = service;
+        shown.applied = self.feed.applied;
+        shown.response_ms = self.response_ms;
+        shown.has_address = self.has_address;
+    }
+
+    /// The thread ends.
+    pub(super) fn end(self) {
+        let Self { folder, service, keeper, storage, ended, shown, .. } = self;
+        // The address first, then the service: nobody is led to a node that does not answer.
+        drop(keeper);
+        service.stop();
+        drop(storage);
+        let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.has_stopped = ended == Some(Ended::Stopped);
+        shown.service = ServiceState::Down;
+        shown.has_address = false;
+        if ended == Some(Ended::Rebuild)
+            && let Err(error) = put_aside(&folder)
+        {
+            tracing::error!(%error, "the old journal cannot be put aside");
+        }
+    }
+}
+
+/// Journal and record make room for a new beginning; nothing is lost.
+fn put_aside(folder: &Path) -> std::io::Result<()> {
+    let aside = folder.join(format!("aside-{}", clock::wall().0));
+    fs::create_dir_all(&aside)?;
+    for name in ["journal", "record"] {
+        fs::rename(folder.join(name), aside.join(name))?;
+    }
+    Ok(())
+}
+
+/// The newest events of earlier runs.
+pub(super) fn read_events(folder: &Path) -> VecDeque<EventLine> {
+    let text = fs::read_to_string(folder.join(EVENTS_NAME)).unwrap_or_default();
+    let mut events: VecDeque<EventLine> =
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let surplus = events.len().saturating_sub(EVENTS_MAX);
+    events.drain(..surplus);
+    events
+}

@@ -1,0 +1,320 @@
+//! Connections to the other voters of a group, over every path, and who dials.
+//!
+//! The primary dials its secondary, both dial their witness. Beacons and the register travel on
+//! every path at once, entries on the first that is up, the direct cable before the LAN. What cannot
+//! be sent now is dropped: the protocol says it again.
+//!
+//! A connection that its other end closed says that the process there is gone; one that fell silent
+//! says nothing, and is made anew.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{fmt, io};
+
+use ha::{Message, To};
+use node::identity::Identity;
+use node::key_hash::KeyHash;
+use node::tls;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+
+use crate::peers::GroupId;
+use crate::wire::{self, Frame, Hello, Kind, PROTOCOL, Push};
+
+/// A connection must be made after this long. Ours: a LAN answers in milliseconds; the first repeat
+/// of a lost SYN comes after a second.
+const CONNECT_MAX: Duration = Duration::from_millis(1_500);
+/// Between two attempts to dial. Ours: a peer that is back is found at once.
+const DIAL_PAUSE: Duration = Duration::from_millis(200);
+/// A connection on which nothing is said says so this often.
+const ALIVE_INTERVAL: Duration = Duration::from_millis(500);
+/// A connection from which nothing has come for so long is made anew. Ours: six signs of life.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// Frames that wait to be sent. Ours: a second of beacons, and all entries that may be in flight.
+const QUEUE_FRAMES_MAX: usize = 64;
+
+/// A way to the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Path {
+    /// The cable between both nodes.
+    Direct,
+    /// The health monitors' network.
+    Lan,
+}
+
+/// What has come.
+#[derive(Debug)]
+pub enum Delivery {
+    /// A data node says something.
+    Message(Message),
+    /// A witness says something.
+    Vote(ha::Incarnation, Message),
+    /// A part of a snapshot.
+    Push(Push),
+    /// The process at the other end is gone.
+    Disconnected(To),
+}
+
+/// The connections of one group.
+#[derive(Debug, Clone)]
+pub struct Links {
+    group: GroupId,
+    table: Arc<Mutex<BTreeMap<Place, Outgoing>>>,
+    numbers: Arc<AtomicU64>,
+    inbox: mpsc::Sender<Delivery>,
+}
+
+/// One connection's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    whom: Whom,
+    kind: Kind,
+    path: Path,
+}
+
+/// The other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whom {
+    /// The other data node.
+    Peer,
+    /// The witness.
+    Witness,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    number: u64,
+    frames: mpsc::Sender<Arc<Frame>>,
+}
+
+/// Whom to dial.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Who it is.
+    pub whom: Whom,
+    /// Over which path.
+    pub path: Path,
+    /// Where.
+    pub address: SocketAddr,
+    /// From which of this node's addresses.
+    pub from: Option<IpAddr>,
+    /// Its key.
+    pub key_hash: KeyHash,
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+enum End {
+    /// The process at the other end closed it, or is gone.
+    Closed,
+    /// Nothing came for too long.
+    Silent,
+    /// What came is no frame of ours.
+    Wrong(io::Error),
+    /// Another connection took its place.
+    Replaced,
+}
+
+impl Links {
+    /// No connections yet; what comes goes to `inbox`.
+    pub fn new(group: GroupId, inbox: mpsc::Sender<Delivery>) -> Self {
+        Self { group, table: Arc::default(), numbers: Arc::default(), inbox }
+    }
+
+    /// Sends a message, if there is a way.
+    pub fn send(&self, to: To, message: Message) {
+        let whom = match to {
+            To::Peer => Whom::Peer,
+            To::Witness => Whom::Witness,
+        };
+        let kind = if whom == Whom::Witness { Kind::Control } else { Kind::of(&message) };
+        self.send_frame(whom, kind, Frame::Message(message));
+    }
+
+    /// Sends a part of a snapshot. Says whether it is on its way.
+    pub fn push(&self, push: Push) -> bool {
+        self.send_frame(Whom::Peer, Kind::Transfer, Frame::Push(push))
+    }
+
+    fn send_frame(&self, whom: Whom, kind: Kind, frame: Frame) -> bool {
+        let frame = Arc::new(frame);
+        let table = self.table();
+        let ways = table.iter().filter(|(place, _)| (place.whom, place.kind) == (whom, kind));
+        let mut is_sent = false;
+        for (_, outgoing) in ways {
+            is_sent |= outgoing.frames.try_send(Arc::clone(&frame)).is_ok();
+            if is_sent && kind != Kind::Control {
+                break;
+            }
+        }
+        is_sent
+    }
+
+    /// Which paths to the peer are up.
+    pub fn paths(&self) -> Vec<Path> {
+        let table = self.table();
+        let controls = table.keys().filter(|place| place.kind == Kind::Control);
+        controls.filter(|place| place.whom == Whom::Peer).map(|place| place.path).collect()
+    }
+
+    /// Whether the witness is connected.
+    pub fn has_witness(&self) -> bool {
+        self.table().keys().any(|place| place.whom == Whom::Witness)
+    }
+
+    fn table(&self) -> std::sync::MutexGuard<'_, BTreeMap<Place, Outgoing>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps one connection up, until the task is dropped.
+    pub async fn dial(self, target: Target, kind: Kind, identity: Arc<Identity>) {
+        let config = match tls::pair_client(&identity, Some(target.key_hash), wire::ALPN) {
+            Ok(config) => Arc::new(config),
+            Err(error) => return tracing::error!(%error, "TLS cannot be set up"),
+        };
+        let mut was_told = false;
+        loop {
+            match connect(&target, Arc::clone(&config)).await {
+                Ok(mut stream) => {
+                    let hello = Hello { protocol: PROTOCOL, group: self.group, kind };
+                    if wire::write(&mut stream, &Frame::Hello(hello)).await.is_ok() {
+                        was_told = false;
+                        self.run(stream, target.whom, target.path, kind).await;
+                    }
+                }
+                Err(error) if !was_told => {
+                    was_told = true;
+                    let address = target.address;
+                    tracing::warn!(%address, %error, ?kind, "cannot be reached; tried again");
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(DIAL_PAUSE).await;
+        }
+    }
+
+    /// Carries one connection until it ends.
+    pub async fn run(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        whom: Whom,
+        path: Path,
+        kind: Kind,
+    ) {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let (frames, queue) = mpsc::channel(QUEUE_FRAMES_MAX);
+        let place = Place { whom, kind, path };
+        self.table().insert(place, Outgoing { number, frames });
+        tracing::debug!(group = %self.group, ?place, "connected");
+        let end = self.carry(stream, whom, queue).await;
+        let is_last = {
+            let mut table = self.table();
+            if table.get(&place).is_some_and(|outgoing| outgoing.number == number) {
+                table.remove(&place);
+            }
+            !table.keys().any(|it| (it.whom, it.kind) == (whom, Kind::Control))
+        };
+        tracing::debug!(group = %self.group, ?place, %end, "disconnected");
+        if kind == Kind::Control && is_last && matches!(end, End::Closed) {
+            let to = match whom {
+                Whom::Peer => To::Peer,
+                Whom::Witness => To::Witness,
+            };
+            // The group may be stopping.
+            let _ = self.inbox.send(Delivery::Disconnected(to)).await;
+        }
+    }
+
+    async fn carry(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        whom: Whom,
+        mut queue: mpsc::Receiver<Arc<Frame>>,
+    ) -> End {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let reading = async {
+            loop {
+                match tokio::time::timeout(SILENCE_MAX, wire::read(&mut reader)).await {
+                    Err(_) => return End::Silent,
+                    Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                        return End::Wrong(error);
+                    }
+                    Ok(Ok(None) | Err(_)) => return End::Closed,
+                    Ok(Ok(Some(frame))) => {
+                        let delivery = match (whom, frame) {
+                            (Whom::Peer, Frame::Message(message)) => Delivery::Message(message),
+                            (Whom::Peer, Frame::Push(push)) => Delivery::Push(push),
+                            (Whom::Witness, Frame::Vote(life, message)) => {
+                                Delivery::Vote(life, message)
+                            }
+                            _ => continue,
+                        };
+                        if self.inbox.send(delivery).await.is_err() {
+                            return End::Replaced;
+                        }
+                    }
+                }
+            }
+        };
+        let writing = async {
+            loop {
+                let frame = match tokio::time::timeout(ALIVE_INTERVAL, queue.recv()).await {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => return End::Replaced,
+                    Err(_) => Arc::new(Frame::Alive),
+                };
+                let written = wire::write(&mut writer, &frame);
+                match tokio::time::timeout(SILENCE_MAX, written).await {
+                    Ok(Ok(())) => {}
+                    // The other direction knows better why.
+                    Ok(Err(_)) => return End::Closed,
+                    Err(_) => return End::Silent,
+                }
+            }
+        };
+        tokio::select! {
+            end = reading => end,
+            end = writing => end,
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed by the other end"),
+            Self::Silent => f.write_str("silent for too long"),
+            Self::Wrong(error) => write!(f, "what came is not understood: {error}"),
+            Self::Replaced => f.write_str("a newer connection took its place"),
+        }
+    }
+}
+
+/// Connects and proves both keys.
+pub async fn connect(
+    target: &Target,
+    config: Arc<rustls::ClientConfig>,
+) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let connecting = async {
+        let socket = match target.address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if let Some(from) = target.from {
+            socket.bind(SocketAddr::new(from, 0))?;
+        }
+        let stream = socket.connect(target.address).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::from(target.address.ip());
+        TlsConnector::from(config).connect(name, stream).await
+    };
+    tokio::time::timeout(CONNECT_MAX, connecting)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))?
+}
