@@ -6,15 +6,17 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`kernel`] | the address in the kernel; when the kernel ends its life |
-//! | [`announce`] | gratuitous ARP and unsolicited neighbour advertisements |
-//! | [`rules`] | which interface answers for it |
-//! | [`link`], [`netlink`] | the interface, and the way to the kernel |
+//! | `kernel` | the address in the kernel; when the kernel ends its life |
+//! | `announce` | gratuitous ARP and unsolicited neighbour advertisements |
+//! | `probe` | whether somebody else has the address |
+//! | `rules` | which interface answers for it |
+//! | `link`, `netlink` | the interface, and the way to the kernel |
 
 mod announce;
 mod kernel;
 mod link;
 mod netlink;
+mod probe;
 mod rules;
 
 use std::io;
@@ -24,6 +26,7 @@ use std::thread::JoinHandle;
 use model::Time;
 
 pub use self::kernel::Kernel;
+pub use self::probe::{Conflict, probe};
 use crate::config::{Provider, VirtualAddress};
 
 /// Puts an address on this machine, and takes it away.
