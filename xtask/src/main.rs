@@ -19,6 +19,7 @@ mod openapi;
 mod proof;
 mod shell;
 mod tidy;
+mod tools;
 
 use std::io::{self, Write as _};
 use std::path::Path;
