@@ -1,8 +1,8 @@
 //! The virtual address in the kernel, with a life that the kernel ends.
 //!
-//! The address is a host route's worth, `/32` or `/128`: it is a secondary of nothing, so that the
-//! removal of another address never takes it along (whatever `promote_secondaries` says), and it
-//! says nothing about the network. Its preferred life is 0: it is deprecated from the first moment,
+//! The address is a host route's worth, `/32` or `/128`: it is a secondary of nothing and nothing is
+//! a secondary of it, so that removing one address never takes another along (whatever
+//! `promote_secondaries` says), and it says nothing about the network. Its preferred life is 0: it is deprecated from the first moment,
 //! so IPv6 never picks it as the source of a connection that this machine opens (RFC 6724 rule 3);
 //! IPv4 picks by network, and a `/32` has none. It is added without duplicate address detection,
 //! which would keep it unusable for a second: the pair knows that nobody else has it. The interface
@@ -113,6 +113,16 @@ impl Kernel {
                 "the virtual address was configured on this machine by somebody else and is \
                  removed; take it out of the network configuration: only the pair may add it"
             );
+            if let Some(label) = label(&found)
+                && prefix < self.bits()
+                && !rules::keep_secondaries(label)
+            {
+                return Err(io::Error::other(format!(
+                    "{}/{prefix} is configured on {label} and cannot be removed without risk to \
+                     the other addresses there; take it out of the network configuration",
+                    self.address
+                )));
+            }
             self.delete_at(index, prefix)?;
         }
         Ok(())
@@ -278,6 +288,14 @@ fn seconds(left_ms: u64) -> Option<u32> {
     let seconds = left_ms.saturating_add(ROUND_UP_MS) / 1_000;
     // The largest number means forever. Source: linux `INFINITY_LIFE_TIME`.
     u32::try_from(seconds).ok().filter(|seconds| (1..u32::MAX).contains(seconds))
+}
+
+/// The name of an IPv4 entry: its interface's, or an alias of it such as `eth0:1`.
+fn label(found: &AddressMessage) -> Option<&str> {
+    found.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Label(label) => Some(label.as_str()),
+        _ => None,
+    })
 }
 
 /// Whether a life that began at `now` at the latest ends too long after `until`.

@@ -40,6 +40,14 @@ pub(super) fn apply(address: IpAddr, interface: &str) {
     }
 }
 
+/// Lets the other addresses of a network stay when the first one is removed: by default the kernel
+/// removes them with it. `label` is an interface or an alias of it. Whether they will stay.
+pub(super) fn keep_secondaries(label: &str) -> bool {
+    let interface = label.split(':').next().unwrap_or(label);
+    raise("ipv4", interface, "promote_secondaries", 1);
+    reaches("ipv4", interface, "promote_secondaries", 1)
+}
+
 /// Switches on the kernel's own announcements on an interface.
 pub(super) fn let_kernel_announce(address: IpAddr, interface: &str) {
     match address {
