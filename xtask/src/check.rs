@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
 use crate::shell::{Line, Shell, say};
+use crate::tools::{self, Tool};
 use crate::{console, mutants, proof, tidy};
 
 /// One step, in the order in which they run.
@@ -98,7 +99,10 @@ impl Step {
             Self::Clippy => {
                 Line::new("cargo clippy --workspace --all-targets --locked -- -D warnings")
             }
-            Self::Test => Line::new("cargo test --workspace --locked"),
+            Self::Test => {
+                tools::offer(shell, Tool::Ip)?;
+                Line::new("cargo test --workspace --locked")
+            }
             Self::Model => {
                 let mutants = mutants::check(shell.root())?;
                 say(format_args!("all {mutants} mutants fit the sources"));

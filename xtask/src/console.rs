@@ -3,8 +3,6 @@
 //! Nothing but `cargo xtask check` and `cargo xtask console` needs it; a build of the product
 //! embeds the committed `console/dist`.
 
-mod tools;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +10,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 
-use self::tools::Tool;
 use crate::shell::{Line, Shell, say};
+use crate::tools::{self, Tool};
 
 /// Installs the npm packages of the lock file and rebuilds `console/dist`.
 pub(crate) fn build(shell: &Shell) -> Result<()> {

@@ -19,6 +19,7 @@ mod openapi;
 mod proof;
 mod shell;
 mod tidy;
+mod tools;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -43,7 +44,7 @@ enum Command {
     /// Run every check in order and stop at the first that fails.
     ///
     /// Every command is printed before it runs, so that it can be run again by hand. As root on
-    /// Debian the console step installs what it misses (Node.js, npm, Chromium).
+    /// Debian the test and console steps install what they miss (iproute2; Node.js, npm, Chromium).
     Check {
         /// Run only these steps, for example `cargo xtask check fmt tidy clippy`.
         #[arg(value_name = "STEP")]

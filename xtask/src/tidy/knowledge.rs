@@ -15,7 +15,7 @@ struct Knowledge {
 }
 
 /// From "Houses and floors" in ARCHITECTURE.md.
-const KNOWLEDGE: [Knowledge; 5] = [
+const KNOWLEDGE: [Knowledge; 6] = [
     Knowledge { what: "SQL", libraries: &["rusqlite"], crates: &["store"] },
     Knowledge {
         what: "HTTP",
@@ -31,6 +31,11 @@ const KNOWLEDGE: [Knowledge; 5] = [
         what: "TLS",
         libraries: &["rustls", "tokio-rustls"],
         crates: &["node", "controller", "engine", "monitor"],
+    },
+    Knowledge {
+        what: "the kernel's network tables",
+        libraries: &["netlink-packet-core", "netlink-packet-route", "nix"],
+        crates: &["monitor"],
     },
     Knowledge { what: "the terminal", libraries: &["clap"], crates: &["mse", "xtask"] },
 ];

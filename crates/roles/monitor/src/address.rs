@@ -3,12 +3,31 @@
 //! A [`Holder`] does one thing at a time, on a thread of its own, because the kernel may keep it
 //! waiting and the pair must not wait. An address is added with a life in the kernel: whoever does
 //! not refresh it in time loses it, even when its process is frozen or dead.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `kernel` | the address in the kernel; when the kernel ends its life |
+//! | `announce` | gratuitous ARP and unsolicited neighbour advertisements |
+//! | `probe` | whether somebody else has the address |
+//! | `rules` | which interface answers for it |
+//! | `link`, `netlink` | the interface, and the way to the kernel |
+
+mod announce;
+mod kernel;
+mod link;
+mod netlink;
+mod probe;
+mod rules;
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use model::Time;
+
+pub use self::kernel::Kernel;
+pub use self::probe::{Conflict, probe};
+use crate::config::{Provider, VirtualAddress};
 
 /// Puts an address on this machine, and takes it away.
 ///
@@ -25,6 +44,39 @@ pub trait Holder: Send {
     /// When [`Holder::tick`] is due.
     fn deadline(&self) -> Option<Time> {
         None
+    }
+}
+
+impl Holder for Box<dyn Holder> {
+    fn hold(&mut self, until: Time) -> io::Result<()> {
+        self.as_mut().hold(until)
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        self.as_mut().release()
+    }
+
+    fn tick(&mut self) {
+        self.as_mut().tick();
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.as_ref().deadline()
+    }
+}
+
+/// The holder that the configuration asks for, on the health monitor's interface. An address that
+/// was left on this machine is gone afterwards. An error names what is missing, and the remedy.
+pub fn holder(config: &VirtualAddress, interface: Option<&str>) -> io::Result<Box<dyn Holder>> {
+    match (config.provider, interface) {
+        (Provider::Loopback, _) => Ok(Box::new(Everywhere)),
+        (Provider::Kernel, Some(interface)) => {
+            Ok(Box::new(Kernel::new(config.address, interface)?))
+        }
+        (Provider::Kernel, None) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            crate::config::ConfigError::ConfigNoInterface,
+        )),
     }
 }
 

@@ -1,5 +1,6 @@
-//! Finds Node.js, npm and Chromium, and installs what is missing where that is safe to do unasked:
-//! as root on Debian, which is what a CI container is. Everywhere else it says what to install.
+//! Finds Node.js, npm, Chromium and `ip`, and installs what is missing where that is safe to do
+//! unasked: as root on Debian, which is what a CI container is. Everywhere else it says what to
+//! install.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,23 +9,34 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::shell::{Line, Shell, say};
 
-/// What the console needs on the machine.
+/// What a check needs on the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
     Node,
     Npm,
     Chromium,
+    /// Makes the network namespaces in which the virtual address is tested.
+    Ip,
 }
 
-/// Makes sure that `tools` are there.
+/// Makes sure that the console's `tools` are there.
 pub(crate) fn ensure(shell: &Shell, tools: &[Tool]) -> Result<()> {
     let missing: Vec<Tool> = tools.iter().copied().filter(|tool| !tool.is_present()).collect();
     if !missing.is_empty() {
-        install(shell, &missing)?;
+        install(shell, "the console", &missing)?;
     }
     let version = shell.output(&Line::new("node --version"))?;
     let version = String::from_utf8_lossy(&version);
     require_node(Version::parse(&version), "node in PATH")
+}
+
+/// Installs `tool` for tests where that is safe to do unasked. Elsewhere those that need it say by
+/// themselves that they are skipped, so its absence is no failure.
+pub(crate) fn offer(shell: &Shell, tool: Tool) -> Result<()> {
+    if !tool.is_present() && is_debian() && is_root() {
+        install(shell, "a test", &[tool])?;
+    }
+    Ok(())
 }
 
 /// The oldest Node.js that the bundler runs on: `engines` in console/package.json.
@@ -37,6 +49,7 @@ impl Tool {
             Self::Node => &["nodejs"],
             Self::Npm => &["npm"],
             Self::Chromium => &["chromium", "fonts-inter", "fonts-dejavu-core"],
+            Self::Ip => &["iproute2"],
         }
     }
 
@@ -48,26 +61,26 @@ impl Tool {
             Self::Chromium => std::env::var_os("CHROMIUM")
                 .map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from)
                 .is_file(),
+            Self::Ip => is_in_path("ip"),
         }
     }
 }
 
-fn install(shell: &Shell, missing: &[Tool]) -> Result<()> {
+fn install(shell: &Shell, who: &str, missing: &[Tool]) -> Result<()> {
     let packages: Vec<_> = missing.iter().flat_map(|tool| tool.packages()).collect();
     let packages = packages.iter().map(|name| **name).collect::<Vec<_>>().join(" ");
     let install = Line::new(format!("apt-get install -y --no-install-recommends {packages}"))
         .env("DEBIAN_FRONTEND", "noninteractive");
-    let is_debian = Path::new("/etc/debian_version").exists() && is_in_path("apt-get");
-    if !is_debian {
+    if !is_debian() {
         bail!(
-            "the console needs {packages} (names of Debian packages); install them, and set \
+            "{who} needs {packages} (names of Debian packages); install them, and set \
              CHROMIUM to the browser if it is not /usr/bin/chromium"
         );
     }
     if !is_root() {
-        bail!("the console needs {packages}; as root: {install}");
+        bail!("{who} needs {packages}; as root: {install}");
     }
-    say(format_args!("the console needs {packages}; installing"));
+    say(format_args!("{who} needs {packages}; installing"));
     shell.run(&Line::new("apt-get update"))?;
     if missing.contains(&Tool::Node) {
         let policy = shell.output(&Line::new("apt-cache policy nodejs").env("LC_ALL", "C"))?;
@@ -117,6 +130,10 @@ fn is_in_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
     })
+}
+
+fn is_debian() -> bool {
+    Path::new("/etc/debian_version").exists() && is_in_path("apt-get")
 }
 
 /// Whether we may install packages: the owner of our own entry in /proc is who we run as.
