@@ -7,6 +7,8 @@ use model::Mac;
 
 use crate::output::EXIT_CODES;
 
+pub(crate) mod node;
+
 /// Open mobility services suite: locates Wi-Fi devices on a campus.
 #[derive(Debug, Parser)]
 #[command(name = "mse", version, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -92,7 +94,12 @@ pub(crate) enum Command {
     /// Print the state of the engine and its services, as on the appliance.
     Getserverinfo {
         #[command(flatten)]
-        data: Data,
+        node: node::Node,
+    },
+    /// Print the high availability configuration and state of this node, as on the appliance.
+    Gethainfo {
+        #[command(flatten)]
+        node: node::Node,
     },
     /// Links between the engine and its controllers.
     Nmsp {

@@ -3,6 +3,7 @@
 mod check_config;
 mod cmdshell;
 mod demo;
+pub(crate) mod ha_info;
 mod journal;
 mod maps;
 mod nmsp;
@@ -14,6 +15,7 @@ mod user;
 
 use std::io::Write;
 
+pub(crate) use self::roles::load;
 use crate::cli::{Arguments, Command};
 use crate::output::{Failure, Output};
 
@@ -28,7 +30,8 @@ pub(crate) async fn run(
         Command::Engine { config } => roles::engine(&config).await,
         Command::Controller { config } => roles::controller(&config).await,
         Command::CheckConfig { files } => check_config::run(output, &files),
-        Command::Getserverinfo { data } => server_info::run(output, &data.data).await,
+        Command::Getserverinfo { node } => server_info::run(output, &node.place()?).await,
+        Command::Gethainfo { node } => ha_info::run(output, &node.place()?).await,
         Command::Nmsp { command } => nmsp::run(output, command).await,
         Command::Track { mac, follow, data } => track::run(output, mac, follow, &data.data).await,
         Command::Show { command } => show::run(output, command).await,
