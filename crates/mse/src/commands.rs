@@ -30,6 +30,7 @@ pub(crate) async fn run(
         Command::Engine { config } => roles::engine(&config).await,
         Command::Controller { config } => roles::controller(&config).await,
         Command::CheckConfig { files } => check_config::run(output, &files),
+        Command::Setup(arguments) => crate::setup::run(output, &arguments),
         Command::Getserverinfo { node } => server_info::run(output, &node.place()?).await,
         Command::Gethainfo { node } => ha_info::run(output, &node.place()?).await,
         Command::Nmsp { command } => nmsp::run(output, command).await,

@@ -6,6 +6,7 @@
 //! | `output` | text or JSON on standard output, and exit codes |
 //! | `local` | asks a running role through its Unix socket |
 //! | `commands/..` | one file per command |
+//! | `setup/..` | the set-up wizard |
 
 mod cli;
 mod commands;
@@ -13,6 +14,7 @@ mod commands;
 mod golden;
 mod local;
 mod output;
+mod setup;
 
 use std::process::ExitCode;
 use std::time::Duration;
