@@ -7,6 +7,7 @@ use model::Mac;
 
 use crate::output::EXIT_CODES;
 
+pub(crate) mod ha;
 pub(crate) mod node;
 pub(crate) mod setup;
 
@@ -106,6 +107,11 @@ pub(crate) enum Command {
     Gethainfo {
         #[command(flatten)]
         node: node::Node,
+    },
+    /// High availability of this node.
+    Ha {
+        #[command(subcommand)]
+        command: ha::HaCommand,
     },
     /// Links between the engine and its controllers.
     Nmsp {
