@@ -96,8 +96,7 @@ impl Options {
         let removal_max = settings
             .iter()
             .map(|settings| match settings.address {
-                AddressKind::V4 => 100 * MS,
-                AddressKind::V6 => 400 * MS,
+                AddressKind::V4 | AddressKind::V6 => 400 * MS,
             })
             .collect();
         let drift = |rng: &mut Rng| rng.between(0, 20_000) as i64 - 10_000;

@@ -7,6 +7,10 @@ use model::Mac;
 
 use crate::output::EXIT_CODES;
 
+pub(crate) mod ha;
+pub(crate) mod node;
+pub(crate) mod setup;
+
 /// Open mobility services suite: locates Wi-Fi devices on a campus.
 #[derive(Debug, Parser)]
 #[command(name = "mse", version, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -85,14 +89,29 @@ pub(crate) enum Command {
     },
     /// Check configuration files without starting anything.
     CheckConfig {
-        /// Files of an engine or a controller, or a campus.
+        /// Files of an engine, a controller or a node, or a campus.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Set this node up: names, addresses, high availability role. Ask again later for changes.
+    ///
+    /// Writes the node's configuration and an operator for pairing. The host's own network, name and
+    /// time are never touched without --apply-network.
+    Setup(Box<setup::Setup>),
     /// Print the state of the engine and its services, as on the appliance.
     Getserverinfo {
         #[command(flatten)]
-        data: Data,
+        node: node::Node,
+    },
+    /// Print the high availability configuration and state of this node, as on the appliance.
+    Gethainfo {
+        #[command(flatten)]
+        node: node::Node,
+    },
+    /// High availability of this node.
+    Ha {
+        #[command(subcommand)]
+        command: ha::HaCommand,
     },
     /// Links between the engine and its controllers.
     Nmsp {

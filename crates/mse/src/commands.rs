@@ -3,6 +3,8 @@
 mod check_config;
 mod cmdshell;
 mod demo;
+mod ha;
+pub(crate) mod ha_info;
 mod journal;
 mod maps;
 mod nmsp;
@@ -14,6 +16,8 @@ mod user;
 
 use std::io::Write;
 
+pub(crate) use self::roles::load;
+pub(crate) use self::user::read_password;
 use crate::cli::{Arguments, Command};
 use crate::output::{Failure, Output};
 
@@ -28,7 +32,10 @@ pub(crate) async fn run(
         Command::Engine { config } => roles::engine(&config).await,
         Command::Controller { config } => roles::controller(&config).await,
         Command::CheckConfig { files } => check_config::run(output, &files),
-        Command::Getserverinfo { data } => server_info::run(output, &data.data).await,
+        Command::Setup(arguments) => crate::setup::run(output, &arguments),
+        Command::Getserverinfo { node } => server_info::run(output, &node.place()?).await,
+        Command::Gethainfo { node } => ha_info::run(output, &node.place()?).await,
+        Command::Ha { command } => ha::run(output, command).await,
         Command::Nmsp { command } => nmsp::run(output, command).await,
         Command::Track { mac, follow, data } => track::run(output, mac, follow, &data.data).await,
         Command::Show { command } => show::run(output, command).await,

@@ -31,7 +31,8 @@ pub(crate) async fn call(data: &Path, socket: &str, call: Call<'_>) -> Result<Ve
     let message = serde_json::from_slice::<serde_json::Value>(&body)
         .ok()
         .and_then(|body| {
-            body.pointer("/error/message").and_then(|it| it.as_str()).map(str::to_owned)
+            let error = body.pointer("/error/message").or_else(|| body.get("error"));
+            error.and_then(|it| it.as_str()).map(str::to_owned)
         })
         .unwrap_or_else(|| format!("the {role} answered {status}"));
     Err(if status == 404 {
@@ -48,5 +49,17 @@ pub(crate) async fn get<T: DeserializeOwned>(
     path: &str,
 ) -> Result<T, Failure> {
     let body = call(data, socket, Call::get(path)).await?;
+    Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
+}
+
+/// Sends a JSON document and gets one.
+pub(crate) async fn post<T: DeserializeOwned>(
+    data: &Path,
+    socket: &str,
+    path: &str,
+    document: &serde_json::Value,
+) -> Result<T, Failure> {
+    let body = serde_json::to_vec(document).map_err(anyhow::Error::from)?;
+    let body = call(data, socket, Call::post(path, body)).await?;
     Ok(serde_json::from_slice(&body).map_err(anyhow::Error::from)?)
 }

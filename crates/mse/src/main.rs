@@ -6,11 +6,15 @@
 //! | `output` | text or JSON on standard output, and exit codes |
 //! | `local` | asks a running role through its Unix socket |
 //! | `commands/..` | one file per command |
+//! | `setup/..` | the set-up wizard |
 
 mod cli;
 mod commands;
+#[cfg(test)]
+mod golden;
 mod local;
 mod output;
+mod setup;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,12 +28,12 @@ use crate::output::{Failure, Output};
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    // A link named getserverinfo is the command of that name, as on the appliance.
+    // A link named getserverinfo or gethainfo is the command of that name, as on the appliance.
     let called_as = std::env::args_os().next().map(std::path::PathBuf::from);
     let name = called_as.as_deref().and_then(|path| path.file_name()).unwrap_or_default();
-    let arguments = if name == "getserverinfo" {
+    let arguments = if name == "getserverinfo" || name == "gethainfo" {
         let rest = std::env::args_os().skip(1);
-        Arguments::parse_from(["mse".into(), "getserverinfo".into()].into_iter().chain(rest))
+        Arguments::parse_from(["mse".into(), name.to_owned()].into_iter().chain(rest))
     } else {
         Arguments::parse()
     };

@@ -64,6 +64,14 @@ pub fn date_text(time: Time) -> String {
         .to_string()
 }
 
+/// `2015-Mar-08, 12:50:17 CET`, as the manager's events log prints times, in the system's zone.
+pub fn event_text(time: Time) -> String {
+    timestamp(time)
+        .to_zoned(jiff::tz::TimeZone::system())
+        .strftime("%Y-%b-%d, %H:%M:%S %Z")
+        .to_string()
+}
+
 /// Name of the system's time zone and its offset now, in minutes.
 pub fn zone(now: Time) -> (String, i32) {
     let zone = jiff::tz::TimeZone::system();

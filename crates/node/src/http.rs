@@ -138,6 +138,11 @@ impl<'a> Call<'a> {
     pub fn get(path: &'a str) -> Self {
         Self { method: hyper::Method::GET, path, authorization: None, body: Vec::new() }
     }
+
+    /// A POST request.
+    pub fn post(path: &'a str, body: Vec<u8>) -> Self {
+        Self { method: hyper::Method::POST, path, authorization: None, body }
+    }
 }
 
 /// Sends one request on a fresh connection and returns status and body.

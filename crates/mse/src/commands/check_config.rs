@@ -37,6 +37,7 @@ fn verdict(file: &Path) -> Verdict<'_> {
     let (kind, checked) = match kind(file) {
         Ok("campus") => ("campus", campus(file)),
         Ok("controller") => ("controller", controller(file)),
+        Ok("node") => ("node", node(file)),
         Ok(kind) => (kind, engine(file)),
         Err(failure) => ("unreadable", Err(failure)),
     };
@@ -54,12 +55,18 @@ fn kind(file: &Path) -> Result<&'static str, Failure> {
     Ok(match () {
         () if has("buildings") || has("building") || has("campus") || has("seed") => "campus",
         () if has("source") || has("trusted") => "controller",
+        () if has("health_monitor") => "node",
         () => "engine",
     })
 }
 
 fn engine(file: &Path) -> Result<(), Failure> {
     let config: engine::Config = roles::load(file)?;
+    config.validate().map_err(|error| roles::config_failure(file, &error))
+}
+
+fn node(file: &Path) -> Result<(), Failure> {
+    let config: monitor::config::Config = roles::load(file)?;
     config.validate().map_err(|error| roles::config_failure(file, &error))
 }
 

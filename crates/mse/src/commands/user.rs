@@ -93,7 +93,7 @@ fn failure(error: store::StoreError) -> Failure {
 }
 
 /// Typed unseen on a terminal; a line of standard input otherwise.
-fn read_password() -> Result<String, Failure> {
+pub(crate) fn read_password() -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
         let typed = rpassword::prompt_password("Password: ");
         return Ok(typed.context("cannot read the password from the terminal")?);

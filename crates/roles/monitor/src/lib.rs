@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`config`] | the node's configuration file, as the set-up wizard writes it |
 //! | [`peers`] | with whom this node is paired, and how; written by pairing, not by hand |
+//! | [`operators`] | who may pair this node from another one |
 //! | [`address`] | the virtual address |
 //! | [`group`] | one group on this node: what drives the pair |
 //! | [`wire`], [`links`] | what travels between nodes, and on which connections |
+//! | [`info`] | what `gethainfo` tells |
 //!
 //! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
 //! its journal and the virtual address go on, and the peer takes over at once. It does not know
@@ -15,6 +17,8 @@
 pub mod address;
 pub mod config;
 pub mod group;
+pub mod info;
 pub mod links;
+pub mod operators;
 pub mod peers;
 pub mod wire;
