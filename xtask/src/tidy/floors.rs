@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 5] = [
     &["model"],
     &["nmsp", "locate", "ha", "journal"],
     &["node", "store"],
-    &["controller", "engine", "monitor", "sim"],
+    &["controller", "engine", "monitor", "sim", "chaos"],
     &["mse"],
 ];
 

@@ -15,7 +15,7 @@ struct Knowledge {
 }
 
 /// From "Houses and floors" in ARCHITECTURE.md.
-const KNOWLEDGE: [Knowledge; 6] = [
+const KNOWLEDGE: [Knowledge; 7] = [
     Knowledge { what: "SQL", libraries: &["rusqlite"], crates: &["store"] },
     Knowledge {
         what: "HTTP",
@@ -34,9 +34,10 @@ const KNOWLEDGE: [Knowledge; 6] = [
     },
     Knowledge {
         what: "the kernel's network tables",
-        libraries: &["netlink-packet-core", "netlink-packet-route", "nix"],
+        libraries: &["netlink-packet-core", "netlink-packet-route"],
         crates: &["monitor"],
     },
+    Knowledge { what: "packet sockets", libraries: &["nix"], crates: &["monitor", "chaos"] },
     Knowledge { what: "the terminal", libraries: &["clap"], crates: &["mse", "xtask"] },
 ];
 

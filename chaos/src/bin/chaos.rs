@@ -1,0 +1,3 @@
+//! `chaos`: runs scenarios, or is the service that they have replicated.
+
+fn main() {}

@@ -1,0 +1,201 @@
+//! The smallest service that a pair can keep running: it remembers which value each key was given.
+//!
+//! It stands in for the engine where what matters is what a client was told. A client that was told
+//! `OK` can ask for everything afterwards, and what is not there was lost.
+//!
+//! On the group's virtual address, port [`PORT`], one line for one line:
+//!
+//! ```text
+//! PUT 7 700      -> OK <index> <epoch> <node>     safe, and applied here
+//!                   NO <reason>                   not written, or nobody knows
+//! GET 7          -> IS 700 <index>                or NONE, or NO <reason>
+//! ALL            -> <index> <key> <value>         for every key, by index; then END <count>
+//! ```
+//!
+//! Lines that a client sends without waiting are written together. On UDP port [`ECHO_PORT`] every
+//! datagram comes back with `<node> <epoch> <index>` behind it, as long as reads may be answered.
+//!
+//! Its state is a file of lines that only grows: what was applied, in order. It deliberately knows
+//! no other kind of entry, no deletion and no compression.
+
+mod state;
+mod talk;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result, bail};
+use model::pair::{Entry, Epoch, Position};
+use node::service::{Applied, Line, Replicated};
+use serde::Deserialize;
+
+use self::state::{Row, State};
+use self::talk::Talk;
+
+/// Where rows are put. Ours.
+pub const PORT: u16 = 7_000;
+/// Where datagrams come back. Ours.
+pub const ECHO_PORT: u16 = 7_001;
+/// Kind of its entries. Ours.
+const KIND: u16 = 700;
+/// Its feature level: the lowest.
+const LEVEL: u16 = 1;
+/// Set by the monitor. Source: `monitor::group::service`.
+const SOCKET_VARIABLE: &str = "MSE_SERVICE_SOCKET";
+/// Set by the monitor. Source: `monitor::group::service`.
+const DATA_VARIABLE: &str = "MSE_SERVICE_DATA";
+
+/// Where an entry was written, which is what its client is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Written(Position);
+
+/// The service.
+#[derive(Debug)]
+struct Ledger {
+    name: String,
+    address: IpAddr,
+    line: Line<Written>,
+    state: Arc<State>,
+    serving: Option<Serving>,
+}
+
+/// What runs while the node serves.
+#[derive(Debug)]
+struct Serving {
+    is_over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Runs the service of the node `name` until its monitor is gone.
+pub fn run(name: &str) -> Result<()> {
+    let variable = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .with_context(|| format!("{name} is not set; the health monitor starts this service"))
+    };
+    let (socket, folder) = (variable(SOCKET_VARIABLE)?, variable(DATA_VARIABLE)?);
+    let address = address_of(&socket)?;
+    let state = Arc::new(State::open(&folder)?);
+    let (line, orders) = node::service::connect(&socket)
+        .with_context(|| format!("nobody listens at {}", socket.display()))?;
+    let mut ledger = Ledger { name: name.to_owned(), address, line, state, serving: None };
+    match orders.serve(&mut ledger) {
+        Ok(()) => Ok(()),
+        Err(reason) => bail!("{reason}"),
+    }
+}
+
+/// What the service reads of `node/peers.toml`.
+#[derive(Debug, Deserialize)]
+struct Peers {
+    #[serde(default, rename = "group")]
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    instance: u32,
+    virtual_address: VirtualAddress,
+}
+
+#[derive(Debug, Deserialize)]
+struct VirtualAddress {
+    address: IpAddr,
+}
+
+/// The virtual address of the instance whose folder the socket is in: the monitor says nothing of
+/// it, and a secondary has one for each of its instances.
+fn address_of(socket: &Path) -> Result<IpAddr> {
+    let folder = socket.parent().context("the socket is in no folder")?;
+    let instance = folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+    let data = folder.parent().and_then(Path::parent);
+    let (instance, data) = instance.zip(data).context("the socket is in no instance's folder")?;
+    let path = data.join("node/peers.toml");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let peers: Peers = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let group = peers.groups.into_iter().find(|group| group.instance == instance);
+    let group = group.with_context(|| format!("{} has no {instance}", path.display()))?;
+    Ok(group.virtual_address.address)
+}
+
+impl Replicated for Ledger {
+    type Outcome = Written;
+
+    fn level(&self) -> u16 {
+        LEVEL
+    }
+
+    fn applied(&self) -> Result<Position, String> {
+        Ok(self.state.position())
+    }
+
+    fn apply(&mut self, entries: &[Entry]) -> Result<Applied<Written>, String> {
+        let mut outcomes = Vec::with_capacity(entries.len());
+        let mut rows = Vec::with_capacity(entries.len());
+        let applied = self.state.position().index;
+        for entry in entries.iter().filter(|entry| entry.position.index > applied) {
+            let kv = (entry.kind == KIND).then(|| state::unpacked(&entry.payload)).flatten();
+            rows.push(Row { position: entry.position, kv });
+            outcomes.push((entry.position.index, Written(entry.position)));
+        }
+        let hashes = self.state.append(&rows).map_err(|error| error.to_string())?;
+        Ok(Applied { position: self.state.position(), outcomes, hashes })
+    }
+
+    fn sync(&mut self) -> Result<Position, String> {
+        self.state.sync().map_err(|error| error.to_string())
+    }
+
+    fn snapshot(&mut self, dir: &Path) -> Result<Position, String> {
+        self.state.copy_to(dir).map_err(|error| error.to_string())
+    }
+
+    fn restore(&mut self, dir: &Path) -> Result<Position, String> {
+        self.state.replace_by(Some(dir)).map_err(|error| format!("{error:#}"))
+    }
+
+    fn clear(&mut self) -> Result<Position, String> {
+        self.state.replace_by(None).map_err(|error| format!("{error:#}"))
+    }
+
+    fn activate(&mut self, epoch: Epoch) -> Result<(), String> {
+        self.deactivate()?;
+        let talk = Talk {
+            name: self.name.clone(),
+            epoch,
+            line: self.line.clone(),
+            state: Arc::clone(&self.state),
+            is_over: Arc::default(),
+        };
+        let is_over = Arc::clone(&talk.is_over);
+        let threads = talk::listen(
+            talk,
+            SocketAddr::new(self.address, PORT),
+            SocketAddr::new(self.address, ECHO_PORT),
+        );
+        let threads = threads.map_err(|error| format!("cannot listen: {error}"))?;
+        self.serving = Some(Serving { is_over, threads });
+        Ok(())
+    }
+
+    fn deactivate(&mut self) -> Result<(), String> {
+        let Some(Serving { is_over, threads }) = self.serving.take() else { return Ok(()) };
+        is_over.store(true, std::sync::atomic::Ordering::Release);
+        threads.iter().for_each(|thread| thread.thread().unpark());
+        for thread in threads {
+            thread.join().map_err(|_| "a listener had failed".to_owned())?;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
