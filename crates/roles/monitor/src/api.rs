@@ -23,7 +23,7 @@ use crate::pairing::{
 };
 
 /// Attempts at a password at once, then per minute. Ours: a person mistypes a few times.
-const ATTEMPTS: (NonZeroU32, NonZeroU32) =
+pub(crate) const ATTEMPTS: (NonZeroU32, NonZeroU32) =
     (NonZeroU32::new(10).unwrap(), NonZeroU32::new(6).unwrap());
 
 /// Both faces.

@@ -9,6 +9,7 @@
 //! | [`group`] | one group on this node: what drives the pair |
 //! | [`monitor`](mod@monitor), [`api`] | the node's groups, and what operators ask of them |
 //! | [`pairing`], [`listener`] | how nodes come to know each other, and port 8082 |
+//! | [`witness`] | the third voter, on a machine of its own |
 //! | [`wire`], [`links`] | what travels between nodes, and on which connections |
 //! | [`info`] | what `gethainfo` tells |
 //!
@@ -28,5 +29,6 @@ pub mod operators;
 pub mod pairing;
 pub mod peers;
 pub mod wire;
+pub mod witness;
 
 pub use monitor::{Monitor, StartError};
