@@ -190,8 +190,8 @@ impl World {
 
     /// Whether no operator has to give data up: the one whose log counts has not lost it.
     fn is_recoverable(&self, group: usize) -> bool {
-        let Some((_, value)) = self.groups[group].register.decided() else { return true };
-        let holder = group * 2 + usize::from(value.holder() == Seat::Secondary);
+        let Some((decided, value)) = self.groups[group].register.decided() else { return true };
+        let both = [group * 2, group * 2 + 1];
         let has_lost = |process: usize| {
             let node = &self.processes[process];
             node.is_amnesiac
@@ -199,11 +199,16 @@ impl World {
                 || node.record.as_ref().is_none_or(|record| record.memory != Memory::Whole)
         };
         // A complete backup replaces a pair's holder; nobody replaces a sole one.
-        let is_lost = match value {
-            Value::Sole(_) => has_lost(holder),
-            Value::Pair(_) => has_lost(holder) || has_lost(holder ^ 1),
+        let is_lost = |value: Value| {
+            let holder = group * 2 + usize::from(value.holder() == Seat::Secondary);
+            has_lost(holder) || value.is_pair() && has_lost(holder ^ 1)
         };
-        !is_lost && !self.groups[group].is_careless
+        // What is in doubt may be found to be decided: a handover to a node that lost its disk since.
+        let in_doubt = both.iter().filter_map(|process| self.processes[*process].record.as_ref());
+        let mut in_doubt = in_doubt.filter(|record| record.accepted > decided);
+        !is_lost(value)
+            && !in_doubt.any(|record| is_lost(record.value))
+            && !self.groups[group].is_careless
     }
 
     /// One data node and the witness.

@@ -76,6 +76,29 @@ pub(crate) enum Command {
         )]
         config: PathBuf,
     },
+    /// Run the health monitor of a node: it starts the node's service, pairs it, and holds the virtual
+    /// address.
+    Monitor {
+        /// Configuration file, as `mse setup` writes it; demo/node.toml explains it.
+        #[arg(
+            long,
+            env = "MSE_NODE_CONFIG",
+            default_value = "/etc/mse/node.toml",
+            value_name = "FILE"
+        )]
+        config: PathBuf,
+    },
+    /// Run a stand-alone witness: the third voter of pairs. It belongs on a third machine.
+    Witness {
+        /// Configuration file; demo/witness.toml explains it.
+        #[arg(
+            long,
+            env = "MSE_CONFIG",
+            default_value = "/etc/mse/witness.toml",
+            value_name = "FILE"
+        )]
+        config: PathBuf,
+    },
     /// Run a controller.
     Controller {
         /// Configuration file; demo/controller.toml explains it.
@@ -162,7 +185,13 @@ pub(crate) enum Command {
 impl Arguments {
     /// What to log.
     pub(crate) fn log_filter(&self) -> &str {
-        let is_role = matches!(self.command, Command::Engine { .. } | Command::Controller { .. });
+        let is_role = matches!(
+            self.command,
+            Command::Engine { .. }
+                | Command::Controller { .. }
+                | Command::Monitor { .. }
+                | Command::Witness { .. }
+        );
         self.log.as_deref().unwrap_or(if is_role { "info" } else { "warn" })
     }
 }

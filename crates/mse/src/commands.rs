@@ -31,6 +31,8 @@ pub(crate) async fn run(
         Command::Init { data } => cmdshell::init(output, &data.data),
         Command::Engine { config } => roles::engine(&config).await,
         Command::Controller { config } => roles::controller(&config).await,
+        Command::Monitor { config } => roles::monitor(&config).await,
+        Command::Witness { config } => roles::witness(&config).await,
         Command::CheckConfig { files } => check_config::run(output, &files),
         Command::Setup(arguments) => crate::setup::run(output, &arguments),
         Command::Getserverinfo { node } => server_info::run(output, &node.place()?).await,

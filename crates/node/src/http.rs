@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http_body_util::{BodyExt as _, Full};
+pub use hyper::Method;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -98,9 +99,11 @@ pub fn serve_local(
     })
 }
 
+/// Serves `router` on one connection.
+///
 /// HTTP/1.1 only: its header timeout holds from the first byte on, and one connection is one
 /// request at a time, so the limits on connections are limits on work.
-async fn connection(
+pub async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     origin: Origin,
     router: Router,
@@ -124,7 +127,7 @@ async fn connection(
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
     /// GET, PUT, ..
-    pub method: hyper::Method,
+    pub method: Method,
     /// Path and query.
     pub path: &'a str,
     /// Value of the `Authorization` header.
@@ -136,7 +139,7 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A GET request.
     pub fn get(path: &'a str) -> Self {
-        Self { method: hyper::Method::GET, path, authorization: None, body: Vec::new() }
+        Self { method: Method::GET, path, authorization: None, body: Vec::new() }
     }
 
     /// A POST request.

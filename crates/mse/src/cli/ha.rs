@@ -64,6 +64,15 @@ pub(crate) enum HaCommand {
     Force(Confirmed),
     /// Dissolve the pair; also when the other node is dead.
     Unpair(Confirmed),
+    /// Set the password of an operator who may pair this node, or have this witness vote. It is typed
+    /// unseen, or read from standard input when that is a pipe.
+    Passwd {
+        /// The operator's name.
+        #[arg(default_value = "admin")]
+        name: String,
+        #[command(flatten)]
+        node: Node,
+    },
     /// Pair this primary with a secondary. The password of the secondary's operator is typed unseen,
     /// or read from standard input when that is a pipe.
     Pair(Box<Pair>),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use ha::State;
 use model::pair::Seat;
 use monitor::info::{Info, PATH, PeerInfo, SOCKET_NAME};
+use monitor::operators::{Operator, Operators};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -55,6 +56,7 @@ pub(crate) async fn run(
             let rows = events(&node.place()?.data, after).await?;
             output.show(&rows, |out| list(out, &rows))
         }
+        HaCommand::Passwd { name, node } => passwd(output, name, &node.place()?.data),
         HaCommand::Switchover(group) => {
             act(output, &group, "switchover", Some(Seat::Secondary)).await
         }
@@ -221,6 +223,29 @@ fn serves(state: State) -> Option<Seat> {
         | State::Blank
         | State::Diverged => None,
     }
+}
+
+/// Writes the operator's password beside the node's key; a running monitor or witness reads it when
+/// it is asked.
+fn passwd(
+    output: &mut Output<impl Write>,
+    name: String,
+    data: &std::path::Path,
+) -> Result<(), Failure> {
+    let folder = data.join("node");
+    if !folder.is_dir() {
+        let text =
+            format!("{} is no node's directory; run `mse init` or start it first", data.display());
+        return Err(Failure::Config(text));
+    }
+    let password_hash = node::password::hash(&super::read_password()?)
+        .map_err(|error| Failure::Config(error.to_string()))?;
+    let failed = |error: monitor::operators::OperatorsError| Failure::Config(error.to_string());
+    let mut operators = Operators::load(&folder).map_err(failed)?;
+    operators.set(Operator { name: name.clone(), password_hash });
+    operators.save(&folder).map_err(failed)?;
+    let text = format!("operator {name} may pair this node");
+    output.show(&json!({ "operator": name }), |out| writeln!(out, "{text}"))
 }
 
 async fn pair(output: &mut Output<impl Write>, pair: &Pair) -> Result<(), Failure> {

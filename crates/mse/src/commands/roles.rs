@@ -1,4 +1,4 @@
-//! `mse engine` and `mse controller`: run a role until it is told to stop.
+//! `mse engine`, `mse controller`, `mse monitor`, `mse witness`: run until told to stop.
 
 use std::path::Path;
 
@@ -29,6 +29,27 @@ pub(crate) async fn controller(file: &Path) -> Result<(), Failure> {
     let controller = Controller::start(&config, source).await.map_err(anyhow::Error::from)?;
     stop.wait().await;
     controller.stop().await;
+    Ok(())
+}
+
+/// Runs the health monitor of a node.
+pub(crate) async fn monitor(file: &Path) -> Result<(), Failure> {
+    let mut stop = Stop::new()?;
+    let config: monitor::config::Config = load(file)?;
+    config.validate().map_err(|error| config_failure(file, &error))?;
+    let monitor = monitor::Monitor::start(config).await.map_err(anyhow::Error::from)?;
+    stop.wait().await;
+    monitor.stop().await;
+    Ok(())
+}
+
+/// Runs a witness.
+pub(crate) async fn witness(file: &Path) -> Result<(), Failure> {
+    let mut stop = Stop::new()?;
+    let config: monitor::witness::Config = load(file)?;
+    let witness = monitor::witness::Witness::start(config).await.map_err(anyhow::Error::from)?;
+    stop.wait().await;
+    witness.stop().await;
     Ok(())
 }
 

@@ -81,6 +81,17 @@ impl Record {
         }
     }
 
+    /// The record of the primary whose group was dissolved, and which begins the next one on its own:
+    /// with the next generation that only it can found. Its log goes on.
+    #[must_use]
+    pub fn founded_again(&self) -> Self {
+        let next = self.promised.generation + 1;
+        let generation = if next % 2 == 1 { next } else { next + 1 };
+        let Self { run, cuts, hint, .. } = *self;
+        let left_witnesses = self.left_witnesses.clone();
+        Self { run, cuts, hint, left_witnesses, ..Self::founder(generation, self.level) }
+    }
+
     /// The record of a node that an operator adds to a group in which it has never been.
     ///
     /// It has forgotten nothing, so it may vote; its log is empty, so it may not take over.

@@ -33,12 +33,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::address::{Holder, Keeper};
 use crate::links::{Delivery, Links};
-use crate::peers::Group;
+use crate::peers::{Group, GroupId};
 use driver::Driver;
 pub use service::{SOCKET_NAME, SOCKET_VARIABLE, STATE_NAME, STATE_VARIABLE};
-pub use storage::StorageError;
 use service::{Service, Word};
 use storage::Storage;
+pub use storage::StorageError;
 
 /// Messages of other nodes that wait. Ours: beyond that their connections wait.
 const DELIVERIES_MAX: usize = 1_024;
@@ -238,12 +238,9 @@ impl Running {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Orders something; an error says why it is refused.
-    pub async fn command(&self, command: Command) -> Result<(), String> {
-        let (answer, answered) = oneshot::channel();
-        let gone = || "the group has stopped".to_owned();
-        self.orders.send(Inbound::Command(command, answer)).map_err(|_| gone())?;
-        answered.await.unwrap_or_else(|_| Err(gone()))
+    /// Whom to order something.
+    pub fn commander(&self) -> Commander {
+        Commander(self.orders.clone())
     }
 
     /// Whether this machine has room for another active instance.
@@ -266,6 +263,30 @@ impl Running {
     pub fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(thread::JoinHandle::is_finished)
     }
+}
+
+/// Takes orders for a group.
+#[derive(Debug, Clone)]
+pub struct Commander(mpsc::UnboundedSender<Inbound>);
+
+impl Commander {
+    /// Orders something; an error says why it is refused.
+    pub async fn order(&self, command: Command) -> Result<(), String> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || "the group has stopped".to_owned();
+        self.0.send(Inbound::Command(command, answer)).map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// The primary of a dissolved group goes on alone: its record founds the group anew, its log stays.
+/// The group must not run.
+pub fn found_again(folder: &Path, group: GroupId) -> Result<(), StorageError> {
+    let (mut storage, found) = Storage::open(folder, group, |_| {})?;
+    if let Some(record) = found.record {
+        storage.persist(&record.founded_again());
+    }
+    Ok(())
 }
 
 impl Shown {

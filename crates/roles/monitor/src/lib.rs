@@ -7,6 +7,9 @@
 //! | [`operators`] | who may pair this node from another one |
 //! | [`address`] | the virtual address |
 //! | [`group`] | one group on this node: what drives the pair |
+//! | [`monitor`](mod@monitor), [`api`] | the node's groups, and what operators ask of them |
+//! | [`pairing`], [`listener`] | how nodes come to know each other, and port 8082 |
+//! | [`witness`] | the third voter, on a machine of its own |
 //! | [`wire`], [`links`] | what travels between nodes, and on which connections |
 //! | [`info`] | what `gethainfo` tells |
 //!
@@ -15,10 +18,17 @@
 //! what a service does: it moves committed entries, directories and signals.
 
 pub mod address;
+pub mod api;
 pub mod config;
 pub mod group;
 pub mod info;
 pub mod links;
+pub mod listener;
+pub mod monitor;
 pub mod operators;
+pub mod pairing;
 pub mod peers;
 pub mod wire;
+pub mod witness;
+
+pub use monitor::{Monitor, StartError};

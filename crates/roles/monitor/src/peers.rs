@@ -38,6 +38,10 @@ pub struct Group {
     pub instance: u32,
     /// Who this node is in it.
     pub seat: Seat,
+    /// This node has once had a record of it: without one it has lost its memory, and must not found
+    /// or join as if it were new.
+    #[serde(default)]
+    pub is_begun: bool,
     /// The address that moves.
     pub virtual_address: VirtualAddress,
     /// How the pair behaves.
@@ -192,6 +196,7 @@ mod tests {
             id: GroupId([7; 16]),
             instance: FIRST_INSTANCE,
             seat: Seat::Primary,
+            is_begun: true,
             virtual_address: VirtualAddress {
                 address: "10.10.10.11".parse().unwrap(),
                 prefix: 24,

@@ -288,7 +288,9 @@ impl Driver {
         self.storage.persist(&self.record);
         let cut = self.storage.truncate(hole.first.saturating_sub(1));
         self.must(cut, "the journal cannot be cut");
-        tracing::error!("the journal ends in a hole; this process starts again as one without memory");
+        tracing::error!(
+            "the journal ends in a hole; this process starts again as one without memory"
+        );
         std::process::abort();
     }
 
@@ -333,9 +335,10 @@ impl Driver {
     fn repair(&mut self, entries: Vec<Entry>) {
         let ends = entries.first().zip(entries.last());
         let fits = ends.is_some_and(|(first, last)| {
-            self.storage.holes().iter().any(|hole| {
-                (hole.first, hole.last) == (first.position.index, last.position.index)
-            })
+            self.storage
+                .holes()
+                .iter()
+                .any(|hole| (hole.first, hole.last) == (first.position.index, last.position.index))
         });
         if !fits {
             return;
@@ -478,11 +481,12 @@ impl Driver {
             severity,
             remarks,
         };
-        let written = serde_json::to_string(&line).map_err(std::io::Error::other).and_then(|json| {
-            let path = self.folder.join(EVENTS_NAME);
-            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-            writeln!(file, "{json}")
-        });
+        let written =
+            serde_json::to_string(&line).map_err(std::io::Error::other).and_then(|json| {
+                let path = self.folder.join(EVENTS_NAME);
+                let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+                writeln!(file, "{json}")
+            });
         if let Err(error) = written {
             tracing::warn!(%error, "the events log cannot be written");
         }

@@ -207,7 +207,9 @@ impl Driver {
             tracing::error!(state = %state.display(), "the service's state is lost and the journal does not reach back to its beginning; restore it, or force the peer");
             self.fail_service("its state is lost");
         } else {
-            tracing::error!("the service's state does not fit the journal; both are fetched from the peer");
+            tracing::error!(
+                "the service's state does not fit the journal; both are fetched from the peer"
+            );
             self.rebuild();
         }
     }

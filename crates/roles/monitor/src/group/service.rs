@@ -93,8 +93,7 @@ impl Service {
         let listener = UnixListener::bind(&socket)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
         let is_wanted = Arc::new(AtomicBool::new(true));
-        let service =
-            Self { is_wanted: Arc::clone(&is_wanted), child: Arc::default(), socket };
+        let service = Self { is_wanted: Arc::clone(&is_wanted), child: Arc::default(), socket };
         let wanted = Arc::clone(&is_wanted);
         thread::Builder::new()
             .name("service-line".to_owned())
@@ -152,7 +151,11 @@ impl Service {
 }
 
 /// Takes one service at a time; a newer one replaces the one before.
-fn listen(listener: &UnixListener, is_wanted: &AtomicBool, told: &(impl Fn(Word) + Send + Clone + 'static)) {
+fn listen(
+    listener: &UnixListener,
+    is_wanted: &AtomicBool,
+    told: &(impl Fn(Word) + Send + Clone + 'static),
+) {
     let mut number = 0;
     for stream in listener.incoming() {
         if !is_wanted.load(Ordering::Acquire) {

@@ -68,7 +68,9 @@ pub enum StorageError {
         source: Error,
     },
     /// The record cannot be read.
-    #[error("the pair's record in {folder} is damaged; move the folder away, and the node rejoins as a blank one")]
+    #[error(
+        "the pair's record in {folder} is damaged; move the folder away, and the node rejoins as a blank one"
+    )]
     LocalRecord {
         /// Where.
         folder: String,
@@ -89,7 +91,8 @@ impl Storage {
             let folder = folder.join(name).display().to_string();
             move |source: Error| StorageError::LocalJournal { folder, source }
         };
-        let files = Files::open(&folder.join("record")).map_err(Error::from).map_err(failed(RECORD))?;
+        let files =
+            Files::open(&folder.join("record")).map_err(Error::from).map_err(failed(RECORD))?;
         let slots = Slots::open(&files, RECORD).map_err(failed(RECORD))?;
         let record: Option<Record> = match slots.load() {
             None => None,
@@ -98,16 +101,28 @@ impl Storage {
             })?),
         };
         let hint = record.as_ref().map_or(0, |record| record.hint.index);
-        let settings =
-            journal::Settings { group: number(group), segment_bytes: SEGMENT_BYTES, scan: Scan::Tail };
-        let disk = Files::open(&folder.join("journal")).map_err(Error::from).map_err(failed("journal"))?;
+        let settings = journal::Settings {
+            group: number(group),
+            segment_bytes: SEGMENT_BYTES,
+            scan: Scan::Tail,
+        };
+        let disk =
+            Files::open(&folder.join("journal")).map_err(Error::from).map_err(failed("journal"))?;
         let (mut journal, recovered) =
             Journal::open(disk, settings, hint).map_err(failed("journal"))?;
         if let Some(torn) = &recovered.torn {
-            tracing::info!(segment = torn.segment, bytes = torn.bytes, "an interrupted write was cut off");
+            tracing::info!(
+                segment = torn.segment,
+                bytes = torn.bytes,
+                "an interrupted write was cut off"
+            );
         }
         if let Some(lost) = recovered.lost {
-            tracing::error!(end = lost.end, durable = lost.hint, "the journal has lost entries; the node rejoins as a blank one");
+            tracing::error!(
+                end = lost.end,
+                durable = lost.hint,
+                "the journal has lost entries; the node rejoins as a blank one"
+            );
             let end = journal.end().index;
             journal.truncate(end).map_err(failed("journal"))?;
         }
@@ -120,13 +135,15 @@ impl Storage {
 
     /// Writes the record; it is on disk when this returns.
     pub(crate) fn persist(&mut self, record: &Record) {
-        let stored = postcard::to_stdvec(record)
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| {
+        let stored =
+            postcard::to_stdvec(record).map_err(|error| error.to_string()).and_then(|bytes| {
                 self.slots.store(&mut self.files, &bytes).map_err(|error| error.to_string())
             });
         if let Err(error) = stored {
-            tracing::error!(error, "the pair's record cannot be written; this process stops, its peer takes over");
+            tracing::error!(
+                error,
+                "the pair's record cannot be written; this process stops, its peer takes over"
+            );
             std::process::abort();
         }
     }
@@ -244,9 +261,10 @@ impl Storage {
 impl Recent {
     fn push(&mut self, entries: &[Entry]) {
         for entry in entries {
-            let follows = self.entries.back().is_none_or(|last| {
-                last.position.index + 1 == entry.position.index
-            });
+            let follows = self
+                .entries
+                .back()
+                .is_none_or(|last| last.position.index + 1 == entry.position.index);
             if !follows {
                 *self = Self::default();
             }

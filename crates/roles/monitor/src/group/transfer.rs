@@ -129,7 +129,8 @@ impl Receiving {
         while let Some(chunk) = self.arrival.next(&self.manifest) {
             let mut bytes = vec![0; chunk.bytes as usize];
             let path = self.path(&self.manifest.files[chunk.file].name);
-            let read = File::open(path).and_then(|file| file.read_exact_at(&mut bytes, chunk.offset));
+            let read =
+                File::open(path).and_then(|file| file.read_exact_at(&mut bytes, chunk.offset));
             if read.is_err() || self.arrival.accept(&self.manifest, &bytes).is_err() {
                 return;
             }
@@ -152,7 +153,13 @@ impl Receiving {
     }
 
     /// A chunk came. `false` when it is not the next one, or not what the manifest says.
-    pub(crate) fn take(&mut self, id: u64, file: u32, offset: u64, bytes: &[u8]) -> io::Result<bool> {
+    pub(crate) fn take(
+        &mut self,
+        id: u64,
+        file: u32,
+        offset: u64,
+        bytes: &[u8],
+    ) -> io::Result<bool> {
         let is_next = self
             .arrival
             .next(&self.manifest)

@@ -1,0 +1,718 @@
+//! The health monitor of one node: its groups, its listener, and who is paired with whom.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fs, io};
+
+use ha::{Command, Standing};
+use model::Mac;
+use model::pair::Seat;
+use node::directory::{self, DirectoryError};
+use node::identity::{self, Identity, IdentityError};
+use node::key_hash::KeyHash;
+use node::{clock, http, tls, token};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::address;
+use crate::config::{Config, ConfigError};
+use crate::group::{self, Beginning, EventLine, GroupError, Parts, Running, ServiceState, Shown};
+use crate::info::{self, Database, Info, NodeInfo, PeerInfo};
+use crate::links::{Path, Target, Whom};
+use crate::listener;
+use crate::operators::{Operators, OperatorsError};
+use crate::pairing::{
+    self, JoinAnswer, JoinRequest, Node, PairError, PairRequest, WitnessRequest, alone,
+};
+use crate::peers::{FIRST_INSTANCE, Group, GroupId, Peers, PeersError};
+use crate::wire::{self, Kind};
+
+/// How often what operators see is brought up to date.
+const LOOK: Duration = Duration::from_millis(100);
+/// A shutdown hands over first; it is over after this long all the same.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
+/// What a data directory is claimed for.
+const ROLE: &str = "node";
+
+/// Why a monitor does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration does not hold together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is no key.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The directory belongs to another role.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// What pairing wrote cannot be used.
+    #[error(transparent)]
+    Peers(#[from] PeersError),
+    /// Operators cannot be read.
+    #[error(transparent)]
+    Operators(#[from] OperatorsError),
+    /// A group cannot start.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// The virtual address cannot be held.
+    #[error("the virtual address {address}: {source}")]
+    LocalAddress {
+        /// Which.
+        address: IpAddr,
+        /// What is missing, and the remedy.
+        source: io::Error,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    LocalTls(#[from] tls::Error),
+    /// An address is taken or not ours.
+    #[error("cannot listen on {address}: {source}; check [health_monitor], or stop what uses it")]
+    LocalListen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A socket or folder cannot be made.
+    #[error("cannot make {what}: {source}")]
+    LocalMake {
+        /// What.
+        what: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A running monitor.
+#[derive(Debug)]
+pub struct Monitor {
+    /// Its parts.
+    pub shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+}
+
+/// What listeners, tasks and the API share.
+#[derive(Debug)]
+pub struct Shared {
+    config: Config,
+    identity: Arc<Identity>,
+    me: Node,
+    /// `<data>/node`.
+    folder: PathBuf,
+    /// Pairing is done one at a time.
+    peers: tokio::sync::Mutex<Peers>,
+    groups: Mutex<BTreeMap<u32, Hosted>>,
+    last: Mutex<Option<Info>>,
+}
+
+/// One group on this node.
+#[derive(Debug)]
+struct Hosted {
+    group: Group,
+    running: Running,
+    /// Connections that this node keeps up; they end with it.
+    _dials: JoinSet<()>,
+    has_room: bool,
+}
+
+impl Monitor {
+    /// Opens everything and starts.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.validate()?;
+        let folder = config.data.join("node");
+        let identity = Arc::new(Identity::load_or_create(&folder, identity::machine_mac)?);
+        directory::claim(&config.data, ROLE)?;
+        let me = introduce(&config, &identity);
+        let mut peers = Peers::load(&folder)?;
+        if let Some(group) = own_group(&config, &mut peers) {
+            tracing::info!(group = %group.id, "this primary has a group of its own now");
+            peers.save(&folder)?;
+        }
+        let shared = Arc::new(Shared {
+            me,
+            folder,
+            peers: tokio::sync::Mutex::new(Peers::default()),
+            groups: Mutex::default(),
+            last: Mutex::default(),
+            identity,
+            config,
+        });
+        let mut tasks = JoinSet::new();
+        let router = crate::api::router(Arc::clone(&shared));
+        // The socket shows whether another monitor runs here: nothing is opened before.
+        let socket = shared.config.data.join(info::SOCKET_NAME);
+        let local = http::serve_local(&socket, router.local).map_err(|source| {
+            StartError::LocalMake { what: socket.display().to_string(), source }
+        })?;
+        tasks.spawn(local);
+        for group in peers.groups.clone() {
+            shared.host(group).await?;
+        }
+        for group in &mut peers.groups {
+            group.is_begun = true;
+        }
+        peers.save(&shared.folder)?;
+        *shared.peers.lock().await = peers;
+        let protocols: [&[u8]; 2] = [wire::ALPN, b"http/1.1"];
+        let server = Arc::new(tls::pair_server(&shared.identity, &protocols)?);
+        for address in shared.addresses() {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|source| StartError::LocalListen { address, source })?;
+            let (voters, router) = (Arc::clone(&shared), router.network.clone());
+            let voter = move |stream, key, hello: wire::Hello, local: SocketAddr| {
+                let shared = Arc::clone(&voters);
+                async move { shared.carry(stream, key, hello, local).await }
+            };
+            tasks.spawn(listener::listen(listener, Arc::clone(&server), router, voter));
+        }
+        tasks.spawn(look(Arc::clone(&shared)));
+        let Node { name, address, .. } = &shared.me;
+        tracing::info!(name, %address, role = %shared.config.role, "health monitor started");
+        Ok(Self { shared, tasks })
+    }
+
+    /// Stops: groups that serve hand over first.
+    pub async fn stop(mut self) {
+        let instances: Vec<u32> = self.shared.groups().keys().copied().collect();
+        for instance in instances {
+            let _ = self.shared.command(instance, Command::Shutdown).await;
+        }
+        let asked = std::time::Instant::now();
+        while asked.elapsed() < SHUTDOWN_MAX {
+            if self.shared.groups().values().all(|hosted| hosted.running.has_ended()) {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        self.shared.publish(true);
+        self.tasks.shutdown().await;
+        let groups = std::mem::take(&mut *self.shared.groups());
+        for (_, hosted) in groups {
+            stop(hosted).await;
+        }
+        let _ = fs::remove_file(self.shared.config.data.join(info::SOCKET_NAME));
+        tracing::info!("health monitor stopped");
+    }
+}
+
+/// Ends a group without waiting on the event loop.
+async fn stop(hosted: Hosted) {
+    let Hosted { running, .. } = hosted;
+    if tokio::task::spawn_blocking(move || running.stop()).await.is_err() {
+        tracing::error!("a group could not be stopped in order");
+    }
+}
+
+impl Shared {
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<u32, Hosted>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This node, as it introduces itself.
+    pub fn me(&self) -> &Node {
+        &self.me
+    }
+
+    /// Where this node is reached: over the LAN, and over the direct cable.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        [Some(self.me.address), self.me.direct_connect].into_iter().flatten().collect()
+    }
+
+    /// Starts a group and its connections.
+    async fn host(self: &Arc<Self>, group: Group) -> Result<(), StartError> {
+        let interface = self.config.health_monitor.interface.clone();
+        let address = group.virtual_address.clone();
+        let holder =
+            tokio::task::spawn_blocking(move || address::holder(&address, interface.as_deref()));
+        let address = group.virtual_address.address;
+        let holder = holder
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map_err(|source| StartError::LocalAddress { address, source })?;
+        let beginning = match (group.is_begun, group.seat) {
+            (true, _) => Beginning::Blank,
+            (false, Seat::Primary) => Beginning::Founder,
+            (false, Seat::Secondary) => Beginning::Member,
+        };
+        let parts = Parts {
+            group: group.clone(),
+            data: self.config.data.clone(),
+            command: self.config.service.command.clone(),
+            holder,
+            beginning,
+        };
+        let running = tokio::task::spawn_blocking(move || Running::start(parts)).await;
+        let running = running.unwrap_or_else(|error| {
+            let source = io::Error::other(error);
+            Err(GroupError::LocalMake { what: "the group".to_owned(), source })
+        })?;
+        let mut dials = JoinSet::new();
+        for (target, kinds) in self.targets(&group) {
+            for kind in kinds {
+                let links = running.links.clone();
+                dials.spawn(links.dial(target.clone(), kind, Arc::clone(&self.identity)));
+            }
+        }
+        let hosted = Hosted { group, running, _dials: dials, has_room: true };
+        self.groups().insert(hosted.group.instance, hosted);
+        Ok(())
+    }
+
+    /// Whom this node dials for a group, and for what.
+    fn targets(&self, group: &Group) -> Vec<(Target, Vec<Kind>)> {
+        let all = vec![Kind::Control, Kind::Replication, Kind::Transfer];
+        let mut targets = Vec::new();
+        if let (Seat::Primary, Some(peer)) = (group.seat, &group.peer) {
+            let lan = (Path::Lan, Some(peer.address), self.config.health_monitor.address);
+            let direct = self.config.health_monitor.direct_connect.as_ref();
+            let direct = direct.map(|it| (Path::Direct, peer.direct_connect, it.address));
+            for (path, address, from) in [Some(lan), direct].into_iter().flatten() {
+                if let Some(address) = address {
+                    let key_hash = peer.key_hash;
+                    let from = Some(from);
+                    let target = Target { whom: Whom::Peer, path, address, from, key_hash };
+                    targets.push((target, all.clone()));
+                }
+            }
+        }
+        if let Some(witness) = &group.witness {
+            let target = Target {
+                whom: Whom::Witness,
+                path: Path::Lan,
+                address: witness.address,
+                from: Some(self.config.health_monitor.address),
+                key_hash: witness.key_hash,
+            };
+            targets.push((target, vec![Kind::Control]));
+        }
+        targets
+    }
+
+    /// Carries a connection that a primary has dialled.
+    async fn carry(
+        &self,
+        stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
+        key: KeyHash,
+        hello: wire::Hello,
+        local: SocketAddr,
+    ) {
+        let links = {
+            let groups = self.groups();
+            let hosted = groups.values().find(|it| {
+                let is_peer = it.group.peer.as_ref().is_some_and(|peer| peer.key_hash == key);
+                it.group.id == hello.group && is_peer
+            });
+            hosted.map(|hosted| hosted.running.links.clone())
+        };
+        let Some(links) = links else {
+            tracing::warn!(group = %hello.group, %key, "a node that is not paired with this one is refused");
+            return;
+        };
+        let is_direct = self.me.direct_connect.is_some_and(|address| address.ip() == local.ip());
+        let path = if is_direct { Path::Direct } else { Path::Lan };
+        links.run(stream, Whom::Peer, path, hello.kind).await;
+    }
+
+    /// Orders something of a group.
+    pub async fn command(&self, instance: u32, command: Command) -> Result<(), String> {
+        let ordered = {
+            let groups = self.groups();
+            let hosted = groups.get(&instance).ok_or_else(|| no_instance(instance))?;
+            hosted.running.commander()
+        };
+        ordered.order(command).await
+    }
+
+    /// The seat of this node in a group, and whether it holds.
+    pub fn seat(&self, instance: u32) -> Result<(Seat, bool), String> {
+        let groups = self.groups();
+        let hosted = groups.get(&instance).ok_or_else(|| no_instance(instance))?;
+        let serves = hosted.running.shown().status.is_some_and(|status| status.standing.serves());
+        Ok((hosted.group.seat, serves))
+    }
+
+    /// Events of all groups, with the number of their group, oldest first.
+    pub fn events(&self) -> Vec<(u32, EventLine)> {
+        let mut all: Vec<(u32, EventLine)> = self
+            .groups()
+            .iter()
+            .flat_map(|(instance, hosted)| {
+                let events = hosted.running.shown().events;
+                events.into_iter().map(|line| (*instance, line))
+            })
+            .collect();
+        all.sort_by_key(|(instance, line)| (line.at_ms, *instance, line.id));
+        all
+    }
+
+    /// What every group shows, for metrics.
+    pub fn shown(&self) -> Vec<(Group, Shown)> {
+        let groups = self.groups();
+        groups.values().map(|hosted| (hosted.group.clone(), hosted.running.shown())).collect()
+    }
+
+    /// What `gethainfo` tells.
+    pub fn info(&self) -> Info {
+        let groups = self.groups();
+        let mut serving = false;
+        let mut peers = Vec::new();
+        for hosted in groups.values() {
+            let shown = hosted.running.shown();
+            serving |= shown.service == ServiceState::Active;
+            if let Some(info) = peer_info(peers.len(), &hosted.group, &shown) {
+                peers.push(info);
+            }
+        }
+        let Node { name, udi, version, address, .. } = self.me.clone();
+        Info {
+            running: true,
+            at_ms: clock::wall(),
+            node: NodeInfo {
+                name,
+                role: self.config.role,
+                health_monitor: address.ip(),
+                virtual_address: self.config.virtual_address.as_ref().map(|it| it.address),
+                version,
+                udi,
+                serving,
+            },
+            peers,
+        }
+    }
+
+    /// Keeps what `gethainfo` tells when this monitor does not run.
+    fn publish(&self, is_end: bool) {
+        let info = self.info();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = last.as_ref().is_none_or(|last| differs(last, &info));
+        if (is_new || is_end)
+            && let Err(error) = info.save(&self.folder)
+        {
+            tracing::warn!(%error, "what gethainfo tells of a stopped node cannot be kept");
+        }
+        if is_new {
+            *last = Some(info);
+        }
+    }
+
+    /// Takes a primary in.
+    pub async fn join(self: &Arc<Self>, request: JoinRequest) -> Result<JoinAnswer, PairError> {
+        let mut peers = self.peers.lock().await;
+        let (role, most) = (self.config.role, self.config.max_active);
+        let group = request.check(&self.me, role, &peers.groups, most)?;
+        let known = peers.groups.iter().find(|it| it.id == group.id).cloned();
+        let answer = JoinAnswer {
+            secondary: self.me.clone(),
+            group: group.id,
+            settings: group.settings.clone(),
+            witness: group.witness.clone(),
+        };
+        let goes_on = known.as_ref().is_some_and(|known| {
+            (&known.settings, &known.witness) == (&group.settings, &group.witness)
+        });
+        peers.groups.retain(|it| it.id != group.id);
+        peers.groups.push(Group { is_begun: true, ..group.clone() });
+        peers.save(&self.folder).map_err(|error| PairError::LocalFailed(error.to_string()))?;
+        let is_hosted = goes_on && self.replace_group(&group);
+        if !is_hosted {
+            self.restart(group).await?;
+        }
+        Ok(answer)
+    }
+
+    /// A group that behaves as before only learns who its peer is now.
+    fn replace_group(&self, group: &Group) -> bool {
+        match self.groups().get_mut(&group.instance) {
+            Some(hosted) if !hosted.running.has_ended() => {
+                hosted.group = Group { is_begun: true, ..group.clone() };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Starts a group anew.
+    async fn restart(self: &Arc<Self>, group: Group) -> Result<(), PairError> {
+        let old = self.groups().remove(&group.instance);
+        if let Some(old) = old {
+            stop(old).await;
+        }
+        self.host(group).await.map_err(|error| PairError::LocalFailed(error.to_string()))
+    }
+
+    /// Pairs this primary with a secondary.
+    pub async fn pair(self: &Arc<Self>, request: PairRequest) -> Result<String, PairError> {
+        if self.config.role != Seat::Primary {
+            return Err(PairError::ConfigNotPrimary);
+        }
+        let address = SocketAddr::new(request.address, request.port);
+        if address == self.me.address {
+            return Err(PairError::ConfigSelf(address));
+        }
+        let virtual_address = self.config.virtual_address.clone();
+        let virtual_address = virtual_address.ok_or(PairError::ConfigNotPrimary)?;
+        let settings = request.settings(virtual_address.address)?;
+        pairing::check_witness(request.witness.as_ref(), self.me.address.ip(), request.address)?;
+        if request.direct_connect && self.me.direct_connect.is_none() {
+            return Err(PairError::ConfigNoDirect("this primary"));
+        }
+        let mut peers = self.peers.lock().await;
+        let own = peers.groups.first().cloned();
+        let join = JoinRequest {
+            user: request.user.clone(),
+            password: request.password.clone(),
+            group: own.as_ref().map_or_else(new_id, |group| group.id),
+            is_recovery: own.is_none(),
+            virtual_address: virtual_address.clone(),
+            settings,
+            witness: request.witness.clone(),
+            primary: self.me.clone(),
+            direct_connect: request.direct_connect,
+        };
+        let ask = pairing::ask(
+            &self.identity,
+            "the secondary",
+            address,
+            request.key_hash,
+            pairing::JOIN_PATH,
+            &join,
+        );
+        let JoinAnswer { secondary, group, settings, witness } = ask.await?;
+        if let Some(witness) = &witness {
+            let ask = WitnessRequest {
+                user: request.user.clone(),
+                password: request.password.clone(),
+                group,
+                primary: self.me.key_hash,
+                secondary: secondary.key_hash,
+            };
+            let path = pairing::WITNESS_PATH;
+            let asked = pairing::ask::<serde_json::Value>(
+                &self.identity,
+                "the witness",
+                witness.address,
+                witness.key_hash,
+                path,
+                &ask,
+            );
+            asked.await?;
+        }
+        let direct_connect = secondary.direct_connect.filter(|_| request.direct_connect);
+        let name = secondary.name.clone();
+        let group = Group {
+            id: group,
+            instance: FIRST_INSTANCE,
+            seat: Seat::Primary,
+            is_begun: true,
+            virtual_address,
+            settings,
+            peer: Some(pairing::Node { direct_connect, ..secondary }.peer()),
+            witness,
+        };
+        peers.groups = vec![group.clone()];
+        peers.save(&self.folder).map_err(|error| PairError::LocalFailed(error.to_string()))?;
+        self.restart(group).await?;
+        Ok(format!("Configuration successfully created: {} is paired with {name}", self.me.name))
+    }
+
+    /// Whether name and password are an operator's of this node.
+    pub async fn knows(&self, user: &str, password: &str) -> bool {
+        let (folder, user, password) = (self.folder.clone(), user.to_owned(), password.to_owned());
+        let verified = tokio::task::spawn_blocking(move || match Operators::load(&folder) {
+            Ok(operators) => operators.verify(&user, &password),
+            Err(error) => {
+                tracing::error!(%error, "operators cannot be read");
+                false
+            }
+        });
+        verified.await.unwrap_or(false)
+    }
+
+    /// Looks after the groups.
+    async fn look(self: &Arc<Self>) {
+        self.publish(false);
+        let mut again = Vec::new();
+        {
+            let mut groups = self.groups();
+            let is_active =
+                |hosted: &Hosted| hosted.running.shown().service == ServiceState::Active;
+            let active: Vec<u32> = groups
+                .iter()
+                .filter(|(_, hosted)| is_active(hosted))
+                .map(|(instance, _)| *instance)
+                .collect();
+            for (instance, hosted) in groups.iter_mut() {
+                let others = active.iter().filter(|other| *other != instance).count();
+                let has_room = others < self.config.max_active;
+                if has_room != hosted.has_room {
+                    hosted.has_room = has_room;
+                    hosted.running.admit(has_room);
+                }
+                let shown = hosted.running.shown();
+                let standing = shown.status.as_ref().map(|status| status.standing);
+                if hosted.running.has_ended() && !shown.has_stopped {
+                    again.push((hosted.group.clone(), Again::Blank));
+                } else if standing == Some(Standing::Alone) && hosted.group.seat == Seat::Primary {
+                    again.push((hosted.group.clone(), Again::Alone));
+                } else if standing == Some(Standing::Dissolved) {
+                    again.push((hosted.group.clone(), Again::Gone));
+                }
+            }
+        }
+        for (group, again) in again {
+            if let Err(error) = self.begin_again(group, again).await {
+                tracing::error!(%error, "a group cannot begin anew");
+            }
+        }
+    }
+
+    async fn begin_again(self: &Arc<Self>, group: Group, again: Again) -> Result<(), String> {
+        let mut peers = self.peers.lock().await;
+        let old = self.groups().remove(&group.instance);
+        if let Some(old) = old {
+            stop(old).await;
+        }
+        let folder = group.folder(&self.config.data);
+        match again {
+            Again::Blank => self
+                .host(Group { is_begun: true, ..group })
+                .await
+                .map_err(|error| error.to_string()),
+            Again::Alone => {
+                // The log goes on; only the pair is over.
+                group::found_again(&folder, group.id).map_err(|error| error.to_string())?;
+                let settings = alone(group.virtual_address.address);
+                let group = Group { settings, peer: None, witness: None, ..group };
+                peers.groups = vec![group.clone()];
+                peers.save(&self.folder).map_err(|error| error.to_string())?;
+                tracing::info!("the pair is dissolved; this primary goes on alone");
+                self.host(group).await.map_err(|error| error.to_string())
+            }
+            Again::Gone => {
+                peers.groups.retain(|it| it.id != group.id);
+                peers.save(&self.folder).map_err(|error| error.to_string())?;
+                let aside = folder.with_extension(format!("dissolved-{}", clock::wall().0));
+                fs::rename(&folder, &aside).map_err(|error| error.to_string())?;
+                tracing::info!(kept = %aside.display(), "the pair is dissolved; what this node had is kept aside");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// How a group goes on that has come to an end.
+#[derive(Debug, Clone, Copy)]
+enum Again {
+    /// As one that has lost its memory.
+    Blank,
+    /// As a primary without a peer.
+    Alone,
+    /// Not at all.
+    Gone,
+}
+
+async fn look(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        shared.look().await;
+    }
+}
+
+fn introduce(config: &Config, identity: &Identity) -> Node {
+    let name = config.name.clone().unwrap_or_else(host_name);
+    let mac: Mac = identity.mac;
+    let direct = config.health_monitor.direct_connect.as_ref();
+    Node {
+        udi: info::udi(&name, mac),
+        name,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        key_hash: identity.credentials.sha256,
+        address: config.listen(),
+        direct_connect: direct.map(|it| SocketAddr::new(it.address, config.health_monitor.port)),
+    }
+}
+
+/// A primary has a group from its set-up on; one in recovery mode gets it back by pairing.
+fn own_group(config: &Config, peers: &mut Peers) -> Option<Group> {
+    let virtual_address = config.virtual_address.clone()?;
+    if let Some(group) = peers.groups.first_mut() {
+        // What the wizard changed counts, as long as nobody else has to know.
+        let has_moved = group.peer.is_none() && group.virtual_address != virtual_address;
+        group.virtual_address = if has_moved { virtual_address } else { return None };
+        return Some(group.clone());
+    }
+    if config.recovery {
+        tracing::warn!(
+            "recovery mode: pair this primary with its secondary to get everything back"
+        );
+        return None;
+    }
+    let group = Group {
+        id: new_id(),
+        instance: FIRST_INSTANCE,
+        seat: Seat::Primary,
+        is_begun: false,
+        settings: alone(virtual_address.address),
+        virtual_address,
+        peer: None,
+        witness: None,
+    };
+    peers.groups.push(group.clone());
+    Some(group)
+}
+
+fn new_id() -> GroupId {
+    GroupId(token::random())
+}
+
+fn host_name() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "mse".to_owned(), |name| name.trim().to_owned())
+}
+
+fn no_instance(instance: u32) -> String {
+    format!("this node has no instance {instance}; `mse ha status` lists them")
+}
+
+/// Whether an operator would see a difference; times and response times do not count.
+fn differs(one: &Info, other: &Info) -> bool {
+    let plain = |info: &Info| {
+        let mut info = info.clone();
+        info.at_ms = model::Time(0);
+        for peer in &mut info.peers {
+            peer.heartbeat_response_ms = None;
+        }
+        info
+    };
+    plain(one) != plain(other)
+}
+
+fn peer_info(nth: usize, group: &Group, shown: &Shown) -> Option<PeerInfo> {
+    let peer = group.peer.as_ref()?;
+    let status = shown.status.as_ref()?;
+    Some(PeerInfo {
+        number: nth as u32 + 1,
+        instance: group.instance,
+        name: peer.name.clone(),
+        health_monitor: peer.address.ip(),
+        virtual_address: group.virtual_address.address,
+        version: peer.version.clone(),
+        udi: peer.udi.clone(),
+        failover: group.settings.failover,
+        failback: group.settings.failback,
+        failover_wait_ms: group.settings.failover_wait_ms,
+        database: Database::of(group.seat, group.instance),
+        direct_connect: peer.direct_connect.is_some(),
+        heartbeat_is_up: status.heartbeat_is_up,
+        state: status.state,
+        last_shutdown_state: None,
+        sync_percent: status.sync_percent,
+        heartbeat_response_ms: shown.response_ms.map(|ms| ms.round() as u64),
+        is_paused: status.is_paused,
+    })
+}

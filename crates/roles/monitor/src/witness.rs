@@ -1,0 +1,347 @@
+//! A stand-alone witness: the third voter of any number of groups.
+//!
+//! It remembers for which groups it votes, and by whose keys; votes themselves it keeps in memory
+//! only, on purpose: see [`ha::Witness`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fs, io};
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use ha::{Incarnation, Message};
+use model::pair::Seat;
+use node::http::Origin;
+use node::identity::{self, Identity};
+use node::key_hash::KeyHash;
+use node::throttle::Throttle;
+use node::{directory, tls, token};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::api::ATTEMPTS;
+use crate::listener::{self, ProvenKey};
+use crate::monitor::StartError;
+use crate::operators::Operators;
+use crate::pairing::{BODY_BYTES_MAX, Refusal, WITNESS_PATH, WitnessRequest};
+use crate::peers::GroupId;
+use crate::wire::{self, Frame};
+
+/// It asks those that have not reported this often. Source: `sim`, one second.
+const ASK: Duration = Duration::from_secs(1);
+/// One that was left starts anew after some of these, at random: two witnesses that were set up by
+/// mistake take turns slowly. Source: `sim`.
+const RENEW_OF: u8 = 10;
+/// Frames that wait for a data node. Ours: some seconds of answers.
+const QUEUE_FRAMES_MAX: usize = 256;
+/// A data node from which nothing comes for so long has to dial again. Source: `links`.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// A connection on which nothing is said says so this often. Source: `links`.
+const ALIVE_INTERVAL: Duration = Duration::from_millis(500);
+/// Groups of one witness. Ours: a manager's campus.
+const GROUPS_MAX: usize = 256;
+/// What a data directory is claimed for.
+const ROLE: &str = "witness";
+/// For whom it votes, in the node's folder.
+const GROUPS_NAME: &str = "groups.toml";
+
+/// What a witness is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where its key and its groups are kept.
+    pub data: PathBuf,
+    /// Where data nodes reach it.
+    pub listen: SocketAddr,
+}
+
+/// A running witness.
+#[derive(Debug)]
+pub struct Witness {
+    /// Its key, for the operator who pairs.
+    pub key_hash: KeyHash,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    #[serde(default, rename = "group")]
+    groups: Vec<KnownGroup>,
+}
+
+/// Who the data nodes of a group are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownGroup {
+    id: GroupId,
+    primary: KeyHash,
+    secondary: KeyHash,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: PathBuf,
+    known: Mutex<Known>,
+    voters: Mutex<BTreeMap<GroupId, Voter>>,
+    throttle: Throttle,
+}
+
+/// One group's voter, and the ways to its data nodes.
+#[derive(Debug)]
+struct Voter {
+    witness: ha::Witness,
+    ways: [Option<Way>; 2],
+}
+
+#[derive(Debug)]
+struct Way {
+    number: u64,
+    frames: mpsc::Sender<Frame>,
+}
+
+impl Witness {
+    /// Opens everything and starts.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let folder = config.data.join("node");
+        let identity = Identity::load_or_create(&folder, identity::machine_mac)?;
+        directory::claim(&config.data, ROLE)?;
+        let known = load(&folder)?;
+        let voters = known.groups.iter().map(|group| (group.id, Voter::new())).collect();
+        let (burst, per_minute) = ATTEMPTS;
+        let shared = Arc::new(Shared {
+            folder,
+            known: Mutex::new(known),
+            voters: Mutex::new(voters),
+            throttle: Throttle::new(burst, per_minute),
+        });
+        let protocols: [&[u8]; 2] = [wire::ALPN, b"http/1.1"];
+        let server = Arc::new(tls::pair_server(&identity, &protocols)?);
+        let address = config.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| StartError::LocalListen { address, source })?;
+        let router = Router::new()
+            .route(WITNESS_PATH, post(enter))
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .with_state(Arc::clone(&shared));
+        let mut tasks = JoinSet::new();
+        let voters = Arc::clone(&shared);
+        let carry = move |stream, key, hello: wire::Hello, _: SocketAddr| {
+            let shared = Arc::clone(&voters);
+            async move { shared.carry(stream, key, hello.group).await }
+        };
+        tasks.spawn(listener::listen(listener, server, router, carry));
+        tasks.spawn(ask(shared));
+        let key_hash = identity.credentials.sha256;
+        tracing::info!(%address, %key_hash, "witness started");
+        Ok(Self { key_hash, tasks })
+    }
+
+    /// Stops. Its votes are forgotten.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        tracing::info!("witness stopped");
+    }
+}
+
+impl Voter {
+    fn new() -> Self {
+        Self { witness: ha::Witness::start(incarnation()), ways: [None, None] }
+    }
+
+    /// Sends what the voter says, to whoever can be reached.
+    fn speak(&mut self) {
+        let life = self.witness.incarnation();
+        while let Some((seat, message)) = self.witness.poll() {
+            if let Some(way) = &self.ways[place(seat)] {
+                // What cannot be sent now is said again.
+                let _ = way.frames.try_send(Frame::Vote(life, message));
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn voters(&self) -> MutexGuard<'_, BTreeMap<GroupId, Voter>> {
+        self.voters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which data node of a group has that key.
+    fn seat(&self, group: GroupId, key: KeyHash) -> Option<Seat> {
+        let known = self.known();
+        let group = known.groups.iter().find(|it| it.id == group)?;
+        match key {
+            key if key == group.primary => Some(Seat::Primary),
+            key if key == group.secondary => Some(Seat::Secondary),
+            _ => None,
+        }
+    }
+
+    /// Carries the connection of a data node.
+    async fn carry(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        key: KeyHash,
+        group: GroupId,
+    ) {
+        let Some(seat) = self.seat(group, key) else {
+            tracing::warn!(%group, %key, "a node for which this witness does not vote is refused; pair it");
+            return;
+        };
+        let (frames, mut queue) = mpsc::channel(QUEUE_FRAMES_MAX);
+        let number = u64::from_le_bytes(token::random());
+        if let Some(voter) = self.voters().get_mut(&group) {
+            voter.ways[place(seat)] = Some(Way { number, frames });
+            voter.witness.ask();
+            voter.speak();
+        }
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let reading = async {
+            while let Ok(Ok(Some(frame))) =
+                tokio::time::timeout(SILENCE_MAX, wire::read(&mut reader)).await
+            {
+                if let Frame::Message(message) = frame {
+                    self.hear(group, seat, &message);
+                }
+            }
+        };
+        let writing = async {
+            loop {
+                let frame = match tokio::time::timeout(ALIVE_INTERVAL, queue.recv()).await {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => return,
+                    Err(_) => Frame::Alive,
+                };
+                let written = wire::write(&mut writer, &frame);
+                if !matches!(tokio::time::timeout(SILENCE_MAX, written).await, Ok(Ok(()))) {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = reading => {}
+            () = writing => {}
+        }
+        if let Some(voter) = self.voters().get_mut(&group) {
+            let way = &mut voter.ways[place(seat)];
+            if way.as_ref().is_some_and(|way| way.number == number) {
+                *way = None;
+            }
+        }
+    }
+
+    fn hear(&self, group: GroupId, seat: Seat, message: &Message) {
+        if let Some(voter) = self.voters().get_mut(&group) {
+            voter.witness.handle(seat, message);
+            voter.speak();
+        }
+    }
+
+    /// Votes for a group from now on.
+    fn enter(&self, request: &WitnessRequest) -> Result<(), String> {
+        let WitnessRequest { group, primary, secondary, .. } = *request;
+        let mut known = self.known();
+        let entry = KnownGroup { id: group, primary, secondary };
+        if known.groups.contains(&entry) {
+            return Ok(());
+        }
+        let mut next = known.clone();
+        next.groups.retain(|it| it.id != group);
+        if next.groups.len() >= GROUPS_MAX {
+            return Err(format!("this witness votes for {GROUPS_MAX} groups already"));
+        }
+        next.groups.push(entry);
+        let path = self.folder.join(GROUPS_NAME);
+        let text = toml::to_string(&next).map_err(|error| error.to_string())?;
+        directory::replace(&path, text.as_bytes(), 0o600)
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        *known = next;
+        drop(known);
+        self.voters().entry(group).or_insert_with(Voter::new);
+        tracing::info!(%group, "this witness votes for one more group");
+        Ok(())
+    }
+}
+
+async fn enter(
+    State(shared): State<Arc<Shared>>,
+    Extension(origin): Extension<Origin>,
+    Extension(ProvenKey(key)): Extension<ProvenKey>,
+    Json(request): Json<WitnessRequest>,
+) -> Response {
+    let refuse =
+        |status: StatusCode, error: String| (status, Json(Refusal { error })).into_response();
+    if let Origin::Network(address) = origin
+        && shared.throttle.check(&node::accept::network(address.ip())).is_err()
+    {
+        return refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many attempts; wait a minute".to_owned(),
+        );
+    }
+    if key != Some(request.primary) {
+        let error = "the request names another key than its connection has proven";
+        return refuse(StatusCode::FORBIDDEN, error.to_owned());
+    }
+    let folder = shared.folder.clone();
+    let (user, password) = (request.user.clone(), request.password.clone());
+    let verified = tokio::task::spawn_blocking(move || {
+        Operators::load(&folder).is_ok_and(|operators| operators.verify(&user, &password))
+    });
+    if !verified.await.unwrap_or(false) {
+        return refuse(StatusCode::UNAUTHORIZED, "user name or password is wrong".to_owned());
+    }
+    match shared.enter(&request) {
+        Ok(()) => Json(serde_json::json!({})).into_response(),
+        Err(error) => refuse(StatusCode::CONFLICT, error),
+    }
+}
+
+/// Asks whoever has not reported, and starts voters anew that were left.
+async fn ask(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(ASK).await;
+        for (group, voter) in shared.voters().iter_mut() {
+            let [dice] = token::random::<1>();
+            if voter.witness.is_left() && dice % RENEW_OF == 0 {
+                tracing::warn!(%group, "its data nodes have turned to another witness; is there a second one?");
+                voter.witness = ha::Witness::start(incarnation());
+            }
+            voter.witness.ask();
+            voter.speak();
+        }
+    }
+}
+
+fn incarnation() -> Incarnation {
+    Incarnation(u128::from_le_bytes(token::random()))
+}
+
+fn place(seat: Seat) -> usize {
+    usize::from(seat == Seat::Secondary)
+}
+
+fn load(folder: &std::path::Path) -> Result<Known, StartError> {
+    let path = folder.join(GROUPS_NAME);
+    match fs::exists(&path) {
+        Ok(true) => node::config::load(&path).map_err(|error| {
+            let what = path.display().to_string();
+            StartError::LocalMake { what, source: io::Error::other(error) }
+        }),
+        _ => Ok(Known::default()),
+    }
+}
