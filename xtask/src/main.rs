@@ -8,10 +8,12 @@
 //! | `console` | rebuilds `console/dist` |
 //! | `model` | explores the model of the pair protocol |
 //! | `sim` | simulates the pair protocol under faults, or replays one seed |
+//! | `chaos` | breaks real pairs in network namespaces |
 //! | `mutants` | seeds mistakes into the pair protocol and sees that each is found |
 //!
 //! It depends on none of our crates, so that it can judge a tree that does not compile.
 
+mod chaos;
 mod check;
 mod console;
 mod mutants;
@@ -72,6 +74,15 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Break real pairs in network namespaces, and compare what clients were told with what is there.
+    ///
+    /// As root on Debian it installs what it misses (iproute2, nftables). Where it cannot run it says
+    /// so and succeeds.
+    Chaos {
+        /// Arguments of the program: scenarios, `--repeat N`, `--json`, `--list`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Seed mistakes into the pair protocol, one at a time, and see that each is found.
     Mutants {
         /// Only mutants whose names contain one of these.
@@ -106,6 +117,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Console => console::build(&shell),
         Command::Model { arguments } => proof::model(&shell, &arguments),
         Command::Sim { arguments } => proof::simulate(&shell, &arguments),
+        Command::Chaos { arguments } => chaos::run(&shell, &arguments),
         Command::Mutants { names } => mutants::run(&shell, &names),
     }
 }

@@ -42,6 +42,11 @@ impl Shell {
     /// Shows the command and runs it; its output goes to ours.
     pub(crate) fn run(&self, line: &Line) -> Result<()> {
         say(format_args!("$ {line}"));
+        self.run_unseen(line)
+    }
+
+    /// Runs the command without showing it, so that standard output is the command's alone.
+    pub(crate) fn run_unseen(&self, line: &Line) -> Result<()> {
         let status =
             self.command(line).status().with_context(|| format!("cannot start `{line}`"))?;
         if !status.success() {

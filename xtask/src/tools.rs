@@ -1,4 +1,4 @@
-//! Finds Node.js, npm, Chromium and `ip`, and installs what is missing where that is safe to do
+//! Finds Node.js, npm, Chromium, `ip` and `nft`, and installs what is missing where that is safe to do
 //! unasked: as root on Debian, which is what a CI container is. Everywhere else it says what to
 //! install.
 
@@ -17,6 +17,8 @@ pub(crate) enum Tool {
     Chromium,
     /// Makes the network namespaces in which the virtual address is tested.
     Ip,
+    /// Cuts machines off from each other there.
+    Nft,
 }
 
 /// Makes sure that the console's `tools` are there.
@@ -50,6 +52,7 @@ impl Tool {
             Self::Npm => &["npm"],
             Self::Chromium => &["chromium", "fonts-inter", "fonts-dejavu-core"],
             Self::Ip => &["iproute2"],
+            Self::Nft => &["nftables"],
         }
     }
 
@@ -62,6 +65,7 @@ impl Tool {
                 .map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from)
                 .is_file(),
             Self::Ip => is_in_path("ip"),
+            Self::Nft => is_in_path("nft"),
         }
     }
 }

@@ -1,3 +1,26 @@
-//! `chaos`: runs scenarios, or is the service that they have replicated.
+//! `chaos`: runs scenarios; `chaos ledger NAME` is the service that they have replicated.
 
-fn main() {}
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut out = io::stdout();
+    let verdict = match &arguments[..] {
+        [ledger, name] if ledger == "ledger" => chaos::ledger::run(name).map(|()| true),
+        [help] if help == "--help" || help == "-h" => {
+            let _closed_pipe = out.write_all(chaos::command::USAGE.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        _ => chaos::command::run(&arguments, &mut out),
+    };
+    let _closed_pipe = out.flush();
+    match verdict {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _closed_pipe = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
