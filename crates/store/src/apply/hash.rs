@@ -27,7 +27,7 @@ pub struct StateHash {
 }
 
 /// The replicated tables in the order in which they are hashed: name and rows.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 8] = [
     ("settings", "SELECT key, value FROM settings ORDER BY key"),
     ("maps", "SELECT revision, document FROM maps"),
     (
@@ -43,6 +43,7 @@ const TABLES: [(&str, &str); 7] = [
     ("events", "SELECT id, at_ms, kind, generated_by, text, remarks FROM events ORDER BY id"),
     ("history_tail", "SELECT entry, packed FROM history_tail ORDER BY entry"),
     ("history_sealed", "SELECT first, last, blake3 FROM history_sealed ORDER BY first"),
+    ("service_identity", "SELECT certificate, key FROM service_identity"),
 ];
 
 /// The hash of the state that `replica` describes.
