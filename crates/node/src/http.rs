@@ -129,6 +129,8 @@ pub struct Call<'a> {
     pub path: &'a str,
     /// Value of the `Authorization` header.
     pub authorization: Option<&'a str>,
+    /// Value of the `Content-Type` header.
+    pub media_type: Option<&'a str>,
     /// Body, empty for none.
     pub body: Vec<u8>,
 }
@@ -136,7 +138,13 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A GET request.
     pub fn get(path: &'a str) -> Self {
-        Self { method: hyper::Method::GET, path, authorization: None, body: Vec::new() }
+        Self {
+            method: hyper::Method::GET,
+            path,
+            authorization: None,
+            media_type: None,
+            body: Vec::new(),
+        }
     }
 }
 
@@ -155,6 +163,9 @@ pub async fn call(
         .header(hyper::header::HOST, "localhost");
     if let Some(value) = call.authorization {
         request = request.header(hyper::header::AUTHORIZATION, value);
+    }
+    if let Some(value) = call.media_type {
+        request = request.header(hyper::header::CONTENT_TYPE, value);
     }
     let request = request
         .body(Full::new(hyper::body::Bytes::from(call.body)))

@@ -305,11 +305,10 @@ impl<O: Send + 'static> Orders<O> {
         loop {
             let order = match read_frame(&mut self.reader) {
                 Ok(Some(order)) => order,
-                Ok(None) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     return Err(format!("the health monitor says what is no order: {error}"));
                 }
-                Err(_) => return Ok(()),
+                Ok(None) | Err(_) => return Ok(()),
             };
             let Some(report) = self.obey(order, service)? else { continue };
             if self.shared.say(&report).is_err() {
