@@ -136,11 +136,8 @@ pub async fn change_password(
     };
     let store = std::sync::Arc::clone(&shared.store);
     let Principal { user, session, .. } = principal;
-    blocking(move || {
-        store.set_password(&user, &hash, false, clock::wall())?;
-        store.remove_sessions_of(&user, session.as_ref())
-    })
-    .await?;
+    shared.writer.set_password(&user, hash, false, clock::wall()).await?;
+    blocking(move || store.remove_sessions_of(&user, session.as_ref())).await?;
     // The password in it, if it is there, is worth nothing now.
     let _ = tokio::fs::remove_file(&shared.initial_password).await;
     Ok(StatusCode::NO_CONTENT)
