@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use engine::api::server::{ServerInfo, SessionInfo};
+use engine::api::server::{Duty, ServerInfo, SessionInfo};
 use engine::engine::SOCKET_NAME;
 use node::clock::date_text;
 
@@ -30,7 +30,14 @@ pub(crate) async fn run(output: &mut Output<impl Write>, data: &Path) -> Result<
 
 fn print(out: &mut dyn Write, info: &ServerInfo) -> io::Result<()> {
     writeln!(out, "Retrieving MSE Services status.")?;
-    writeln!(out, "MSE services are up, getting the status\n")?;
+    writeln!(
+        out,
+        "{}\n",
+        match info.duty {
+            Duty::Active => "MSE services are up, getting the status",
+            Duty::Dormant => "MSE services are up and in DORMANT mode, getting the status",
+        }
+    )?;
     server_config(out, info)?;
     services(out, info)?;
     server_monitor(out, info)?;
