@@ -75,6 +75,11 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What is written past the journal would be on one node only.
+    #[error(
+        "{} is the state of one node of a pair; its health monitor starts the engine there, give a stand-alone engine another directory", .0.display()
+    )]
+    ConfigOfAPair(PathBuf),
     /// The health monitor cannot be reached, or its place is half told.
     #[error("{0}")]
     LocalMonitor(String),
@@ -118,6 +123,9 @@ impl Engine {
         )?);
         node::directory::claim(&config.data, "engine")?;
         let store = Arc::new(Store::open(&config.data)?);
+        if store.applied()?.index > 0 {
+            return Err(StartError::ConfigOfAPair(config.data));
+        }
         let starts = starts_before(&config.data, &store)? + 1;
         accounts::make_first_user(&store, &config.data)?;
         let writer = Writer::Own(Arc::clone(&store));

@@ -322,6 +322,18 @@ async fn an_engine_whose_monitor_is_gone_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_state_of_a_pair_is_no_place_for_an_engine_alone() {
+    let journal = begun();
+    let mut node = alone(&journal).await;
+    node.catch_up();
+    node.pass();
+    node.lose_monitor();
+    assert_eq!(node.service.ended().await, Ok(()));
+    let error = common::refused(config(&node.dir, &[])).await.to_string();
+    assert!(error.contains("one node of a pair"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_is_told_to_stop_leaves_its_monitor() {
     let journal = begun();
     let mut node = alone(&journal).await;
