@@ -14,7 +14,7 @@ use node::http::{Call, call_local};
 use node::key_hash::KeyHash;
 use node::service::Order;
 use serde_json::{Value, json};
-use store::{Change, KeptRow, Role, Secret};
+use store::{Change, KeptRow, Role, STATE_HASH_INTERVAL, Secret};
 
 mod common;
 
@@ -116,6 +116,8 @@ async fn the_first_activation_founds_the_service_for_both_nodes() {
     assert!(matches!(changes[0], Change::LevelRaised { level: 2 }), "{changes:?}");
     assert!(matches!(changes[1], Change::ServiceIdentitySet { .. }), "{changes:?}");
     assert_eq!(changes.len(), 3);
+    // What is in the journal is applied a moment later.
+    first.pass();
     let password = std::fs::read_to_string(password).unwrap();
     let user = ("admin", password.trim());
     let session = Request::get("/api/v1/session").basic(user);
@@ -319,6 +321,21 @@ async fn an_engine_whose_monitor_is_gone_ends() {
     assert!(TcpStream::connect(address).is_err(), "nothing listens");
     assert_eq!(node.service.address(), None);
     assert!(!node.dir.path().join(SOCKET_NAME).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_nodes_tell_the_same_hash_of_their_states() {
+    let journal = begun();
+    let put = |n: u64| Change::SettingPut { key: "n".into(), value: n.to_string() };
+    journal.write(&(0..STATE_HASH_INTERVAL).map(put).collect::<Vec<_>>());
+    let entries = journal.entries();
+    let (first, second) = (alone(&journal).await, alone(&journal).await);
+    let all_at_once = first.apply(&entries);
+    let piece_by_piece: Vec<_> =
+        entries.chunks(3_000).flat_map(|entries| second.apply(entries)).collect();
+    assert_eq!(all_at_once, piece_by_piece);
+    let [(STATE_HASH_INTERVAL, hash)] = all_at_once[..] else { panic!("{all_at_once:?}") };
+    assert_ne!(hash, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -140,6 +140,15 @@ impl Node {
         }
     }
 
+    /// Hands it these entries; the hashes of states that it tells.
+    pub(crate) fn apply(&self, entries: &[Entry]) -> Vec<(u64, u64)> {
+        self.say(&Order::Apply(entries.to_vec()));
+        let report = self.reports.recv_timeout(PATIENCE).expect("the engine says something");
+        let Report::Applied { position, hashes } = report else { panic!("{report:?}") };
+        assert_eq!(Some(position), entries.last().map(|entry| entry.position));
+        hashes
+    }
+
     pub(crate) fn say(&self, order: &Order) {
         // One frame is not torn by another: orders are short, and the writer of commits is idle or
         // waits for the lock that the state of this node has.
