@@ -7,8 +7,8 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`replica`] | the state and the two duties, order by order |
-//! | [`founding`] | what the first activation makes once: the service's identity, the first user |
+//! | `replica` | the state and the two duties, order by order |
+//! | `founding` | what the first activation makes once: the service's identity, the first user |
 //!
 //! The monitor starts the process and tells it its place by two variables of the environment. When
 //! the line to the monitor ends, nobody keeps the node's lease any more: the engine stops serving,
