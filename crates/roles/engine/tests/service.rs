@@ -69,6 +69,15 @@ fn key_hash(node: &Node) -> KeyHash {
     node.service.serving().expect("it is active").identity.credentials.sha256
 }
 
+/// How many positions were written.
+fn rows(journal: &Journal) -> usize {
+    let rows = |change: Change| match change {
+        Change::HistoryAppended { rows } => rows.len(),
+        _ => 0,
+    };
+    journal.changes().into_iter().map(rows).sum()
+}
+
 async fn founded(journal: &Journal) {
     let is_set = |it: &Change| matches!(it, Change::ServiceIdentitySet { .. });
     eventually("the service has its identity", async || journal.changes().iter().any(is_set)).await;
@@ -179,13 +188,7 @@ async fn positions_survive_a_takeover_and_the_controller_lets_the_peer_in() {
     let second = connected(&journal, wlc.config()).await;
     let third = alone(&journal).await;
     first.activate(1);
-    let rows = || {
-        let rows = |change: Change| match change {
-            Change::HistoryAppended { rows } => rows.len(),
-            _ => 0,
-        };
-        journal.changes().into_iter().map(rows).sum::<usize>()
-    };
+    let rows = || rows(&journal);
     eventually("the positions are entries", async || rows() == site::LOCATED).await;
     let anna = site::ANNA.path();
     let before = get(&first, &anna).await.json();
@@ -214,6 +217,30 @@ async fn positions_survive_a_takeover_and_the_controller_lets_the_peer_in() {
         get(&second, &trail).await.json().as_array().is_some_and(|points| points.len() >= 2)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn positions_wait_while_the_pair_takes_nothing() {
+    let journal = begun();
+    let dir = Dir::empty();
+    let wlc = Wlc::start(&dir).await;
+    let config = config(&dir, &[wlc.config()]);
+    let node = Node::start_in(&journal, dir, config).await;
+    node.activate(1);
+    eventually("the positions are entries", async || rows(&journal) == site::LOCATED).await;
+    node.writes(Writes::Refused);
+    wlc.notify(site::measurement(site::ANNA, site::FIRST, (11.0, 5.0))).await;
+    // Several tries.
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    assert_eq!(rows(&journal), site::LOCATED);
+    let metrics = get(&node, "/metrics").await.text();
+    assert!(metrics.contains("mse_history_dropped_total 0"), "{metrics}");
+    node.writes(Writes::Committed);
+    eventually("it was kept", async || rows(&journal) == site::LOCATED + 1).await;
+    node.pass();
+    let metrics = get(&node, "/metrics").await.text();
+    let written = format!("mse_history_written_total {}", site::LOCATED + 1);
+    assert!(metrics.contains(&written), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
