@@ -27,8 +27,9 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::history::{SealedFile, sealed, tail};
 use crate::{
-    Alarm, Event, Store, StoreError, User, alarms, column_time, connect, database_error, events,
-    file_error, maps, service_identity, settings, sync_parent, time_column, users,
+    Alarm, Event, Session, Store, StoreError, User, alarms, column_time, connect, database_error,
+    events, file_error, maps, service_identity, sessions, settings, sync_parent, time_column,
+    users,
 };
 
 mod change;
@@ -387,6 +388,20 @@ impl Step<'_> {
             Change::ContentMigrated { to } => self.migrate(to)?,
             Change::ServiceIdentitySet { certificate, key } => {
                 changed(service_identity::set(connection, &certificate, &key.0)?)
+            }
+            Change::SessionBegun { token_hash, user, at, expires, address } => {
+                let (created, last_access) = (at, at);
+                let session = Session { token_hash, user, created, last_access, expires, address };
+                ruled(sessions::add(connection, &session)?, |()| Outcome::Done)
+            }
+            Change::SessionRenewed { token_hash, at, expires } => {
+                changed(sessions::touch(connection, &token_hash, at, expires)?)
+            }
+            Change::SessionEnded { token_hash } => {
+                changed(sessions::remove(connection, &token_hash)?)
+            }
+            Change::SessionsEnded { user, kept } => {
+                Outcome::Numbered(sessions::remove_of(connection, &user, kept.as_ref())? as u64)
             }
             // Not a row of the database; the caller has done it.
             Change::FilePut { .. } => Outcome::Done,

@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::level::Program;
 use crate::history::packed;
 use crate::{
-    Event, KeptRow, Role, Severity, StoreError, alarms, events, maps, service_identity, settings,
-    users,
+    Event, KeptRow, Role, Severity, StoreError, alarms, events, maps, service_identity, sessions,
+    settings, users,
 };
 
 /// Most rows of one [`Change::HistoryAppended`]. Source: ha.md section 5.3; 19 KB, a twentieth of a
@@ -167,6 +167,40 @@ pub enum Change {
         /// What is in it; it gives the file its name.
         content: Content,
     },
+    /// Somebody logged in.
+    SessionBegun {
+        /// SHA-256 of the token.
+        token_hash: [u8; 32],
+        /// Who.
+        user: String,
+        /// When.
+        at: Time,
+        /// The first moment at which it is no longer valid.
+        expires: Time,
+        /// Where it came from, for people.
+        address: String,
+    },
+    /// A session was used.
+    SessionRenewed {
+        /// SHA-256 of the token.
+        token_hash: [u8; 32],
+        /// When.
+        at: Time,
+        /// The first moment at which it is no longer valid.
+        expires: Time,
+    },
+    /// Somebody logged out.
+    SessionEnded {
+        /// SHA-256 of the token.
+        token_hash: [u8; 32],
+    },
+    /// The sessions of a user were ended, but for one perhaps.
+    SessionsEnded {
+        /// Whose.
+        user: String,
+        /// SHA-256 of the token of the one that stays.
+        kept: Option<[u8; 32]>,
+    },
 }
 
 /// The content of a file. People see how long it is.
@@ -230,7 +264,7 @@ pub(crate) struct Kind {
 }
 
 /// Every variant of [`Change`], in their order.
-pub(crate) const KINDS: [Kind; 18] = [
+pub(crate) const KINDS: [Kind; 22] = [
     kind(1, "setting put"),
     kind(2, "setting removed"),
     kind(3, "maps saved"),
@@ -247,8 +281,12 @@ pub(crate) const KINDS: [Kind; 18] = [
     kind(14, "history expired"),
     kind(15, "feature level raised"),
     kind(16, "content migrated"),
-    Kind { number: 17, version: 1, level: 2, name: "service identity set" },
-    Kind { number: 18, version: 1, level: 2, name: "file put" },
+    Kind { level: 2, ..kind(17, "service identity set") },
+    Kind { level: 2, ..kind(18, "file put") },
+    Kind { level: 2, ..kind(19, "session begun") },
+    Kind { level: 2, ..kind(20, "session renewed") },
+    Kind { level: 2, ..kind(21, "session ended") },
+    Kind { level: 2, ..kind(22, "sessions ended") },
 ];
 
 /// Whether the payload of an entry holds what nobody should see: hashed passwords, the key of the
@@ -303,6 +341,10 @@ impl Change {
             Self::ContentMigrated { .. } => 15,
             Self::ServiceIdentitySet { .. } => 16,
             Self::FilePut { .. } => 17,
+            Self::SessionBegun { .. } => 18,
+            Self::SessionRenewed { .. } => 19,
+            Self::SessionEnded { .. } => 20,
+            Self::SessionsEnded { .. } => 21,
         }
     }
 
@@ -336,8 +378,15 @@ impl Change {
             Self::ServiceIdentitySet { certificate, key } => {
                 service_identity::check(certificate, &key.0)
             }
+            Self::SessionBegun { user, address, .. } => {
+                users::check_name(user)?;
+                sessions::check_address(address)
+            }
             // A file is bounded by what an entry holds.
             Self::FilePut { .. }
+            | Self::SessionRenewed { .. }
+            | Self::SessionEnded { .. }
+            | Self::SessionsEnded { .. }
             | Self::RoleSet { .. }
             | Self::UserRemoved { .. }
             | Self::AlarmCleared { .. }

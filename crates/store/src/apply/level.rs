@@ -15,7 +15,7 @@ use crate::apply::replica::Replica;
 /// The feature level of this program.
 ///
 /// 1: settings, maps, users, alarms, events, history.
-/// 2: the identity of the service, and plans ([`crate::Change::FilePut`]).
+/// 2: the identity of the service, plans ([`crate::Change::FilePut`]), sessions.
 pub const FEATURE_LEVEL: u32 = 2;
 /// Every so many entries the nodes compare the hashes of their states.
 pub const STATE_HASH_INTERVAL: u64 = 10_000;

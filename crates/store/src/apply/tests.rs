@@ -65,6 +65,11 @@ fn identity(certificate: &str, key: &str) -> Change {
     Change::ServiceIdentitySet { certificate: certificate.into(), key: Secret(key.into()) }
 }
 
+fn begun(token_hash: [u8; 32], user: &str, at: Time) -> Change {
+    let (expires, address) = (at.plus_ms(1_800_000), "192.0.2.7".into());
+    Change::SessionBegun { token_hash, user: user.into(), at, expires, address }
+}
+
 fn file(content: &[u8]) -> Change {
     Change::FilePut { content: Content(content.to_vec()) }
 }
@@ -227,6 +232,46 @@ fn a_file_comes_by_an_entry() {
     let (_scratch, store) = check_outcomes(&[file(b"plan"), file(b"plan")], &["Done", "Done"]);
     let [name] = &store.files().names().unwrap()[..] else { panic!() };
     assert!(store.files().has(name));
+}
+
+#[test]
+fn logins_come_by_entries_and_are_not_compared() {
+    let renewed = |number, at, expires| Change::SessionRenewed {
+        token_hash: [number; 32],
+        at: Time(at),
+        expires: Time(expires),
+    };
+    let changes = [
+        add("anna", Role::Admin),
+        begun([1; 32], "anna", Time(10)),
+        begun([2; 32], "anna", Time(20)),
+        begun([3; 32], "anna", Time(30)),
+        begun([4; 32], "nobody", Time(40)),
+        renewed(2, 50, 9_000_000),
+        renewed(2, 9_000_000, 9_900_000),
+        Change::SessionEnded { token_hash: [1; 32] },
+        Change::SessionEnded { token_hash: [1; 32] },
+        Change::SessionsEnded { user: "anna".into(), kept: Some([2; 32]) },
+    ];
+    let expected = [
+        "Done",
+        "Done",
+        "Done",
+        "Done",
+        "refused: there is no user 'nobody'",
+        "Done",
+        "Unchanged",
+        "Done",
+        "Unchanged",
+        "Numbered(1)",
+    ];
+    let (_scratch, store) = check_outcomes(&changes, &expected);
+    let [session] = &store.sessions().unwrap()[..] else { panic!() };
+    assert_eq!((session.token_hash, session.last_access), ([2; 32], Time(50)));
+    assert_eq!(session.expires, Time(9_000_000), "what has expired is not renewed");
+    let hash = store.state_hash().unwrap();
+    store.purge_sessions(Time(u64::MAX)).unwrap();
+    assert_eq!(store.state_hash().unwrap(), hash);
 }
 
 #[test]
@@ -429,7 +474,7 @@ fn what_is_no_change_is_refused() {
 proptest! {
     #[test]
     fn reading_an_entry_never_panics(
-        kind in 0_u16..20,
+        kind in 0_u16..24,
         payload in prop::collection::vec(any::<u8>(), 0..80),
     ) {
         let position = Position { epoch: EPOCH, index: 1 };

@@ -5,7 +5,7 @@ use crate::apply::change::Kind;
 use crate::apply::level::ContentMigration;
 
 /// What the newer program brings: a kind, and a content migration.
-const NEW_KINDS: [Kind; 18] = {
+const NEW_KINDS: [Kind; 22] = {
     let mut kinds = KINDS;
     kinds[11].level = 3;
     kinds

@@ -92,6 +92,10 @@ fn one_of_each() -> Vec<Change> {
         Change::ContentMigrated { to: 300 },
         identity("-----BEGIN CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----"),
         file(&[7, 0, 255]),
+        begun([7; 32], "anna", at),
+        Change::SessionRenewed { token_hash: [7; 32], at, expires: at.plus_ms(1_800_000) },
+        Change::SessionEnded { token_hash: [7; 32] },
+        Change::SessionsEnded { user: name(), kept: Some([8; 32]) },
     ]
 }
 
