@@ -168,7 +168,7 @@ impl Engine {
         let status =
             |it: &ControllerConfig| LinkStatus::new(&it.address, &it.name, "Controller", now);
         let links: Vec<LinkStatus> = config.controllers.iter().map(status).collect();
-        let access = Access::new(Arc::clone(&store));
+        let access = Access::new(Arc::clone(&store), writer.clone());
         let address = config.https.listen;
         let listen_error =
             |source| StartError::LocalListen { address: address.to_string(), source };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use model::Time;
 use model::map::Maps;
 use node::service::{Draft, Line, WriteError};
-use store::{Change, Content, Encoded, Outcome, Secret, Store, StoreError, User};
+use store::{Change, Content, Encoded, Outcome, Secret, Session, Store, StoreError, User};
 
 /// Where changes go.
 #[derive(Debug, Clone)]
@@ -63,27 +63,82 @@ impl Writer {
         }
     }
 
-    /// Replaces a password.
+    /// Replaces a password and ends the user's sessions, but for one perhaps.
     pub async fn set_password(
         &self,
         name: &str,
         password_hash: String,
         must_change_password: bool,
         at: Time,
+        kept: Option<[u8; 32]>,
     ) -> Result<(), WriteFailure> {
         let name = name.to_owned();
         match self {
             Self::Own(store) => {
                 let set = move |store: &Store| {
-                    store.set_password(&name, &password_hash, must_change_password, at)
+                    store.set_password(&name, &password_hash, must_change_password, at)?;
+                    store.remove_sessions_of(&name, kept.as_ref()).map(drop)
                 };
                 own(store, set).await
             }
             Self::Replicated { .. } => {
                 let password_hash = Secret(password_hash);
-                let change = Change::PasswordSet { name, password_hash, must_change_password, at };
-                self.journal(vec![change]).await.map(drop)
+                let user = name.clone();
+                let set = Change::PasswordSet { name, password_hash, must_change_password, at };
+                self.journal(vec![set, Change::SessionsEnded { user, kept }]).await.map(drop)
             }
+        }
+    }
+
+    /// Begins a session. A pair that takes no changes now does not keep anybody from looking: then
+    /// the session is this node's alone, and does not outlive a takeover.
+    pub async fn begin_session(&self, session: Session) -> Result<(), WriteFailure> {
+        if let Self::Replicated { .. } = self {
+            let Session { token_hash, user, created, expires, address, .. } = session.clone();
+            let at = created;
+            let change = Change::SessionBegun { token_hash, user, at, expires, address };
+            match self.journal(vec![change]).await {
+                Err(WriteFailure::Pair(WriteError::Refused(_))) => {}
+                outcome => return outcome.map(drop),
+            }
+        }
+        own(self.store(), move |store| store.add_session(&session)).await
+    }
+
+    /// Notes that a session was used; the peer is told beside, and nobody waits for it. False when
+    /// there is no such session.
+    pub async fn renew_session(
+        &self,
+        token_hash: [u8; 32],
+        at: Time,
+        expires: Time,
+    ) -> Result<bool, WriteFailure> {
+        let touch = move |store: &Store| store.touch_session(&token_hash, at, expires);
+        let is_there = own(self.store(), touch).await?;
+        if is_there && let Self::Replicated { .. } = self {
+            let writer = self.clone();
+            tokio::spawn(async move {
+                // The next use tells it again.
+                let change = Change::SessionRenewed { token_hash, at, expires };
+                let _ = writer.journal(vec![change]).await;
+            });
+        }
+        Ok(is_there)
+    }
+
+    /// Ends a session: here in any case.
+    pub async fn end_session(&self, token_hash: [u8; 32]) -> Result<(), WriteFailure> {
+        own(self.store(), move |store| store.remove_session(&token_hash)).await?;
+        match self.journal(vec![Change::SessionEnded { token_hash }]).await {
+            // What the other node does not know it cannot be told; the session expires there.
+            Err(WriteFailure::Pair(WriteError::Refused(_))) => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    fn store(&self) -> &Arc<Store> {
+        match self {
+            Self::Own(store) | Self::Replicated { store, .. } => store,
         }
     }
 

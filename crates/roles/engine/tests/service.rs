@@ -351,6 +351,44 @@ async fn an_engine_whose_monitor_is_gone_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_logged_in_stays_logged_in_over_a_takeover() {
+    let journal = begun();
+    let (first, second) = (alone(&journal).await, alone(&journal).await);
+    first.activate(1);
+    founded(&journal).await;
+    let log_in = json!({ "username": ADMIN.0, "password": ADMIN.1 });
+    let log_in = || Request::new("POST", "/api/v1/session").json(&log_in);
+    let cookie = async |node: &Node| {
+        let answer = ask(node, log_in()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    };
+    let (kept, ended) = (cookie(&first).await, cookie(&first).await);
+    let with = |method, path, cookie: &str| {
+        Request::new(method, path).header("Cookie", cookie).header("X-MSE-Console", "1")
+    };
+    assert_eq!(ask(&first, with("DELETE", "/api/v1/session", &ended)).await.status, 204);
+    first.writes(Writes::Refused);
+    let local = cookie(&first).await;
+    assert_eq!(ask(&first, with("GET", "/api/v1/counts", &local)).await.status, 200);
+    first.deactivate();
+
+    second.activate(2);
+    assert_eq!(ask(&second, with("GET", "/api/v1/counts", &kept)).await.status, 200);
+    assert_eq!(ask(&second, with("GET", "/api/v1/counts", &ended)).await.status, 401);
+    assert_eq!(ask(&second, with("GET", "/api/v1/counts", &local)).await.status, 401);
+    let change = json!({ "current": ADMIN.1, "new": "another long one" });
+    let change = with("PUT", "/api/v1/session/password", &kept).json(&change);
+    assert_eq!(ask(&second, change).await.status, 204);
+    second.deactivate();
+
+    first.writes(Writes::Committed);
+    first.activate(3);
+    assert_eq!(ask(&first, with("GET", "/api/v1/counts", &kept)).await.status, 200);
+    assert_eq!(ask(&first, with("GET", "/api/v1/counts", &local)).await.status, 401, "ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn both_nodes_tell_the_same_hash_of_their_states() {
     let journal = begun();
     let put = |n: u64| Change::SettingPut { key: "n".into(), value: n.to_string() };

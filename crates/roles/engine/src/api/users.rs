@@ -128,9 +128,7 @@ pub async fn set_password(
 ) -> Result<StatusCode, ApiError> {
     let NewPassword { password, must_change_password } = new;
     let hash = hashing(move || node::password::hash(&password)).await?;
-    shared.writer.set_password(&name, hash, must_change_password, clock::wall()).await?;
-    let (store, user) = (std::sync::Arc::clone(&shared.store), name.clone());
-    blocking(move || store.remove_sessions_of(&user, None)).await?;
+    shared.writer.set_password(&name, hash, must_change_password, clock::wall(), None).await?;
     if name == FIRST_USER {
         // The password in it, if it is there, is worth nothing now.
         let _ = tokio::fs::remove_file(&shared.initial_password).await;

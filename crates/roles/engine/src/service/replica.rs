@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use model::Time;
 use model::pair::{Entry, Epoch, Position};
 use node::clock;
 use node::identity::Identity;
@@ -92,7 +91,6 @@ impl Replica {
         let Some(store) = self.store.clone() else {
             return Err(StartError::LocalMonitor("the state is not open".to_owned()));
         };
-        end_old_sessions(&store)?;
         let (identity, candidate) = founding::identity(&store, &self.config.data)?;
         let since =
             clock::wall().minus_ms(self.config.tracking.missing_after_min.saturating_mul(60_000));
@@ -189,18 +187,6 @@ impl Replicated for Replica {
         self.applied()?;
         self.engine.as_ref().map_or(Ok(()), Engine::check)
     }
-}
-
-/// Logins are each node's own. What was begun here before the peer served does not count when the
-/// user was changed meanwhile.
-fn end_old_sessions(store: &Store) -> Result<(), StoreError> {
-    for session in store.sessions()? {
-        let changed = store.user(&session.user)?.map_or(Time(u64::MAX), |user| user.changed);
-        if changed > session.created {
-            store.remove_session(&session.token_hash)?;
-        }
-    }
-    Ok(())
 }
 
 /// A hash as the line carries it.
