@@ -38,7 +38,9 @@ mod level;
 pub(crate) mod replica;
 mod snapshot;
 
-pub use change::{Change, Content, Encoded, HISTORY_BATCH_ROWS_MAX, Secret, holds_secret};
+pub use change::{
+    Change, Content, Encoded, HISTORY_APPENDED_KIND, HISTORY_BATCH_ROWS_MAX, Secret, holds_secret,
+};
 pub use hash::StateHash;
 pub(crate) use level::Program;
 pub use level::{FEATURE_LEVEL, STATE_HASH_INTERVAL, pairing};

@@ -45,8 +45,9 @@ mod users;
 
 pub use alarms::{ALARM_TEXT_BYTES_MAX, ALARM_WORD_BYTES_MAX, ALARMS_MAX, Alarm, Severity};
 pub use apply::{
-    Applied, Change, Content, Encoded, FEATURE_LEVEL, HISTORY_BATCH_ROWS_MAX, Outcome,
-    STATE_HASH_INTERVAL, Secret, Snapshot, SnapshotFile, StateHash, holds_secret, pairing,
+    Applied, Change, Content, Encoded, FEATURE_LEVEL, HISTORY_APPENDED_KIND,
+    HISTORY_BATCH_ROWS_MAX, Outcome, STATE_HASH_INTERVAL, Secret, Snapshot, SnapshotFile,
+    StateHash, holds_secret, pairing,
 };
 pub use error::StoreError;
 pub(crate) use error::{database_error, file_error};

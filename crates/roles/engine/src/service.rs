@@ -8,6 +8,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `replica` | the state and the two duties, order by order |
+//! | `newest` | where every element was last, for the moment of activation |
 //! | `founding` | what the first activation makes once: the service's identity, the first user |
 //!
 //! The monitor starts the process and tells it its place by two variables of the environment. When
@@ -24,7 +25,7 @@ use axum::Router;
 use axum::extract::Request;
 use node::service::Line;
 use node::{http, service as line};
-use store::{Outcome, Store};
+use store::{Outcome, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
@@ -33,8 +34,10 @@ use crate::api::Shared;
 use crate::api::dormant::{self, Dormant};
 use crate::config::Config;
 use crate::engine::{self, SOCKET_NAME, StartError};
+use newest::Newest;
 
 mod founding;
+mod newest;
 mod replica;
 
 /// The variable with the path of the monitor's socket; an engine that has it is one of a pair.
@@ -86,7 +89,8 @@ impl Service {
         config.validate()?;
         make_node_directory(&config.data)?;
         node::directory::claim(&config.data, "engine")?;
-        let store = Arc::new(open(&config.data).await?);
+        let (store, newest) = open(&config).await?;
+        let store = Arc::new(store);
         let starts = engine::starts_before(&config.data, &store)? + 1;
         let desk = Arc::new(Desk::new(&config, starts));
         desk.dormant.look_at(&store);
@@ -105,8 +109,14 @@ impl Service {
             ))
         })?;
         let runtime = tokio::runtime::Handle::current();
-        let mut replica =
-            replica::Replica::new(config, starts, store, line.clone(), Arc::clone(&desk), runtime);
+        let mut replica = replica::Replica::new(
+            config,
+            starts,
+            (store, newest),
+            line.clone(),
+            Arc::clone(&desk),
+            runtime,
+        );
         let (end, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("orders".to_owned());
         let serve = move || {
@@ -197,9 +207,14 @@ fn desk_router(desk: Arc<Desk>) -> Router {
 }
 
 /// Opening may take long: a write-ahead log may have to be worked off first.
-async fn open(data: &Path) -> Result<Store, StartError> {
-    let data = data.to_owned();
-    let opened = tokio::task::spawn_blocking(move || Store::open(&data)).await;
+async fn open(config: &Config) -> Result<(Store, Newest), StartError> {
+    let config = config.clone();
+    let open = move || {
+        let store = Store::open(&config.data)?;
+        let newest = Newest::read(&store, &config)?;
+        Ok::<_, StoreError>((store, newest))
+    };
+    let opened = tokio::task::spawn_blocking(open).await;
     let failed = |error| StartError::LocalMake {
         what: "the thread that opens the state".to_owned(),
         source: io::Error::other(error),

@@ -289,6 +289,9 @@ pub(crate) const KINDS: [Kind; 22] = [
     Kind { level: 2, ..kind(22, "sessions ended") },
 ];
 
+/// What [`Entry::kind`] says of a [`Change::HistoryAppended`]: for who wants no other entries read.
+pub const HISTORY_APPENDED_KIND: u16 = KINDS[12].number;
+
 /// Whether the payload of an entry holds what nobody should see: hashed passwords, the key of the
 /// service. It is told by the kind, so that an entry that cannot be read is not shown either.
 pub fn holds_secret(entry: &Entry) -> bool {

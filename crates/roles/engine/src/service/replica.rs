@@ -16,6 +16,7 @@ use node::service::{Applied, Line, Replicated};
 use store::{FEATURE_LEVEL, Outcome, StateHash, Store, StoreError};
 use tokio::runtime::Handle;
 
+use super::newest::Newest;
 use super::{Desk, founding};
 use crate::config::Config;
 use crate::engine::{Engine, Ground, StartError};
@@ -33,6 +34,7 @@ pub(super) struct Replica {
     starts: u64,
     /// None while a snapshot takes its place.
     store: Option<Arc<Store>>,
+    newest: Newest,
     line: Line<Outcome>,
     desk: Arc<Desk>,
     runtime: Handle,
@@ -43,12 +45,12 @@ impl Replica {
     pub(super) fn new(
         config: Config,
         starts: u64,
-        store: Arc<Store>,
+        (store, newest): (Arc<Store>, Newest),
         line: Line<Outcome>,
         desk: Arc<Desk>,
         runtime: Handle,
     ) -> Self {
-        Self { config, starts, store: Some(store), line, desk, runtime, engine: None }
+        Self { config, starts, store: Some(store), newest, line, desk, runtime, engine: None }
     }
 
     fn store(&self) -> Result<&Arc<Store>, String> {
@@ -82,6 +84,7 @@ impl Replica {
         }
         let store = Arc::new(make(&self.config.data).map_err(told)?);
         self.desk.dormant.look_at(&store);
+        self.newest = Newest::read(&store, &self.config).map_err(told)?;
         let position = store.applied().map_err(told)?;
         self.store = Some(store);
         Ok(position)
@@ -92,10 +95,7 @@ impl Replica {
             return Err(StartError::LocalMonitor("the state is not open".to_owned()));
         };
         let (identity, candidate) = founding::identity(&store, &self.config.data)?;
-        let since =
-            clock::wall().minus_ms(self.config.tracking.missing_after_min.saturating_mul(60_000));
-        let is_kept = self.config.history.keep_days > 0;
-        let newest = if is_kept { store.newest_of_each(since)? } else { Vec::new() };
+        let newest = self.newest.at(clock::wall());
         let elements = newest.len();
         let writer = Writer::Replicated { store: Arc::clone(&store), line: self.line.clone() };
         let identity: Arc<Identity> = Arc::new(identity);
@@ -138,6 +138,9 @@ impl Replicated for Replica {
     fn apply(&mut self, entries: &[Entry]) -> Result<Applied<Outcome>, String> {
         let store::Applied { position, outcomes, hashes } =
             self.store()?.apply(entries).map_err(told)?;
+        let first = outcomes.first().map_or(u64::MAX, |(index, _)| *index);
+        let skipped = entries.iter().take_while(|entry| entry.position.index < first).count();
+        self.newest.note(entries.get(skipped..).unwrap_or_default());
         let hashes = hashes.iter().map(|it| (it.index, folded(it))).collect();
         Ok(Applied { position, outcomes, hashes })
     }
