@@ -395,10 +395,12 @@ impl World {
     fn revert_disk(&mut self, process: usize) -> bool {
         let Some(process) = self.images.first().map(|image| image.process) else {
             let node = &self.processes[process];
-            // What is durable of a process that is down, only its start finds out.
+            // What is durable of a process that is down, only its start finds out; and a copy with a
+            // flipped bit would come back as one without.
             if let Some(record) = node.record.clone()
                 && node.is_up()
                 && !node.is_amnesiac
+                && !node.storage.is_damaged
             {
                 let copy = node.storage.copy();
                 self.images.push(OldImage { process, copy, record });

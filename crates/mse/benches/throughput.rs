@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::config::Tracking;
+use engine::history::History;
 use engine::report::Report;
 use engine::site::{CurrentSite, Site};
 use engine::tracker::{Task, Tracker};
@@ -143,7 +144,7 @@ fn estimate() {
 fn path() {
     let dir = std::env::temp_dir().join(format!("openmse-bench-{}", std::process::id()));
     let store = store::Store::open(&dir).expect("a store in the temporary directory");
-    let history = Arc::new(store.history_writer().expect("a history writer"));
+    let history = History::Own(Arc::new(store.history_writer().expect("a history writer")));
     let site = CurrentSite::new(Site::new(1, maps()));
     let mut tracker = Tracker::new(&Tracking::default(), site, Some(history));
     let counters = tracker.counters();

@@ -44,7 +44,7 @@ pub(crate) async fn run(
         Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
         Command::Maps { command } => maps::run(output, command).await,
         Command::Journal { command } => journal::run(output, command),
-        Command::User { command } => user::run(output, command),
+        Command::User { command } => user::run(output, command).await,
         Command::Openapi => {
             output.writer().write_all(engine::api::openapi().as_bytes()).map_err(Failure::from)
         }

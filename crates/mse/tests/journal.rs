@@ -15,13 +15,17 @@ struct Written(PathBuf);
 
 impl Written {
     fn new(name: &str) -> Self {
+        Self::of_kind(name, 3)
+    }
+
+    fn of_kind(name: &str, kind: u16) -> Self {
         let dir = std::env::temp_dir().join(format!("openmse-mse-{name}-{}", std::process::id()));
         let settings = Settings { group: 7, segment_bytes: 16 << 10, ..Settings::default() };
         let (mut journal, _) = Journal::open(Files::open(&dir).unwrap(), settings, 0).unwrap();
         for index in 1..=100 {
             let position = Position { index, ..Position::default() };
             let payload = vec![index as u8; 400];
-            journal.append(&[Entry { position, kind: 3, version: 2, payload }]).unwrap();
+            journal.append(&[Entry { position, kind, version: 2, payload }]).unwrap();
             journal.sync().unwrap();
         }
         Self(dir)
@@ -110,6 +114,20 @@ fn entries_are_printed_from_an_index_on_up_to_a_limit() {
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[2]["entry"]["payload"], "3e".repeat(400));
     check(&["journal", "dump", written.path(), "--from", "101"], 4, "the log ends before 101");
+}
+
+#[test]
+fn what_holds_a_password_or_a_key_is_not_printed() {
+    // User added, password set, service identity set.
+    for kind in [4, 5, 17] {
+        let written = Written::of_kind(&format!("secret-{kind}"), kind);
+        let arguments = ["journal", "dump", written.path(), "--limit", "1", "--payload"];
+        check(&arguments, 0, "400 bytes  chain ");
+        let output = check(&arguments, 0, "(not shown)");
+        assert!(!String::from_utf8(output.stdout).unwrap().contains("0101"));
+        let lines = lines(&check(&[&["--json"], &arguments[..]].concat(), 0, ""));
+        assert_eq!(lines[0]["entry"]["payload"], "(not shown)");
+    }
 }
 
 #[test]

@@ -182,6 +182,7 @@ fn a_paired_node_keeps_its_role() {
         id: GroupId([7; 16]),
         instance: 3,
         seat: Seat::Primary,
+        is_begun: true,
         virtual_address: config.virtual_address.unwrap(),
         settings: ha::Settings::fast(),
         peer: Some(Peer {

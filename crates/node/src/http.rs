@@ -132,6 +132,8 @@ pub struct Call<'a> {
     pub path: &'a str,
     /// Value of the `Authorization` header.
     pub authorization: Option<&'a str>,
+    /// Value of the `Content-Type` header.
+    pub media_type: Option<&'a str>,
     /// Body, empty for none.
     pub body: Vec<u8>,
 }
@@ -139,12 +141,13 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A GET request.
     pub fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, authorization: None, body: Vec::new() }
+        Self { method: Method::GET, path, authorization: None, media_type: None, body: Vec::new() }
     }
 
-    /// A POST request.
+    /// A POST request with a JSON body.
     pub fn post(path: &'a str, body: Vec<u8>) -> Self {
-        Self { method: hyper::Method::POST, path, authorization: None, body }
+        let media_type = Some("application/json");
+        Self { method: Method::POST, path, authorization: None, media_type, body }
     }
 }
 
@@ -163,6 +166,9 @@ pub async fn call(
         .header(hyper::header::HOST, "localhost");
     if let Some(value) = call.authorization {
         request = request.header(hyper::header::AUTHORIZATION, value);
+    }
+    if let Some(value) = call.media_type {
+        request = request.header(hyper::header::CONTENT_TYPE, value);
     }
     let request = request
         .body(Full::new(hyper::body::Bytes::from(call.body)))

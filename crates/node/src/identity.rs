@@ -100,6 +100,21 @@ impl Identity {
         Self::new(certificate, key).ok_or(IdentityError::LocalDamaged { path: certificate_path })
     }
 
+    /// The identity of a certificate and a key in PEM, as the files in a directory hold them.
+    pub fn parse(certificate: &str, key: &str) -> Option<Self> {
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).ok()?;
+        Self::new(certificate, PrivateKeyDer::from_pem_slice(key.as_bytes()).ok()?)
+    }
+
+    /// Certificate and key of the identity in `dir`, in PEM, for a service whose nodes share them.
+    pub fn pem_in(dir: &Path) -> Result<(String, String), IdentityError> {
+        let text = |name: &str| {
+            let path = dir.join(name);
+            String::from_utf8(read(&path)?).map_err(|_| IdentityError::LocalDamaged { path })
+        };
+        Ok((text("identity.crt")?, text("identity.key")?))
+    }
+
     /// A new identity that is not kept, for tests and for showing what happens outside its validity.
     pub fn ephemeral(mac: Mac, validity: Validity) -> Result<Self, IdentityError> {
         let key = KeyPair::generate()?;
@@ -195,6 +210,10 @@ mod tests {
         let loaded = Identity::load_or_create(&dir, || panic!("made twice")).unwrap();
         assert_eq!(made.credentials, loaded.credentials);
         assert_eq!(made.mac, mac);
+        let (certificate, key) = Identity::pem_in(&dir).unwrap();
+        let copied = Identity::parse(&certificate, &key).unwrap();
+        assert_eq!((&copied.credentials, copied.mac), (&made.credentials, mac), "on another node");
+        assert!(Identity::parse(&certificate, "no key").is_none());
 
         let mode = std::fs::metadata(dir.join("identity.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "nobody else reads the key");

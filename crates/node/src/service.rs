@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ha::Draft;
+pub use ha::Draft;
 use model::Time;
 use model::pair::{ENTRY_BYTES_MAX, Entry, Epoch, Position};
 use serde::de::DeserializeOwned;
@@ -248,6 +248,13 @@ impl<O: Send + 'static> Line<O> {
     /// meanwhile. It is asked last, just before the answer is given.
     pub fn may_read(&self) -> bool {
         clock::boot().0 < self.shared.reads_until.load(Ordering::Acquire)
+    }
+
+    /// Leaves: the orders end, the service becomes dormant, and the peer may take over.
+    pub fn hang_up(&self) {
+        let writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may be closed already.
+        let _ = writer.shutdown(std::net::Shutdown::Both);
     }
 
     fn submit(

@@ -27,8 +27,9 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::history::{SealedFile, sealed, tail};
 use crate::{
-    Alarm, Event, Store, StoreError, User, alarms, column_time, connect, database_error, events,
-    file_error, maps, settings, sync_parent, time_column, users,
+    Alarm, Event, Session, Store, StoreError, User, alarms, column_time, connect, database_error,
+    events, file_error, maps, service_identity, sessions, settings, sync_parent, time_column,
+    users,
 };
 
 mod change;
@@ -37,7 +38,9 @@ mod level;
 pub(crate) mod replica;
 mod snapshot;
 
-pub use change::{Change, Encoded, HISTORY_BATCH_ROWS_MAX, Secret};
+pub use change::{
+    Change, Content, Encoded, HISTORY_APPENDED_KIND, HISTORY_BATCH_ROWS_MAX, Secret, holds_secret,
+};
 pub use hash::StateHash;
 pub(crate) use level::Program;
 pub use level::{FEATURE_LEVEL, STATE_HASH_INTERVAL, pairing};
@@ -184,7 +187,12 @@ impl Store {
             }
             let change = program.decode(entry)?;
             step.refuse_unknown(index, &change)?;
-            let outcome = step.perform(index, change).map_err(failed)?;
+            let outcome = match change {
+                // On disk before the entry counts as applied: what is left of a crash in between
+                // is written again, under the same name.
+                Change::FilePut { content } => self.put_file(&content.0)?,
+                change => step.perform(index, change).map_err(failed)?,
+            };
             step.replica.applied = entry.position;
             outcomes.push((index, outcome));
             bytes += entry.payload.len();
@@ -202,6 +210,15 @@ impl Store {
         let taken = outcomes.len();
         applied.outcomes.append(&mut outcomes);
         Ok(taken)
+    }
+
+    fn put_file(&self, content: &[u8]) -> Result<Outcome, StoreError> {
+        match self.files.put(content) {
+            Ok(_) => Ok(Outcome::Done),
+            // Too long, on both nodes.
+            Err(refused @ StoreError::PeerBadValue { .. }) => Ok(Outcome::Refused(refused)),
+            Err(failed) => Err(failed),
+        }
     }
 
     /// Seals the tail when it is long enough. The tail is only ever that long between the entry
@@ -371,6 +388,25 @@ impl Step<'_> {
                 changed(is_higher)
             }
             Change::ContentMigrated { to } => self.migrate(to)?,
+            Change::ServiceIdentitySet { certificate, key } => {
+                changed(service_identity::set(connection, &certificate, &key.0)?)
+            }
+            Change::SessionBegun { token_hash, user, at, expires, address } => {
+                let (created, last_access) = (at, at);
+                let session = Session { token_hash, user, created, last_access, expires, address };
+                ruled(sessions::add(connection, &session)?, |()| Outcome::Done)
+            }
+            Change::SessionRenewed { token_hash, at, expires } => {
+                changed(sessions::touch(connection, &token_hash, at, expires)?)
+            }
+            Change::SessionEnded { token_hash } => {
+                changed(sessions::remove(connection, &token_hash)?)
+            }
+            Change::SessionsEnded { user, kept } => {
+                Outcome::Numbered(sessions::remove_of(connection, &user, kept.as_ref())? as u64)
+            }
+            // Not a row of the database; the caller has done it.
+            Change::FilePut { .. } => Outcome::Done,
         })
     }
 

@@ -72,6 +72,45 @@ impl Files {
         }
     }
 
+    /// The names of all complete files, in order.
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(file_error(&self.dir))? {
+            let name = entry.map_err(file_error(&self.dir))?.file_name();
+            names.extend(name.to_str().filter(|name| is_name(name)).map(str::to_owned));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Gives a folder the same files, by links; returns their names. It may have some of them.
+    pub(crate) fn link_into(&self, folder: &Path) -> Result<Vec<String>, StoreError> {
+        let names = self.names()?;
+        for name in &names {
+            link(&self.dir.join(name), &folder.join(name))?;
+        }
+        Ok(names)
+    }
+
+    /// Takes over the files of a folder that are not here, by links, when they are what their names
+    /// say.
+    pub(crate) fn link_from(&self, folder: &Path) -> Result<(), StoreError> {
+        let missing = |name: &String| !self.has(name);
+        for name in (Self { dir: folder.to_owned(), next: AtomicU64::new(0) }).names()? {
+            if !missing(&name) {
+                continue;
+            }
+            let path = folder.join(&name);
+            let content = fs::read(&path).map_err(file_error(&path))?;
+            if name_of(&content) != name {
+                let what = format!("the content of files/{name} is not what its name says");
+                return Err(StoreError::LocalSnapshot { path, what });
+            }
+            link(&path, &self.dir.join(&name))?;
+        }
+        sync_parent(&self.dir.join("any")).map_err(file_error(&self.dir))
+    }
+
     /// Whether there is a file with this name.
     pub fn has(&self, name: &str) -> bool {
         is_name(name) && self.dir.join(name).is_file()
@@ -92,6 +131,13 @@ impl Files {
             }
         }
         Ok(removed)
+    }
+}
+
+fn link(from: &Path, to: &Path) -> Result<(), StoreError> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(file_error(to)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod columns;
 mod kept;
+mod newest;
 pub(crate) mod sealed;
 pub(crate) mod tail;
 mod writer;
@@ -30,6 +31,7 @@ use crate::apply::replica;
 use crate::{Store, StoreError, column_time, damaged, time_column};
 pub use kept::KeptRow;
 pub(crate) use kept::packed;
+pub use newest::NEWEST_ROWS_MAX;
 pub use sealed::SealedFile;
 pub use writer::{
     COMMIT_INTERVAL_MS, COMMIT_ROWS_MAX, HistoryCounts, HistoryWriter, QUEUE_ROWS_MAX,

@@ -38,14 +38,16 @@ mod files;
 mod history;
 mod maps;
 mod schema;
+mod service_identity;
 mod sessions;
 mod settings;
 mod users;
 
 pub use alarms::{ALARM_TEXT_BYTES_MAX, ALARM_WORD_BYTES_MAX, ALARMS_MAX, Alarm, Severity};
 pub use apply::{
-    Applied, Change, Encoded, FEATURE_LEVEL, HISTORY_BATCH_ROWS_MAX, Outcome, STATE_HASH_INTERVAL,
-    Secret, Snapshot, SnapshotFile, StateHash, pairing,
+    Applied, Change, Content, Encoded, FEATURE_LEVEL, HISTORY_APPENDED_KIND,
+    HISTORY_BATCH_ROWS_MAX, Outcome, STATE_HASH_INTERVAL, Secret, Snapshot, SnapshotFile,
+    StateHash, holds_secret, pairing,
 };
 pub use error::StoreError;
 pub(crate) use error::{database_error, file_error};
@@ -53,8 +55,9 @@ pub use events::{EVENT_TEXT_BYTES_MAX, EVENT_WORD_BYTES_MAX, EVENTS_MAX, Event};
 pub use files::{FILE_BYTES_MAX, Files};
 pub use history::{
     COMMIT_INTERVAL_MS, COMMIT_ROWS_MAX, HistoryCounts, HistoryRow, HistoryWriter, KeptRow,
-    QUEUE_ROWS_MAX, SealedFile, TRAIL_ROWS_MAX,
+    NEWEST_ROWS_MAX, QUEUE_ROWS_MAX, SealedFile, TRAIL_ROWS_MAX,
 };
+pub use service_identity::{IDENTITY_PEM_BYTES_MAX, ServiceIdentity};
 pub use sessions::{SESSIONS_PER_USER_MAX, Session};
 pub use settings::{SETTING_KEY_BYTES_MAX, SETTING_VALUE_BYTES_MAX};
 pub use users::{PASSWORD_HASH_BYTES_MAX, Role, USER_NAME_BYTES_MAX, USERS_MAX, UnknownRole, User};
@@ -73,6 +76,8 @@ const WAL_BYTES_KEPT: i64 = CHECKPOINT_PAGES * 4096;
 const CACHE_KIB: i64 = -(64 << 10);
 /// Name of the database in the data directory.
 const DATABASE: &str = "state.db";
+/// Folder of the files that are named by content.
+const FILES: &str = "files";
 /// Only the owner enters the directories.
 const DIRECTORY_MODE: u32 = 0o700;
 /// Only the owner reads the files: they hold password hashes and where people were.
@@ -106,7 +111,7 @@ impl Store {
         schema::migrate(&mut connection, &database, schema::MIGRATIONS)?;
         let applier = Applier::new(&database, program)?;
         let store = Self {
-            files: Files::open(dir.join("files"))?,
+            files: Files::open(dir.join(FILES))?,
             history: dir.join(sealed::DIRECTORY),
             connection: Mutex::new(connection),
             applier: Mutex::new(applier),

@@ -18,7 +18,7 @@ use crate::{StoreError, database_error};
 const APPLICATION_ID: i32 = 0x4f4d_5345;
 
 /// Schema `n` is the result of the first `n` entries.
-pub(crate) const MIGRATIONS: &[&str] = &[INITIAL, REPLICATED];
+pub(crate) const MIGRATIONS: &[&str] = &[INITIAL, REPLICATED, SERVICE_IDENTITY];
 
 /// Addresses are 48-bit numbers, times milliseconds since 1970 UTC, lengths centimetres.
 /// History has no primary key: rows are only appended, read by element, and pruned by time.
@@ -125,6 +125,15 @@ const REPLICATED: &str = "
         newest_ms INTEGER NOT NULL,
         bytes INTEGER NOT NULL,
         blake3 BLOB NOT NULL CHECK (length(blake3) = 32)
+    ) STRICT;
+";
+
+/// What controllers trust, whichever node serves.
+const SERVICE_IDENTITY: &str = "
+    CREATE TABLE service_identity (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        certificate TEXT NOT NULL,
+        key TEXT NOT NULL
     ) STRICT;
 ";
 

@@ -2,10 +2,15 @@
 //!
 //! The token itself is never stored, only its SHA-256: whoever reads a backup cannot log in with it.
 //! How long a session lasts is the caller's decision, told as `expires`.
+//!
+//! Sessions may come by entries of the journal, so that a login outlives a takeover. They are no part
+//! of the state that is compared, because each node forgets by itself those that have expired.
 
 use model::Time;
-use rusqlite::{ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
+use crate::settings::check_text;
+use crate::users::Ruled;
 use crate::{Store, StoreError, column_time, time_column};
 
 /// Most sessions of one user; the oldest ends when one more begins. Ours: a person with a few
@@ -34,39 +39,8 @@ pub struct Session {
 impl Store {
     /// Begins a session, and ends the user's oldest ones beyond [`SESSIONS_PER_USER_MAX`].
     pub fn add_session(&self, session: &Session) -> Result<(), StoreError> {
-        if session.address.len() > ADDRESS_BYTES_MAX {
-            return Err(StoreError::PeerBadValue {
-                what: "the address of a session",
-                allowed: format!("at most {ADDRESS_BYTES_MAX} bytes"),
-            });
-        }
-        self.transact(|transaction| {
-            let inserted = transaction.execute(
-                "INSERT INTO sessions (token_hash, user, created_ms, last_access_ms, expires_ms,
-                 address) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    session.token_hash,
-                    session.user,
-                    time_column(session.created),
-                    time_column(session.last_access),
-                    time_column(session.expires),
-                    session.address
-                ],
-            );
-            match inserted {
-                // The only constraint a 256-bit random token can break is the user's existence.
-                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                    return Ok(Err(StoreError::PeerUnknownUser(session.user.clone())));
-                }
-                inserted => inserted?,
-            };
-            transaction.execute(
-                "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions
-                 WHERE user = ?1 ORDER BY created_ms DESC LIMIT -1 OFFSET ?2)",
-                params![session.user, SESSIONS_PER_USER_MAX],
-            )?;
-            Ok(Ok(()))
-        })
+        check_address(&session.address)?;
+        self.transact(|transaction| add(transaction, session))
     }
 
     /// The session with this token, unless it has expired.
@@ -102,23 +76,12 @@ impl Store {
         now: Time,
         expires: Time,
     ) -> Result<bool, StoreError> {
-        let touched = self.run(|connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE sessions SET last_access_ms = ?2, expires_ms = ?3
-                     WHERE token_hash = ?1 AND expires_ms > ?2",
-                )?
-                .execute(params![token, time_column(now), time_column(expires)])
-        })?;
-        Ok(touched > 0)
+        self.run(|connection| touch(connection, token, now, expires))
     }
 
     /// Ends a session. False when there was none.
     pub fn remove_session(&self, token: &[u8; 32]) -> Result<bool, StoreError> {
-        let removed = self.run(|connection| {
-            connection.execute("DELETE FROM sessions WHERE token_hash = ?1", [token])
-        })?;
-        Ok(removed > 0)
+        self.run(|connection| remove(connection, token))
     }
 
     /// Ends the sessions of a user except `kept`; says how many.
@@ -127,12 +90,7 @@ impl Store {
         user: &str,
         kept: Option<&[u8; 32]>,
     ) -> Result<usize, StoreError> {
-        self.run(|connection| {
-            connection.execute(
-                "DELETE FROM sessions WHERE user = ?1 AND token_hash IS NOT ?2",
-                params![user, kept],
-            )
-        })
+        self.run(|connection| remove_of(connection, user, kept))
     }
 
     /// Forgets the sessions that have expired; says how many.
@@ -141,6 +99,69 @@ impl Store {
             connection.execute("DELETE FROM sessions WHERE expires_ms <= ?1", [time_column(now)])
         })
     }
+}
+
+/// Whether an address is within its limits.
+pub(crate) fn check_address(address: &str) -> Result<(), StoreError> {
+    check_text("the address of a session", address, 0, ADDRESS_BYTES_MAX)
+}
+
+pub(crate) fn add(connection: &Connection, session: &Session) -> Ruled {
+    let inserted = connection.execute(
+        "INSERT INTO sessions (token_hash, user, created_ms, last_access_ms, expires_ms, address)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            session.token_hash,
+            session.user,
+            time_column(session.created),
+            time_column(session.last_access),
+            time_column(session.expires),
+            session.address
+        ],
+    );
+    match inserted {
+        // The only constraint a 256-bit random token can break is the user's existence.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            return Ok(Err(StoreError::PeerUnknownUser(session.user.clone())));
+        }
+        inserted => inserted?,
+    };
+    connection.execute(
+        "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions
+         WHERE user = ?1 ORDER BY created_ms DESC, token_hash LIMIT -1 OFFSET ?2)",
+        params![session.user, SESSIONS_PER_USER_MAX],
+    )?;
+    Ok(Ok(()))
+}
+
+pub(crate) fn touch(
+    connection: &Connection,
+    token: &[u8; 32],
+    now: Time,
+    expires: Time,
+) -> rusqlite::Result<bool> {
+    let touched = connection
+        .prepare_cached(
+            "UPDATE sessions SET last_access_ms = ?2, expires_ms = ?3
+             WHERE token_hash = ?1 AND expires_ms > ?2",
+        )?
+        .execute(params![token, time_column(now), time_column(expires)])?;
+    Ok(touched > 0)
+}
+
+pub(crate) fn remove(connection: &Connection, token: &[u8; 32]) -> rusqlite::Result<bool> {
+    Ok(connection.execute("DELETE FROM sessions WHERE token_hash = ?1", [token])? > 0)
+}
+
+pub(crate) fn remove_of(
+    connection: &Connection,
+    user: &str,
+    kept: Option<&[u8; 32]>,
+) -> rusqlite::Result<usize> {
+    connection.execute(
+        "DELETE FROM sessions WHERE user = ?1 AND token_hash IS NOT ?2",
+        params![user, kept],
+    )
 }
 
 fn session_from(row: &Row<'_>) -> rusqlite::Result<Session> {

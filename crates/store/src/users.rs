@@ -155,7 +155,7 @@ impl Store {
 }
 
 /// What the rules say: done, or refused with nothing changed.
-type Ruled = rusqlite::Result<Result<(), StoreError>>;
+pub(crate) type Ruled = rusqlite::Result<Result<(), StoreError>>;
 
 pub(crate) fn add(connection: &Connection, user: &User) -> Ruled {
     let count: u32 = connection.query_row("SELECT count(*) FROM users", [], |row| row.get(0))?;

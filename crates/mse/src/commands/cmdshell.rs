@@ -2,13 +2,15 @@
 //!
 //! `show server-auth-info` prints the fields of `nmsp-3850-troubleshooting`, which a controller must
 //! be told before it lets an engine in. It reads the node's files: no role has to run. `mse init`
-//! makes those files.
+//! makes those files. An engine of a pair presents the identity of the service, which both nodes
+//! have in their state.
 
 use std::io::{BufRead as _, IsTerminal as _, Write};
 use std::path::Path;
 
 use node::identity::{Identity, machine_mac};
 use serde::Serialize;
+use store::Store;
 
 use crate::output::{Failure, Output};
 
@@ -67,6 +69,15 @@ fn command(output: &mut Output<impl Write>, data: &Path, text: &str) -> Result<(
 }
 
 fn show_server_auth_info(output: &mut Output<impl Write>, data: &Path) -> Result<(), Failure> {
+    if let Some(service) = Store::service_identity_in(data).map_err(anyhow::Error::from)? {
+        let identity = Identity::parse(&service.certificate, &service.key.0);
+        let damaged = || {
+            anyhow::anyhow!(
+                "the identity of the service is damaged; rebuild this node from its peer"
+            )
+        };
+        return show(output, &identity.ok_or_else(damaged)?);
+    }
     let dir = data.join("node");
     if !dir.join("identity.crt").exists() {
         return Err(Failure::NotFound(format!(

@@ -179,10 +179,16 @@ fn dump(
 fn line(item: Dumped, with_payload: bool) -> Line {
     match item {
         Dumped::Entry { segment, offset, entry, chain, durable } => {
+            // Hashed passwords and the key of the service stay where they are.
+            let shown = if store::holds_secret(&entry) {
+                "(not shown)".to_owned()
+            } else {
+                hex(&entry.payload)
+            };
             let Entry { position, kind, version, payload } = entry;
             let bytes = payload.len();
             let chain = hex(&chain.to_be_bytes());
-            let payload = with_payload.then(|| hex(&payload));
+            let payload = with_payload.then_some(shown);
             let entry = Shown { position, kind, version, bytes, chain, durable, payload };
             Line { segment, offset, problem: None, entry: Some(entry) }
         }

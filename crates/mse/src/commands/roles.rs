@@ -4,20 +4,44 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use controller::Controller;
-use engine::Engine;
+use engine::service::Place;
+use engine::{Engine, Service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output::Failure;
 
-/// Runs an engine.
+/// Runs an engine: alone, or as one of a pair when a health monitor started it.
 pub(crate) async fn engine(file: &Path) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
     let config: engine::Config = load(file)?;
     config.validate().map_err(|error| config_failure(file, &error))?;
+    if let Some(place) = Place::from_environment().map_err(anyhow::Error::from)? {
+        return serve_pair(config, place, &mut stop).await;
+    }
     let engine = Engine::start(config).await.map_err(anyhow::Error::from)?;
     stop.wait().await;
     engine.stop().await;
     Ok(())
+}
+
+/// Runs until the monitor is gone, or until this process is told to stop: then it leaves, and the
+/// peer takes over.
+async fn serve_pair(config: engine::Config, place: Place, stop: &mut Stop) -> Result<(), Failure> {
+    let mut service = Service::start(config, place).await.map_err(anyhow::Error::from)?;
+    let ended = tokio::select! {
+        ended = service.ended() => ended,
+        () = stop.wait() => {
+            service.leave();
+            service.ended().await
+        }
+    };
+    match ended {
+        Ok(()) => {
+            tracing::info!("the line to the health monitor has ended; this engine ends, too");
+            Ok(())
+        }
+        Err(reason) => Err(Failure::Failed(anyhow::anyhow!(reason))),
+    }
 }
 
 /// Runs a controller.

@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use engine::api::server::{PRODUCT, ServerInfo, SessionInfo};
+use engine::api::server::{Duty, PRODUCT, ServerInfo, SessionInfo};
 use engine::engine::SOCKET_NAME;
 use model::pair::Seat;
 use monitor::info::{HARDWARE_VERSION, Info, NodeInfo, PATH, PRODUCT_ID};
@@ -82,13 +82,15 @@ fn engine_directories(data: &Path, info: &Info) -> Vec<PathBuf> {
         instances.push(first);
     }
     let folder = |instance: u32| data.join("instances").join(instance.to_string());
-    let folders = instances.into_iter().map(folder);
-    folders.flat_map(|folder| [folder.join("service"), folder]).chain([data.to_owned()]).collect()
+    instances
+        .into_iter()
+        .map(|instance| folder(instance).join(monitor::group::STATE_NAME))
+        .collect()
 }
 
 /// The whole text; `monitor` is what a node of a pair adds.
 fn print(out: &mut dyn Write, monitor: Option<&NodeInfo>, info: &ServerInfo) -> io::Result<()> {
-    let is_dormant = monitor.is_some_and(|node| !node.serving);
+    let is_dormant = info.duty == Duty::Dormant || monitor.is_some_and(|node| !node.serving);
     if monitor.is_some() {
         writeln!(out, "Health Monitor is running")?;
     }
@@ -264,6 +266,7 @@ mod tests {
             not_tracked: 0,
         };
         ServerInfo {
+            duty: Duty::Active,
             product: PRODUCT.to_owned(),
             version: "8.0.110.0".to_owned(),
             name: "mse1".to_owned(),

@@ -1,13 +1,21 @@
 //! `mse user ..`: users of the console and the APIs.
+//!
+//! A running engine is asked through its socket: in a pair, a user is known to both nodes. Without
+//! one the commands open the store themselves, unless it is one of a pair, which nobody may change
+//! past the journal.
 
 use std::io::{BufRead as _, IsTerminal as _, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
+use engine::api::users::{NewPassword, NewUser, UserView};
+use engine::engine::SOCKET_NAME;
+use node::http::Call;
 use serde::Serialize;
 use store::{Role, Store};
 
 use crate::cli::UserCommand;
+use crate::local;
 use crate::output::{Failure, Output};
 
 #[derive(Serialize)]
@@ -24,31 +32,82 @@ struct Done<'a> {
     done: &'static str,
 }
 
-pub(crate) fn run(output: &mut Output<impl Write>, command: UserCommand) -> Result<(), Failure> {
+pub(crate) async fn run(
+    output: &mut Output<impl Write>,
+    command: UserCommand,
+) -> Result<(), Failure> {
     match command {
-        UserCommand::List { data } => list(output, &data.data),
+        UserCommand::List { data } => list(output, &data.data).await,
         UserCommand::Add { name, role, data } => {
-            let store = open(&data.data)?;
-            engine::accounts::add_user(&store, &name, &read_password()?, role, false)
-                .map_err(anyhow::Error::from)?;
+            let password = read_password()?;
+            let new = NewUser {
+                name: name.clone(),
+                password: password.clone(),
+                role,
+                must_change_password: false,
+            };
+            if !ask(&data.data, "POST", "/api/v1/users", &new).await? {
+                let store = open_to_change(&data.data)?;
+                engine::accounts::add_user(&store, &name, &password, role, false)
+                    .map_err(anyhow::Error::from)?;
+            }
             say(output, &name, "added")
         }
         UserCommand::Passwd { name, data } => {
-            let store = open(&data.data)?;
-            let hash = node::password::hash(&read_password()?).map_err(anyhow::Error::from)?;
-            store.set_password(&name, &hash, false, node::clock::wall()).map_err(failure)?;
-            store.remove_sessions_of(&name, None).map_err(failure)?;
-            if name == engine::accounts::FIRST_USER {
-                // The password in it, if it is there, is worth nothing now.
-                let _ =
-                    std::fs::remove_file(data.data.join(engine::accounts::INITIAL_PASSWORD_NAME));
+            let password = read_password()?;
+            let new = NewPassword { password: password.clone(), must_change_password: false };
+            let path = format!("{}/password", path_of(&name));
+            if !ask(&data.data, "PUT", &path, &new).await? {
+                let store = open_to_change(&data.data)?;
+                let hash = node::password::hash(&password).map_err(anyhow::Error::from)?;
+                store.set_password(&name, &hash, false, node::clock::wall()).map_err(failure)?;
+                store.remove_sessions_of(&name, None).map_err(failure)?;
+                if name == engine::accounts::FIRST_USER {
+                    let name = engine::accounts::INITIAL_PASSWORD_NAME;
+                    // The password in it, if it is there, is worth nothing now.
+                    let _ = std::fs::remove_file(data.data.join(name));
+                }
             }
             say(output, &name, "password set, sessions ended")
         }
         UserCommand::Remove { name, data } => {
-            open(&data.data)?.remove_user(&name).map_err(failure)?;
+            let path = path_of(&name);
+            if !ask(&data.data, "DELETE", &path, &()).await? {
+                open_to_change(&data.data)?.remove_user(&name).map_err(failure)?;
+            }
             say(output, &name, "removed")
         }
+    }
+}
+
+/// Where a user is in the API; a name may hold any visible character.
+fn path_of(name: &str) -> String {
+    use std::fmt::Write as _;
+    name.bytes().fold("/api/v1/users/".to_owned(), |mut path, byte| {
+        if byte.is_ascii_alphanumeric() {
+            path.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+        path
+    })
+}
+
+/// Has a running engine change something; false when none runs.
+async fn ask(
+    data: &Path,
+    method: &str,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<bool, Failure> {
+    let method = method.parse().context("a method of HTTP")?;
+    let body = serde_json::to_vec(body).map_err(anyhow::Error::from)?;
+    let call = Call { method, body, media_type: Some("application/json"), ..Call::get(path) };
+    match local::call(data, SOCKET_NAME, call).await {
+        Ok(_) => Ok(true),
+        Err(Failure::NotRunning(_)) => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -56,14 +115,24 @@ fn say(output: &mut Output<impl Write>, user: &str, done: &'static str) -> Resul
     output.show(&Done { user, done }, |out| writeln!(out, "{user}: {done}"))
 }
 
-fn list(output: &mut Output<impl Write>, data: &Path) -> Result<(), Failure> {
-    let users = open(data)?.users().map_err(failure)?;
-    let row = |it: store::User| UserRow {
-        name: it.name,
-        role: it.role,
-        must_change_password: it.must_change_password,
+async fn list(output: &mut Output<impl Write>, data: &Path) -> Result<(), Failure> {
+    let asked = local::get::<Vec<UserView>>(data, SOCKET_NAME, "/api/v1/users").await;
+    let rows: Vec<UserRow> = if let Ok(users) = asked {
+        let row = |it: UserView| UserRow {
+            name: it.name,
+            role: it.role,
+            must_change_password: it.must_change_password,
+        };
+        users.into_iter().map(row).collect()
+    } else {
+        // Nobody serves here; what is kept can be looked at.
+        let row = |it: store::User| UserRow {
+            name: it.name,
+            role: it.role,
+            must_change_password: it.must_change_password,
+        };
+        open(data)?.users().map_err(failure)?.into_iter().map(row).collect()
     };
-    let rows: Vec<UserRow> = users.into_iter().map(row).collect();
     output.show(&rows, |out| {
         for UserRow { name, role, must_change_password } in &rows {
             let note = if *must_change_password { "must change the password" } else { "" };
@@ -71,6 +140,18 @@ fn list(output: &mut Output<impl Write>, data: &Path) -> Result<(), Failure> {
         }
         Ok(())
     })
+}
+
+/// Opens a store to change it past the journal, which only a stand-alone engine's store allows.
+fn open_to_change(data: &Path) -> Result<Store, Failure> {
+    let store = open(data)?;
+    if store.applied().map_err(failure)?.index == 0 {
+        return Ok(store);
+    }
+    Err(Failure::NotRunning(format!(
+        "{} is the state of one node of a pair; its engine must be active to change it",
+        data.display()
+    )))
 }
 
 /// Opens the store of an engine; a command must not make one by a mistyped path.

@@ -164,6 +164,16 @@ fn reads_end_with_the_lease_and_with_the_line() {
 }
 
 #[test]
+fn a_service_that_leaves_becomes_dormant() {
+    let mut pair = Pair::start(Counter::default());
+    pair.say(&Order::Activate(Epoch::default()));
+    assert_eq!(pair.hear(), Report::Active);
+    pair.line.hang_up();
+    let (outcome, counter) = pair.ended.recv().unwrap();
+    assert_eq!((outcome, counter.is_active), (Ok(()), false));
+}
+
+#[test]
 fn a_service_that_is_not_well_says_so_and_goes_on() {
     let mut pair = Pair::start(Counter { is_ill: true, ..Counter::default() });
     pair.say(&Order::Check(7));

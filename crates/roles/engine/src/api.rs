@@ -11,17 +11,20 @@
 pub mod access;
 pub mod assets;
 pub mod compatibility;
+pub mod dormant;
 pub mod elements;
 pub mod error;
+pub mod lease;
 pub mod live;
 pub mod maps;
 pub mod nmsp;
 pub mod server;
 pub mod session;
+pub mod users;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -31,7 +34,7 @@ use axum::middleware;
 use model::Time;
 use node::identity::Identity;
 use node::nmsp::LinkStatus;
-use store::{HistoryWriter, Store};
+use store::Store;
 use tokio::sync::{broadcast, mpsc, watch};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -39,8 +42,10 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::history::History;
 use crate::site::CurrentSite;
 use crate::tracker::{Notice, SharedElements, Task, TrackerCounters};
+use crate::writer::Writer;
 
 /// Largest request body, except for a map archive. Ours.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -64,7 +69,9 @@ pub struct Shared {
     pub starts: u64,
     /// Users, sessions, maps, history.
     pub store: Arc<Store>,
-    /// Key and certificate.
+    /// The way of every durable change.
+    pub writer: Writer,
+    /// Key and certificate, of the service where it is replicated.
     pub identity: Arc<Identity>,
     /// The maps in use.
     pub site: CurrentSite,
@@ -81,9 +88,9 @@ pub struct Shared {
     /// Tasks for the tracker.
     pub tasks: mpsc::Sender<Task>,
     /// The history, when it is kept.
-    pub history: Option<Arc<HistoryWriter>>,
+    pub history: Option<History>,
     /// Held by the one import of maps that runs.
-    pub importing: Mutex<()>,
+    pub importing: tokio::sync::Mutex<()>,
     /// Set when the engine stops: WebSockets end then.
     pub stopping: watch::Sender<bool>,
     /// File with the one-time password of the first start; removed when it was changed.
@@ -108,6 +115,7 @@ pub type State = axum::extract::State<Arc<Shared>>;
     ),
     tags(
         (name = "session", description = "Log in and out"),
+        (name = "users", description = "Who may log in"),
         (name = "elements", description = "What is tracked and where it is"),
         (name = "maps", description = "Campuses, buildings, floors"),
         (name = "nmsp", description = "Links to controllers"),
@@ -120,6 +128,9 @@ fn native() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(session::log_in, session::show, session::log_out))
         .routes(routes!(session::change_password))
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::remove))
+        .routes(routes!(users::set_password))
         .routes(routes!(elements::list))
         .routes(routes!(elements::one))
         .routes(routes!(elements::trail))
@@ -168,7 +179,9 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_MAX))
         .merge(archive)
         .layer(middleware::map_response(error::in_one_form))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), access::guard));
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), access::guard))
+        // Outermost: it is asked when the answer is there.
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), lease::guard));
     let open = Router::new()
         .route("/health", axum::routing::get(server::health))
         .route("/livez", axum::routing::get(server::livez))

@@ -1,8 +1,10 @@
 //! Puts the parts together and runs them.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use node::directory::DirectoryError;
 use node::identity::{Identity, IdentityError};
 use node::nmsp::{Dial, LinkStatus};
 use node::{clock, http, tls};
-use store::{Store, StoreError};
+use store::{Change, HistoryRow, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -18,15 +20,24 @@ use tokio::task::JoinSet;
 use crate::accounts::{self, AccountError, INITIAL_PASSWORD_NAME};
 use crate::api::{self, Shared, access::Access};
 use crate::config::{Config, ConfigError, ControllerConfig};
+use crate::history::{self, History};
 use crate::ingest::Ingest;
 use crate::site::{CurrentSite, Site};
 use crate::tracker::{QUEUE_REPORTS_MAX, Task, Tracker};
+use crate::writer::Writer;
 
 /// Unix socket in the data directory, for the node's own commands. It lies beside the key, in a
 /// directory that is closed to others.
 pub const SOCKET_NAME: &str = "node/engine.sock";
 /// The tracker is woken at least this often, to run its timers.
 const TICK: Duration = Duration::from_millis(250);
+/// How many times an engine was started on a directory; the node's own, so no part of the state.
+const STARTS_NAME: &str = "node/starts";
+/// Answers that are known when a node of a pair stops serving still have this long to reach their
+/// clients. Ours: loopback and LAN take less than a millisecond, a switchover may take 300.
+const LAST_ANSWERS: Duration = Duration::from_millis(10);
+/// A node that took over has better things to do at first than to remove old positions. Ours.
+const PRUNE_AFTER_ACTIVATION: Duration = Duration::from_mins(1);
 /// Old positions are removed this often.
 const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 
@@ -64,6 +75,14 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What is written past the journal would be on one node only.
+    #[error(
+        "{} is the state of one node of a pair; its health monitor starts the engine there, give a stand-alone engine another directory", .0.display()
+    )]
+    ConfigOfAPair(PathBuf),
+    /// The health monitor cannot be reached, or its place is half told.
+    #[error("{0}")]
+    LocalMonitor(String),
     /// The first user cannot be made.
     #[error("cannot make the first user: {0}")]
     Accounts(#[from] AccountError),
@@ -76,9 +95,22 @@ pub struct Engine {
     pub address: SocketAddr,
     /// The reading ends of the engine.
     pub shared: Arc<Shared>,
-    services: JoinSet<()>,
+    pub(crate) services: JoinSet<()>,
     tracker: JoinHandle<()>,
-    socket: PathBuf,
+    /// Set to end the tracker at once.
+    quit: Arc<AtomicBool>,
+    /// The node's own socket, when it belongs to the engine.
+    socket: Option<PathBuf>,
+}
+
+/// What an engine stands on.
+pub(crate) struct Ground {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) writer: Writer,
+    pub(crate) starts: u64,
+    /// Where everything was last, oldest knowledge first; empty when nobody served before.
+    pub(crate) newest: Vec<HistoryRow>,
 }
 
 impl Engine {
@@ -91,17 +123,42 @@ impl Engine {
         )?);
         node::directory::claim(&config.data, "engine")?;
         let store = Arc::new(Store::open(&config.data)?);
-        let starts = starts_before(&store)? + 1;
+        if store.applied()?.index > 0 {
+            return Err(StartError::ConfigOfAPair(config.data));
+        }
+        let starts = starts_before(&config.data, &store)? + 1;
         accounts::make_first_user(&store, &config.data)?;
+        let writer = Writer::Own(Arc::clone(&store));
+        let ground = Ground { identity, store, writer, starts, newest: Vec::new() };
+        let mut engine = Self::open(&config, ground).await?;
+        // The socket shows whether another engine runs here: nothing is counted or connected before.
+        let socket = config.data.join(SOCKET_NAME);
+        let local = http::serve_local(&socket, engine.router()).map_err(|source| {
+            StartError::LocalMake { what: socket.display().to_string(), source }
+        })?;
+        engine.services.spawn(local);
+        engine.socket = Some(socket);
+        count_start(&config.data, starts)?;
+        engine.link(&config)?;
+        let (name, address) = (&engine.shared.name, engine.address);
+        tracing::info!(name, %address, controllers = engine.shared.links.len(), "engine started");
+        Ok(engine)
+    }
+
+    /// Makes what is in memory, then listens. No controller is connected yet.
+    pub(crate) async fn open(config: &Config, ground: Ground) -> Result<Self, StartError> {
+        let Ground { identity, store, writer, starts, newest } = ground;
         let (revision, maps) = store.maps()?;
         let site = CurrentSite::new(Site::new(revision, maps));
-
-        let history = (config.history.keep_days > 0).then(|| store.history_writer()).transpose()?;
-        let history = history.map(Arc::new);
-        let tracker = Tracker::new(&config.tracking, site.clone(), history.clone());
+        let mut services = JoinSet::new();
+        let is_kept = config.history.keep_days > 0;
+        let history = is_kept.then(|| keep_history(&store, &writer, &mut services)).transpose()?;
+        let mut tracker = Tracker::new(&config.tracking, site.clone(), history.clone());
+        tracker.resume(&newest);
         let (tasks, queue) = mpsc::channel(QUEUE_REPORTS_MAX);
         let (elements, notices, counters) =
             (tracker.elements(), tracker.notices(), tracker.counters());
+        let quit = tracker.quit();
         let thread = std::thread::Builder::new().name("tracker".to_owned());
         let tracker = thread.spawn(move || tracker.run(queue, clock::wall)).map_err(|source| {
             StartError::LocalMake { what: "the tracker thread".to_owned(), source }
@@ -111,7 +168,7 @@ impl Engine {
         let status =
             |it: &ControllerConfig| LinkStatus::new(&it.address, &it.name, "Controller", now);
         let links: Vec<LinkStatus> = config.controllers.iter().map(status).collect();
-        let access = Access::new(Arc::clone(&store));
+        let access = Access::new(Arc::clone(&store), writer.clone());
         let address = config.https.listen;
         let listen_error =
             |source| StartError::LocalListen { address: address.to_string(), source };
@@ -120,10 +177,11 @@ impl Engine {
         let shared = Arc::new(Shared {
             address,
             history_days: config.history.keep_days,
-            name: config.name.clone().unwrap_or_else(host_name),
+            name: name(config),
             started: now,
             starts,
             store,
+            writer,
             identity,
             site,
             elements,
@@ -133,42 +191,90 @@ impl Engine {
             links,
             tasks,
             history,
-            importing: Mutex::default(),
+            importing: tokio::sync::Mutex::default(),
             stopping: watch::Sender::new(false),
             initial_password: config.data.join(INITIAL_PASSWORD_NAME),
             is_plain: config.https.plain,
             access,
         });
-
-        let mut services = JoinSet::new();
-        // The socket shows whether another engine runs here: nothing is counted or connected before.
-        start_listeners(&config, &shared, listener, &mut services)?;
-        shared.store.set_setting("starts", &starts.to_string())?;
-        start_links(&config, &shared, &mut services)?;
+        let tls = if config.https.plain {
+            None
+        } else {
+            Some(Arc::new(tls::https_server(&shared.identity)?))
+        };
+        services.spawn(http::serve(listener, tls, api::router(Arc::clone(&shared))));
         services.spawn(tick(shared.tasks.clone()));
-        if config.history.keep_days > 0 {
-            services.spawn(prune(Arc::clone(&shared.store), config.history.keep_days));
+        if is_kept {
+            services.spawn(prune(Arc::clone(&shared), config.history.keep_days));
         }
-        tracing::info!(name = shared.name, %address, controllers = shared.links.len(), "engine started");
-        Ok(Self { address, shared, services, tracker, socket: config.data.join(SOCKET_NAME) })
+        Ok(Self { address, shared, services, tracker, quit, socket: None })
+    }
+
+    /// What it serves, for the node's own socket.
+    pub(crate) fn router(&self) -> axum::Router {
+        api::router(Arc::clone(&self.shared))
+    }
+
+    /// Connects to the controllers, to all at once.
+    pub(crate) fn link(&mut self, config: &Config) -> Result<(), StartError> {
+        start_links(config, &self.shared, &mut self.services)
+    }
+
+    /// Whether it can go on.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.shared.tasks.is_closed() {
+            return Err("the tracker has stopped".to_owned());
+        }
+        Ok(())
     }
 
     /// Stops: links, listeners and their connections first, then the tracker, whose history is
     /// durable on return.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.end().await;
+        tracing::info!("engine stopped");
+    }
+
+    /// Stops as a node of a pair does: at once, whatever waits. Nobody has to be told; the peer goes
+    /// on with what was committed.
+    pub(crate) async fn leave(self) {
+        self.shared.stopping.send_replace(true);
+        self.quit.store(true, Ordering::Relaxed);
+        tokio::time::sleep(LAST_ANSWERS).await;
+        self.end().await;
+    }
+
+    async fn end(mut self) {
         self.shared.stopping.send_replace(true);
         self.services.shutdown().await;
-        let _ = std::fs::remove_file(&self.socket);
+        if let Some(socket) = &self.socket {
+            let _ = std::fs::remove_file(socket);
+        }
         let Self { shared, tracker, .. } = self;
         let _ = shared.tasks.send(Task::Stop).await;
         if let Ok(Err(_)) = tokio::task::spawn_blocking(move || tracker.join()).await {
             tracing::error!("the tracker had failed; positions since then are lost");
         }
-        tracing::info!("engine stopped");
     }
 }
 
-fn start_links(
+/// Where positions go.
+fn keep_history(
+    store: &Store,
+    writer: &Writer,
+    services: &mut JoinSet<()>,
+) -> Result<History, StoreError> {
+    Ok(match writer {
+        Writer::Own(_) => History::Own(Arc::new(store.history_writer()?)),
+        Writer::Replicated { .. } => {
+            let (history, task) = history::journal(writer.clone());
+            services.spawn(task);
+            history
+        }
+    })
+}
+
+pub(crate) fn start_links(
     config: &Config,
     shared: &Arc<Shared>,
     services: &mut JoinSet<()>,
@@ -192,26 +298,6 @@ fn start_links(
     Ok(())
 }
 
-fn start_listeners(
-    config: &Config,
-    shared: &Arc<Shared>,
-    listener: TcpListener,
-    services: &mut JoinSet<()>,
-) -> Result<(), StartError> {
-    let router = api::router(Arc::clone(shared));
-    let tls = if config.https.plain {
-        None
-    } else {
-        Some(Arc::new(tls::https_server(&shared.identity)?))
-    };
-    services.spawn(http::serve(listener, tls, router.clone()));
-    let socket = config.data.join(SOCKET_NAME);
-    let local = http::serve_local(&socket, router)
-        .map_err(|source| StartError::LocalMake { what: socket.display().to_string(), source })?;
-    services.spawn(local);
-    Ok(())
-}
-
 async fn tick(tasks: mpsc::Sender<Task>) {
     loop {
         tokio::time::sleep(TICK).await;
@@ -221,10 +307,16 @@ async fn tick(tasks: mpsc::Sender<Task>) {
     }
 }
 
-async fn prune(store: Arc<Store>, keep_days: u64) {
+/// Removes old positions now and then: those of the store itself, and by an entry those that came by
+/// entries.
+async fn prune(shared: Arc<Shared>, keep_days: u64) {
+    let is_replicated = matches!(shared.writer, Writer::Replicated { .. });
+    if is_replicated {
+        tokio::time::sleep(PRUNE_AFTER_ACTIVATION).await;
+    }
     loop {
         let before = clock::wall().minus_ms(keep_days.saturating_mul(24 * 3_600_000));
-        let store = Arc::clone(&store);
+        let store = Arc::clone(&shared.store);
         match tokio::task::spawn_blocking(move || store.prune_history(before)).await {
             Ok(Ok(0)) | Err(_) => {}
             Ok(Ok(rows)) => {
@@ -234,13 +326,33 @@ async fn prune(store: Arc<Store>, keep_days: u64) {
                 tracing::error!(%error, "old positions cannot be removed from the history");
             }
         }
+        let expired = shared.writer.journal(vec![Change::HistoryExpired { before }]).await;
+        if let Err(error) = expired {
+            tracing::warn!(%error, "old positions are not removed this time");
+        }
         tokio::time::sleep(PRUNE_INTERVAL).await;
     }
 }
 
-fn starts_before(store: &Store) -> Result<u64, StoreError> {
-    let starts = store.setting("starts")?;
-    Ok(starts.and_then(|text| text.parse().ok()).unwrap_or(0))
+/// How many times an engine was started on `data` before. It was a setting once.
+pub(crate) fn starts_before(data: &Path, store: &Store) -> Result<u64, StoreError> {
+    let starts = match std::fs::read_to_string(data.join(STARTS_NAME)) {
+        Ok(text) => Some(text),
+        Err(_) => store.setting("starts")?,
+    };
+    Ok(starts.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+}
+
+/// Counts a start.
+pub(crate) fn count_start(data: &Path, starts: u64) -> Result<(), StartError> {
+    let path = data.join(STARTS_NAME);
+    node::directory::replace(&path, format!("{starts}\n").as_bytes(), 0o600)
+        .map_err(|source| StartError::LocalMake { what: path.display().to_string(), source })
+}
+
+/// The engine's name: configured, or the host's.
+pub(crate) fn name(config: &Config) -> String {
+    config.name.clone().unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {

@@ -6,11 +6,14 @@
 //! | [`ingest`], [`report`] | the links to controllers, and what comes in over them |
 //! | [`elements`] | the table of tracked elements, with limits and timers |
 //! | [`tracker`] | the thread that turns reports into positions, history and notices |
+//! | [`history`] | where the positions go |
+//! | [`writer`] | the way of every durable change: into the store, or through the pair's journal |
 //! | [`site`], [`archive`] | the maps in use; import and export of maps |
 //! | [`accounts`] | users: the first one, and those that are added |
 //! | [`api`] | REST, WebSocket, console, metrics |
 //! | [`cmx`] | the shapes of the CMX API |
 //! | [`engine`](mod@engine) | puts these together and runs them |
+//! | [`service`] | the engine of a pair: dormant or active, as its health monitor orders |
 
 pub mod accounts;
 pub mod api;
@@ -19,10 +22,14 @@ pub mod cmx;
 pub mod config;
 pub mod elements;
 pub mod engine;
+pub mod history;
 pub mod ingest;
 pub mod report;
+pub mod service;
 pub mod site;
 pub mod tracker;
+pub mod writer;
 
 pub use config::Config;
 pub use engine::{Engine, StartError};
+pub use service::Service;

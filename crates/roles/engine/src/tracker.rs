@@ -13,17 +13,18 @@
 //! the controllers down; nothing is dropped on the way in.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use locate::{Change, Power, Scratch};
 use model::{Association, Category, Mac, Position, Reading, Time};
 use nmsp::{Departure, Information};
-use store::{HistoryRow, HistoryWriter};
+use store::HistoryRow;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::config::Tracking;
 use crate::elements::{Elements, Swept, Tracked};
+use crate::history::History;
 use crate::report::Report;
 use crate::site::{CurrentSite, Site};
 
@@ -95,13 +96,15 @@ impl SharedElements {
 pub struct Tracker {
     elements: Arc<RwLock<Elements>>,
     site: CurrentSite,
-    history: Option<Arc<HistoryWriter>>,
+    history: Option<History>,
     notices: broadcast::Sender<Arc<Notice>>,
     counters: Arc<TrackerCounters>,
     scratch: Scratch,
     changed: HashSet<(Category, Mac)>,
     removed: Vec<(Category, Mac)>,
     unplaced: BTreeSet<Mac>,
+    /// Set when what waits in the queue is not to be worked off any more.
+    quit: Arc<AtomicBool>,
     /// When each controller reported last.
     heard: BTreeMap<Arc<str>, Time>,
     noticed_at: Time,
@@ -110,11 +113,7 @@ pub struct Tracker {
 
 impl Tracker {
     /// A tracker with an empty table. Without a history writer positions are kept in memory only.
-    pub fn new(
-        tracking: &Tracking,
-        site: CurrentSite,
-        history: Option<Arc<HistoryWriter>>,
-    ) -> Self {
+    pub fn new(tracking: &Tracking, site: CurrentSite, history: Option<History>) -> Self {
         Self {
             elements: Arc::new(RwLock::new(Elements::new(tracking))),
             site,
@@ -125,10 +124,32 @@ impl Tracker {
             changed: HashSet::new(),
             removed: Vec::new(),
             unplaced: BTreeSet::new(),
+            quit: Arc::default(),
             heard: BTreeMap::new(),
             noticed_at: Time(0),
             swept_at: Time(0),
         }
+    }
+
+    /// Takes up where elements were last, as another node wrote it; what has no place on these maps is
+    /// left out. Before [`run`](Self::run).
+    pub fn resume(&mut self, newest: &[HistoryRow]) {
+        let site = self.site.load();
+        let mut elements = self.elements.write().unwrap_or_else(PoisonError::into_inner);
+        // Nobody has reported them here; the first report says who does.
+        let nobody: Arc<str> = Arc::from("");
+        for row in newest.iter().filter(|row| site.floor(row.floor).is_some()) {
+            let HistoryRow { floor, point, confidence, at, .. } = *row;
+            elements.hear(row.category, row.mac, &nobody, at, |tracked| {
+                tracked.position = Some(Position { floor, point, confidence, at });
+                tracked.recorded_at = at;
+            });
+        }
+    }
+
+    /// Setting this makes [`run`](Self::run) end with the task that it is at.
+    pub fn quit(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.quit)
     }
 
     /// The table, for readers.
@@ -149,7 +170,7 @@ impl Tracker {
     /// Works off tasks until [`Task::Stop`], then makes the history durable.
     pub fn run(mut self, mut tasks: mpsc::Receiver<Task>, clock: impl Fn() -> Time) {
         while let Some(task) = tasks.blocking_recv() {
-            if matches!(task, Task::Stop) {
+            if matches!(task, Task::Stop) || self.quit.load(Ordering::Relaxed) {
                 break;
             }
             self.handle(clock(), task);

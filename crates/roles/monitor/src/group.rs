@@ -44,8 +44,8 @@ pub use storage::StorageError;
 const DELIVERIES_MAX: usize = 1_024;
 /// Events that are kept for operators. Ours: months of a pair that is well.
 const EVENTS_MAX: usize = 1_000;
-/// Program's feature level as the pair knows it.
-const LEVEL_MIN: u16 = 1;
+/// This program's feature level, as the pair knows it: that of its services.
+const LEVEL: u16 = 2;
 
 /// What comes to the thread from its own node.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl Running {
         let identity = Identity {
             seat: group.seat,
             has_witness: settings.has_witness,
-            level: LEVEL_MIN,
+            level: LEVEL,
             birth: u64::from_le_bytes(node::token::random()) | 1,
         };
         let seed = u64::from_le_bytes(node::token::random());
@@ -306,9 +306,9 @@ impl Shown {
 /// The record of a node that has none; on disk before anything else.
 fn first_record(storage: &mut Storage, beginning: Beginning) -> Record {
     let record = match beginning {
-        Beginning::Founder => Record::founder(1, LEVEL_MIN),
-        Beginning::Member => Record::member(1, LEVEL_MIN),
-        Beginning::Blank => Record::blank(LEVEL_MIN),
+        Beginning::Founder => Record::founder(1, LEVEL),
+        Beginning::Member => Record::member(1, LEVEL),
+        Beginning::Blank => Record::blank(LEVEL),
     };
     storage.persist(&record);
     record

@@ -336,7 +336,7 @@ pub async fn ask<T: for<'de> Deserialize<'de>>(
     let target = Target { whom: Whom::Peer, path: Path::Lan, address, from: None, key_hash };
     let stream = links::connect(&target, Arc::new(config)).await.map_err(unreachable)?;
     let body = serde_json::to_vec(request).map_err(|error| unreachable(error.into()))?;
-    let call = Call { method: http::Method::POST, path, authorization: None, body };
+    let call = Call::post(path, body);
     let (status, body) = tokio::time::timeout(ANSWER_MAX, http::call(stream, call))
         .await
         .map_err(|_| unreachable(std::io::ErrorKind::TimedOut.into()))?

@@ -19,7 +19,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::level::Program;
 use crate::history::packed;
-use crate::{Event, KeptRow, Role, Severity, StoreError, alarms, events, maps, settings, users};
+use crate::{
+    Event, KeptRow, Role, Severity, StoreError, alarms, events, maps, service_identity, sessions,
+    settings, users,
+};
 
 /// Most rows of one [`Change::HistoryAppended`]. Source: ha.md section 5.3; 19 KB, a twentieth of a
 /// second at 20,000 rows/s.
@@ -151,6 +154,74 @@ pub enum Change {
         /// The version of the content after it; one more than before.
         to: u32,
     },
+    /// The service got its key and certificate, which controllers are told to trust. The first ones
+    /// stay.
+    ServiceIdentitySet {
+        /// The certificate, in PEM.
+        certificate: String,
+        /// The private key, in PEM.
+        key: Secret,
+    },
+    /// A file was added to those that are named by their content.
+    FilePut {
+        /// What is in it; it gives the file its name.
+        content: Content,
+    },
+    /// Somebody logged in.
+    SessionBegun {
+        /// SHA-256 of the token.
+        token_hash: [u8; 32],
+        /// Who.
+        user: String,
+        /// When.
+        at: Time,
+        /// The first moment at which it is no longer valid.
+        expires: Time,
+        /// Where it came from, for people.
+        address: String,
+    },
+    /// A session was used.
+    SessionRenewed {
+        /// SHA-256 of the token.
+        token_hash: [u8; 32],
+        /// When.
+        at: Time,
+        /// The first moment at which it is no longer valid.
+        expires: Time,
+    },
+    /// Somebody logged out.
+    SessionEnded {
+        /// SHA-256 of the token.
+        token_hash: [u8; 32],
+    },
+    /// The sessions of a user were ended, but for one perhaps.
+    SessionsEnded {
+        /// Whose.
+        user: String,
+        /// SHA-256 of the token of the one that stays.
+        kept: Option<[u8; 32]>,
+    },
+}
+
+/// The content of a file. People see how long it is.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Content(pub Vec<u8>);
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_str(&format_args!("({} bytes)", self.0.len()));
+        }
+        // As `postcard` writes a sequence of bytes, in one piece.
+        serializer.serialize_bytes(&self.0)
+    }
 }
 
 /// A text that does not reach a log. What people see instead of it cannot be read back.
@@ -193,7 +264,7 @@ pub(crate) struct Kind {
 }
 
 /// Every variant of [`Change`], in their order.
-pub(crate) const KINDS: [Kind; 16] = [
+pub(crate) const KINDS: [Kind; 22] = [
     kind(1, "setting put"),
     kind(2, "setting removed"),
     kind(3, "maps saved"),
@@ -210,7 +281,25 @@ pub(crate) const KINDS: [Kind; 16] = [
     kind(14, "history expired"),
     kind(15, "feature level raised"),
     kind(16, "content migrated"),
+    Kind { level: 2, ..kind(17, "service identity set") },
+    Kind { level: 2, ..kind(18, "file put") },
+    Kind { level: 2, ..kind(19, "session begun") },
+    Kind { level: 2, ..kind(20, "session renewed") },
+    Kind { level: 2, ..kind(21, "session ended") },
+    Kind { level: 2, ..kind(22, "sessions ended") },
 ];
+
+/// What [`Entry::kind`] says of a [`Change::HistoryAppended`]: for who wants no other entries read.
+pub const HISTORY_APPENDED_KIND: u16 = KINDS[12].number;
+
+/// Whether the payload of an entry holds what nobody should see: hashed passwords, the key of the
+/// service. It is told by the kind, so that an entry that cannot be read is not shown either.
+pub fn holds_secret(entry: &Entry) -> bool {
+    const USER_ADDED: u16 = KINDS[3].number;
+    const PASSWORD_SET: u16 = KINDS[4].number;
+    const SERVICE_IDENTITY_SET: u16 = KINDS[16].number;
+    matches!(entry.kind, USER_ADDED | PASSWORD_SET | SERVICE_IDENTITY_SET)
+}
 
 /// A kind of the first level.
 const fn kind(number: u16, name: &'static str) -> Kind {
@@ -253,6 +342,12 @@ impl Change {
             Self::HistoryExpired { .. } => 13,
             Self::LevelRaised { .. } => 14,
             Self::ContentMigrated { .. } => 15,
+            Self::ServiceIdentitySet { .. } => 16,
+            Self::FilePut { .. } => 17,
+            Self::SessionBegun { .. } => 18,
+            Self::SessionRenewed { .. } => 19,
+            Self::SessionEnded { .. } => 20,
+            Self::SessionsEnded { .. } => 21,
         }
     }
 
@@ -283,7 +378,19 @@ impl Change {
                     allowed: format!("1 to {HISTORY_BATCH_ROWS_MAX} rows"),
                 })
             }
-            Self::RoleSet { .. }
+            Self::ServiceIdentitySet { certificate, key } => {
+                service_identity::check(certificate, &key.0)
+            }
+            Self::SessionBegun { user, address, .. } => {
+                users::check_name(user)?;
+                sessions::check_address(address)
+            }
+            // A file is bounded by what an entry holds.
+            Self::FilePut { .. }
+            | Self::SessionRenewed { .. }
+            | Self::SessionEnded { .. }
+            | Self::SessionsEnded { .. }
+            | Self::RoleSet { .. }
             | Self::UserRemoved { .. }
             | Self::AlarmCleared { .. }
             | Self::RecordsExpired { .. }

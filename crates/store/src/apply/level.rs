@@ -13,7 +13,10 @@ use crate::apply::change::{KINDS, Kind};
 use crate::apply::replica::Replica;
 
 /// The feature level of this program.
-pub const FEATURE_LEVEL: u32 = 1;
+///
+/// 1: settings, maps, users, alarms, events, history.
+/// 2: the identity of the service, plans ([`crate::Change::FilePut`]), sessions.
+pub const FEATURE_LEVEL: u32 = 2;
 /// Every so many entries the nodes compare the hashes of their states.
 pub const STATE_HASH_INTERVAL: u64 = 10_000;
 /// History is sealed when this many rows wait. Ours, measured: 0.1 to 0.2 s of work and 45 MB of

@@ -3,6 +3,7 @@
 //! ```text
 //! <snapshot>/state.db    a copy of the database, without what is each node's own
 //! <snapshot>/history/    the sealed files, as hard links
+//! <snapshot>/files/      the files that are named by content, as hard links
 //! ```
 //!
 //! Sealed files are the same on both nodes: who rejoins compares [`Store::sealed_files`] with the
@@ -19,8 +20,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Program, StateHash, hash, replica};
 use crate::history::{SealedFile, sealed};
 use crate::{
-    DATABASE, Store, StoreError, connect, database_error, file_error, make_directory, make_private,
-    schema, sync_parent,
+    DATABASE, FILES, Files, Store, StoreError, connect, database_error, file_error, make_directory,
+    make_private, schema, sync_parent,
 };
 
 /// One moment of the replicated state.
@@ -70,6 +71,9 @@ impl Store {
         let failed = |error| database_error(&self.database)(error);
         let source = connect(&self.database)?;
         let sealed = self.hold(&source, dir)?;
+        // Later than the moment of the database: a file is there before an entry names it, and one
+        // too many does no harm.
+        let plans = self.hold_files(&dir.join(FILES))?;
         let state = replica::load(&source).map_err(failed)?;
         let hash = hash::state(&source, &state).map_err(failed)?;
         let copy = dir.join(DATABASE);
@@ -87,7 +91,7 @@ impl Store {
             bytes: file.bytes,
             blake3: file.blake3,
         });
-        let files = std::iter::once(database).chain(sealed).collect();
+        let files = std::iter::once(database).chain(sealed).chain(plans).collect();
         Ok(Snapshot { position: state.applied, hash, files })
     }
 
@@ -107,6 +111,18 @@ impl Store {
             fs::hard_link(&from, &to).map_err(file_error(&to))?;
         }
         sync(&folder)?;
+        Ok(files)
+    }
+
+    /// Holds the files that are named by content, by links.
+    fn hold_files(&self, folder: &Path) -> Result<Vec<SnapshotFile>, StoreError> {
+        make_directory(folder)?;
+        let mut files = Vec::new();
+        for name in self.files.link_into(folder)? {
+            let (bytes, blake3) = sealed::fingerprint(&folder.join(&name))?;
+            files.push(SnapshotFile { name: format!("{FILES}/{name}"), bytes, blake3 });
+        }
+        sync(folder)?;
         Ok(files)
     }
 
@@ -141,10 +157,34 @@ impl Store {
             fs::hard_link(sealed::path(&folder, file), &path).map_err(file_error(&path))?;
         }
         sync(&history)?;
+        let plans = snapshot.join(FILES);
+        if plans.is_dir() {
+            Files::open(dir.join(FILES))?.link_from(&plans)?;
+        }
         let database = dir.join(DATABASE);
         fs::rename(&fresh, &database)
             .and_then(|()| sync_parent(&database))
             .map_err(file_error(&database))?;
+        Self::open(dir)
+    }
+}
+
+impl Store {
+    /// Throws the state in `dir` away, files included, and opens an empty store there. No store may
+    /// be open in `dir`. After a crash in the middle the store there is the old one without some
+    /// files, or empty: it is to be cleared again.
+    pub fn clear_in(dir: &Path) -> Result<Self, StoreError> {
+        for name in ["-wal", "-shm", ""].map(|end| format!("{DATABASE}{end}")) {
+            remove(&dir.join(name))?;
+        }
+        for folder in [sealed::DIRECTORY, FILES].map(|name| dir.join(name)) {
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(file_error(&folder)(error));
+                }
+                _ => {}
+            }
+        }
         Self::open(dir)
     }
 }

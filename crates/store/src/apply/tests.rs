@@ -9,11 +9,12 @@ use proptest::prelude::*;
 use super::change::KINDS;
 use super::*;
 use crate::tests::Scratch;
-use crate::{KeptRow, Role, Severity};
+use crate::{KeptRow, Role, ServiceIdentity, Severity};
 
 mod determinism;
 mod levels;
 mod measure;
+mod newest;
 mod snapshots;
 mod vectors;
 
@@ -58,6 +59,19 @@ fn add(name: &str, role: Role) -> Change {
 fn raise(kind: &str, source: &str, severity: Severity) -> Change {
     let (kind, source, text) = (kind.into(), source.into(), "It is so.".into());
     Change::AlarmRaised { kind, severity, source, text, at: Time(7) }
+}
+
+fn identity(certificate: &str, key: &str) -> Change {
+    Change::ServiceIdentitySet { certificate: certificate.into(), key: Secret(key.into()) }
+}
+
+fn begun(token_hash: [u8; 32], user: &str, at: Time) -> Change {
+    let (expires, address) = (at.plus_ms(1_800_000), "192.0.2.7".into());
+    Change::SessionBegun { token_hash, user: user.into(), at, expires, address }
+}
+
+fn file(content: &[u8]) -> Change {
+    Change::FilePut { content: Content(content.to_vec()) }
 }
 
 fn event(at: u64) -> Change {
@@ -198,6 +212,66 @@ fn what_the_rules_refuse_changes_nothing() {
     let (_scratch, store) = check_outcomes(&changes, &expected);
     let [bob] = &store.users().unwrap()[..] else { panic!() };
     assert_eq!((bob.name.as_str(), bob.role, bob.created), ("bob", Role::Admin, Time(5)));
+}
+
+#[test]
+fn the_first_identity_of_the_service_stays() {
+    let changes = [identity("certificate", "key"), identity("another", "other")];
+    let (scratch, store) = check_outcomes(&changes, &["Done", "Unchanged"]);
+    let first = ServiceIdentity { certificate: "certificate".into(), key: Secret("key".into()) };
+    assert_eq!(store.service_identity().unwrap().as_ref(), Some(&first));
+    assert_eq!(Store::service_identity_in(&scratch.dir).unwrap(), Some(first), "from outside");
+    let nowhere = scratch.dir.join("history");
+    assert_eq!(Store::service_identity_in(&nowhere).unwrap(), None);
+    assert!(!nowhere.join("state.db").exists(), "looking makes nothing");
+    assert!(store.settings().unwrap().is_empty(), "it is no setting");
+}
+
+#[test]
+fn a_file_comes_by_an_entry() {
+    let (_scratch, store) = check_outcomes(&[file(b"plan"), file(b"plan")], &["Done", "Done"]);
+    let [name] = &store.files().names().unwrap()[..] else { panic!() };
+    assert!(store.files().has(name));
+}
+
+#[test]
+fn logins_come_by_entries_and_are_not_compared() {
+    let renewed = |number, at, expires| Change::SessionRenewed {
+        token_hash: [number; 32],
+        at: Time(at),
+        expires: Time(expires),
+    };
+    let changes = [
+        add("anna", Role::Admin),
+        begun([1; 32], "anna", Time(10)),
+        begun([2; 32], "anna", Time(20)),
+        begun([3; 32], "anna", Time(30)),
+        begun([4; 32], "nobody", Time(40)),
+        renewed(2, 50, 9_000_000),
+        renewed(2, 9_000_000, 9_900_000),
+        Change::SessionEnded { token_hash: [1; 32] },
+        Change::SessionEnded { token_hash: [1; 32] },
+        Change::SessionsEnded { user: "anna".into(), kept: Some([2; 32]) },
+    ];
+    let expected = [
+        "Done",
+        "Done",
+        "Done",
+        "Done",
+        "refused: there is no user 'nobody'",
+        "Done",
+        "Unchanged",
+        "Done",
+        "Unchanged",
+        "Numbered(1)",
+    ];
+    let (_scratch, store) = check_outcomes(&changes, &expected);
+    let [session] = &store.sessions().unwrap()[..] else { panic!() };
+    assert_eq!((session.token_hash, session.last_access), ([2; 32], Time(50)));
+    assert_eq!(session.expires, Time(9_000_000), "what has expired is not renewed");
+    let hash = store.state_hash().unwrap();
+    store.purge_sessions(Time(u64::MAX)).unwrap();
+    assert_eq!(store.state_hash().unwrap(), hash);
 }
 
 #[test]
@@ -370,7 +444,11 @@ fn what_cannot_be_is_not_encoded() {
     check(Change::HistoryAppended { rows: Vec::new() }, "1 to 1000 rows");
     check(Change::HistoryAppended { rows: vec![row(1, 1); 1_001] }, "1 to 1000 rows");
     check(raise("", "x", Severity::Minor), "kind of an alarm");
-    check(Change::LevelRaised { level: 2 }, "at most 1");
+    check(Change::LevelRaised { level: 3 }, "at most 2");
+    check(identity("", "key"), "certificate of the service");
+    check(identity("certificate", &"k".repeat(20_000)), "key of the service");
+    let too_long = Content(vec![0; ENTRY_BYTES_MAX]);
+    check(Change::FilePut { content: too_long }, "file put");
     check(Change::ContentMigrated { to: 1 }, "at most 0");
 }
 
@@ -396,7 +474,7 @@ fn what_is_no_change_is_refused() {
 proptest! {
     #[test]
     fn reading_an_entry_never_panics(
-        kind in 0_u16..18,
+        kind in 0_u16..24,
         payload in prop::collection::vec(any::<u8>(), 0..80),
     ) {
         let position = Position { epoch: EPOCH, index: 1 };
@@ -415,6 +493,17 @@ fn what_people_see_of_a_change_has_no_secrets() {
     let shown = serde_json::to_string(&Change::of(&entry).unwrap()).unwrap();
     assert!(shown.starts_with(r#"{"user_added":{"name":"anna","role":"admin""#), "{shown}");
     assert!(!shown.contains("argon2id") && !format!("{entry:?}").contains("argon2id"));
+    let entries = journal(&[identity("certificate", "-----BEGIN"), file(b"plan"), put("a", "1")]);
+    let shown = serde_json::to_string(&Change::of(&entries[0]).unwrap()).unwrap();
+    assert!(
+        !shown.contains("BEGIN") && !format!("{:?}", Change::of(&entries[0])).contains("BEGIN")
+    );
+    assert_eq!(
+        [&entry, &entries[0], &entries[1], &entries[2]].map(holds_secret),
+        [true, true, false, false]
+    );
+    let shown = serde_json::to_string(&Change::of(&entries[1]).unwrap()).unwrap();
+    assert_eq!(shown, r#"{"file_put":{"content":"(4 bytes)"}}"#);
     let entry = journal(&[rows(4, 1)]).remove(0);
     let shown = serde_json::to_string(&Change::of(&entry).unwrap()).unwrap();
     assert!(shown.contains(r#""mac":"00:00:00:00:00:04""#), "{shown}");

@@ -91,6 +91,50 @@ pub(super) fn unpack(
     Ok(trail)
 }
 
+/// The newest row of each element; elements stand together, oldest row first.
+pub(super) fn newest_of_each(file: File) -> Result<Vec<KeptRow>, ParquetError> {
+    let reader = SerializedFileReader::new(file)?;
+    let mut newest: Vec<KeptRow> = Vec::new();
+    for (number, metadata) in reader.metadata().row_groups().iter().enumerate() {
+        let group = reader.get_row_group(number)?;
+        let rows = 0..metadata.num_rows() as usize;
+        let macs = take::<Int64Type>(&*group, 0, rows.clone())?;
+        let categories = take::<Int32Type>(&*group, 1, rows.clone())?;
+        let elements: Vec<(i64, i32)> = macs.into_iter().zip(categories).collect();
+        let times = take::<Int64Type>(&*group, 2, rows.clone())?;
+        let floors = take::<Int64Type>(&*group, 3, rows.clone())?;
+        let xs = take::<Int32Type>(&*group, 4, rows.clone())?;
+        let ys = take::<Int32Type>(&*group, 5, rows.clone())?;
+        let confidences = take::<Int32Type>(&*group, 6, rows.clone())?;
+        let aps = take_access_points(&*group, rows)?;
+        let places = floors.into_iter().zip(xs).zip(ys).zip(confidences).zip(aps).zip(times);
+        for (at, (place, (mac, category))) in places.zip(elements.iter().copied()).enumerate() {
+            // The last one of an element, as far as this group tells.
+            if elements.get(at + 1) == Some(&(mac, category)) {
+                continue;
+            }
+            let (((((floor, x_cm), y_cm), confidence_cm), ap), at) = place;
+            let category = usize::try_from(category).ok().and_then(|it| Category::ALL.get(it));
+            let row = KeptRow {
+                mac: Mac::from_u64(mac.cast_unsigned()),
+                category: *category.ok_or_else(missing_column)?,
+                at: column_time(at),
+                floor: MapId(floor.cast_unsigned()),
+                x_cm,
+                y_cm,
+                confidence_cm,
+                ap,
+            };
+            // Its rows may go on in the next group.
+            match newest.last_mut() {
+                Some(last) if (last.mac, last.category) == (row.mac, row.category) => *last = row,
+                _ => newest.push(row),
+            }
+        }
+    }
+    Ok(newest)
+}
+
 fn properties() -> WriterProperties {
     let sorting =
         |column| SortingColumn { column_idx: column, descending: false, nulls_first: false };

@@ -192,6 +192,17 @@ pub(crate) fn trail(
     }
 }
 
+/// The newest row of each element. None when the file is not there.
+pub(crate) fn newest_of_each(path: &Path) -> Result<Option<Vec<KeptRow>>, StoreError> {
+    match File::open(path) {
+        Ok(file) => {
+            columns::newest_of_each(file).map(Some).map_err(|error| damaged_file(path, &error))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error(path)(error)),
+    }
+}
+
 /// Size and BLAKE3 of a file.
 pub(crate) fn fingerprint(path: &Path) -> Result<(u64, [u8; 32]), StoreError> {
     let mut hasher = blake3::Hasher::new();

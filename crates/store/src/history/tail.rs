@@ -94,6 +94,25 @@ pub(crate) fn trail(
     Ok(trail)
 }
 
+/// Hands every row from `since` on to `each`, in order of the entries; says how many there were.
+pub(crate) fn each_since(
+    connection: &Connection,
+    since: Time,
+    mut each: impl FnMut(KeptRow),
+) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached(
+        "SELECT entry, packed FROM history_tail WHERE newest_ms >= ?1 ORDER BY entry",
+    )?;
+    let mut found = statement.query(params![time_column(since)])?;
+    let mut count = 0;
+    while let Some(row) = found.next()? {
+        let rows = unpack(row.get_ref(1)?.as_blob()?)?;
+        count += rows.len() as u64;
+        rows.into_iter().filter(|row| row.at >= since).for_each(&mut each);
+    }
+    Ok(count)
+}
+
 fn pack(rows: &[KeptRow]) -> rusqlite::Result<Vec<u8>> {
     postcard::to_stdvec(&Rows(rows))
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))

@@ -21,11 +21,12 @@ use node::http::Origin;
 use node::password;
 use node::throttle::Throttle;
 use node::token::{self, Token};
-use store::{Role, Store, User};
+use store::{Role, Session, Store, User};
 use tokio::sync::Semaphore;
 
 use super::Shared;
 use super::error::{ApiError, blocking};
+use crate::writer::Writer;
 
 /// Name of the session cookie.
 pub const COOKIE: &str = "mse_session";
@@ -99,6 +100,7 @@ impl<S: Sync> FromRequestParts<S> for Admin {
 #[derive(Debug)]
 pub struct Access {
     store: Arc<Store>,
+    writer: Writer,
     by_address: Throttle,
     by_user: Throttle,
     hashing: Semaphore,
@@ -109,9 +111,10 @@ pub struct Access {
 
 impl Access {
     /// Checks against the users and sessions in `store`.
-    pub fn new(store: Arc<Store>) -> Self {
+    pub fn new(store: Arc<Store>, writer: Writer) -> Self {
         Self {
             store,
+            writer,
             by_address: Throttle::new(TRIES_OF_ADDRESS, TRIES_OF_ADDRESS),
             by_user: Throttle::new(TRIES_FOR_USER, TRIES_FOR_USER),
             hashing: Semaphore::new(HASHING_MAX),
@@ -163,13 +166,31 @@ impl Access {
     /// Whether somebody who was let in may stay: their session lives, and they are still a user.
     /// Watching counts as use of the session.
     pub async fn is_still_in(&self, principal: &Principal) -> bool {
-        let (store, now) = (Arc::clone(&self.store), clock::wall());
-        let (user, session) = (principal.user.clone(), principal.session);
-        let answer = blocking(move || match session {
-            Some(hash) => store.touch_session(&hash, now, now.plus_ms(SESSION_IDLE_MS)),
-            None => Ok(user == LOCAL_USER || store.user(&user)?.is_some()),
-        });
-        answer.await.unwrap_or(false)
+        let now = clock::wall();
+        let store = Arc::clone(&self.store);
+        match principal.session {
+            Some(hash) => {
+                let session = blocking(move || store.session(&hash, now)).await;
+                match session {
+                    Ok(Some(session)) => self.renew(&session, now).await.unwrap_or(false),
+                    Ok(None) | Err(_) => false,
+                }
+            }
+            None if principal.user == LOCAL_USER => true,
+            None => {
+                let user = principal.user.clone();
+                blocking(move || Ok(store.user(&user)?.is_some())).await.unwrap_or(false)
+            }
+        }
+    }
+
+    /// Moves the end of a session that is used, now and then; false when it has ended meanwhile.
+    async fn renew(&self, session: &Session, now: Time) -> Result<bool, ApiError> {
+        if now.since_ms(session.last_access) < TOUCH_INTERVAL_MS {
+            return Ok(true);
+        }
+        let expires = now.plus_ms(SESSION_IDLE_MS);
+        Ok(self.writer.renew_session(session.token_hash, now, expires).await?)
     }
 
     async fn check_basic(&self, origin: Origin, value: &str) -> Result<Principal, ApiError> {
@@ -215,13 +236,13 @@ impl Access {
             let Some(session) = store.session(&hash, now)? else {
                 return Ok(None);
             };
-            if now.since_ms(session.last_access) >= TOUCH_INTERVAL_MS {
-                store.touch_session(&hash, now, now.plus_ms(SESSION_IDLE_MS))?;
-            }
-            store.user(&session.user)
-        })
-        .await?;
-        let user = found.ok_or_else(expired)?;
+            let user = store.user(&session.user)?;
+            Ok(user.map(|user| (session, user)))
+        });
+        let (session, user) = found.await?.ok_or_else(expired)?;
+        if !self.renew(&session, now).await? {
+            return Err(expired());
+        }
         Ok(Principal::of(user, Some(hash)))
     }
 

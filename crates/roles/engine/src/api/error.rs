@@ -3,10 +3,16 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use node::service::WriteError;
 use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
 
+use crate::writer::WriteFailure;
+
+/// A pair that does not take a change now may take it after this long. Ours: a failover takes about
+/// three seconds.
+const WRITE_RETRY_S: u64 = 2;
 /// Longest message that is taken over from a layer.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 
@@ -93,6 +99,23 @@ impl From<StoreError> for ApiError {
             | StoreError::ConfigMapsUnreadable(_) => Self::bad_request(error.to_string()),
             other => Self::internal(&other),
         }
+    }
+}
+
+impl From<WriteFailure> for ApiError {
+    fn from(failure: WriteFailure) -> Self {
+        let (code, message) = match failure {
+            WriteFailure::Store(error) => return error.into(),
+            WriteFailure::LocalTask(error) => return Self::internal(&error),
+            WriteFailure::Pair(error @ WriteError::Refused(_)) => {
+                ("not_written", error.to_string())
+            }
+            WriteFailure::Pair(error @ WriteError::Unknown) => {
+                ("outcome_unknown", error.to_string())
+            }
+        };
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
+        Self { retry_after_s: Some(WRITE_RETRY_S), ..error }
     }
 }
 

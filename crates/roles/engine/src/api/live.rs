@@ -152,8 +152,11 @@ impl Watch {
         }
     }
 
-    /// False when the client is gone, or takes nothing any more.
+    /// False when the client is gone, takes nothing any more, or may be told nothing any more.
     async fn send(&mut self, message: Message) -> bool {
+        if !self.shared.writer.may_read() {
+            return false;
+        }
         matches!(tokio::time::timeout(SEND_MAX, self.socket.send(message)).await, Ok(Ok(())))
     }
 

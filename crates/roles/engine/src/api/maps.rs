@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -233,32 +233,36 @@ pub async fn import_archive(
     Admin(principal): Admin,
     body: Bytes,
 ) -> Result<Json<ImportSummary>, ApiError> {
-    let summary = in_background(move || import(&shared, &body)).await??;
+    // To its end even when the client has gone: what is on disk, what is in use and what the tracker
+    // knows are the same maps.
+    let import = tokio::spawn(async move { import(&shared, body).await });
+    let summary = import.await.map_err(|panicked| ApiError::internal(&panicked))??;
     let ImportSummary { floors, access_points, .. } = summary;
     tracing::info!(user = principal.user, floors, access_points, "maps imported");
     Ok(Json(summary))
 }
 
-/// One import at a time, to its end even when the client has gone: what is on disk, what is in use
-/// and what the tracker knows are the same maps.
-///
-/// Images first, then the document that names them: a crash in between leaves only unused files.
-fn import(shared: &Shared, bytes: &[u8]) -> Result<ImportSummary, ApiError> {
-    let archive = archive::import(bytes).map_err(archive_error)?;
+/// One import at a time. Images first, then the document that names them: a crash in between leaves only unused files.
+async fn import(shared: &Shared, bytes: Bytes) -> Result<ImportSummary, ApiError> {
+    let archive =
+        in_background(move || archive::import(&bytes[..])).await?.map_err(archive_error)?;
     if archive.maps.floors().next().is_none() {
         let message =
             "maps.json holds no floor; an import replaces all maps, so nothing was imported";
         return Err(ApiError::bad_request(message));
     }
-    let _alone = shared.importing.lock().unwrap_or_else(PoisonError::into_inner);
-    for content in archive.images.values() {
-        shared.store.files().put(content)?;
+    let _alone = shared.importing.lock().await;
+    for content in archive.images.into_values() {
+        shared.writer.put_file(content).await?;
     }
-    let revision = shared.store.save_maps(&archive.maps)?;
     let summary = ImportSummary::of(&archive.maps);
-    shared.site.replace(Site::new(revision, archive.maps));
+    let maps = Arc::new(archive.maps);
+    let revision = shared.writer.save_maps(Arc::clone(&maps)).await?;
+    let maps = Arc::unwrap_or_clone(maps);
+    let site = in_background(move || Site::new(revision, maps)).await?;
+    shared.site.replace(site);
     // The tracker forgets positions on the old maps. It is gone only when the engine stops.
-    let _ = shared.tasks.blocking_send(Task::SiteChanged);
+    let _ = shared.tasks.send(Task::SiteChanged).await;
     Ok(summary)
 }
 

@@ -28,11 +28,11 @@ pub const PRODUCT: &str = "OpenMSE Mobility Services Engine";
 /// Who answers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct About {
-    product: &'static str,
-    version: &'static str,
-    name: String,
-    start_time: Time,
-    current_time: Time,
+    pub(super) product: &'static str,
+    pub(super) version: &'static str,
+    pub(super) name: String,
+    pub(super) start_time: Time,
+    pub(super) current_time: Time,
 }
 
 /// Product, version and times.
@@ -47,9 +47,21 @@ pub async fn about(FromState(shared): State) -> Json<About> {
     })
 }
 
+/// What this node does for the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Duty {
+    /// It serves.
+    Active,
+    /// It stands by, for its peer.
+    Dormant,
+}
+
 /// What `getserverinfo` prints, as data.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ServerInfo {
+    /// What this node does for the service.
+    pub duty: Duty,
     /// Product name.
     pub product: String,
     /// Version of the program.
@@ -120,6 +132,7 @@ pub async fn info(FromState(shared): State) -> Result<Json<ServerInfo>, ApiError
         last_access_time: it.last_access,
     };
     Ok(Json(ServerInfo {
+        duty: Duty::Active,
         product: PRODUCT.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         name: shared.name.clone(),
@@ -266,7 +279,7 @@ fn registry(shared: &Shared) -> Registry {
 }
 
 /// Memory of this process and of the machine, from `/proc`.
-fn memory_mb() -> (u64, u64) {
+pub(super) fn memory_mb() -> (u64, u64) {
     let field = |path: &str, name: &str| -> u64 {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();

@@ -75,11 +75,8 @@ pub async fn log_in(
         address,
     };
     let store = std::sync::Arc::clone(&shared.store);
-    blocking(move || {
-        store.purge_sessions(now)?;
-        store.add_session(&session)
-    })
-    .await?;
+    blocking(move || store.purge_sessions(now)).await?;
+    shared.writer.begin_session(session).await?;
     tracing::info!(user = principal.user, "logged in");
     // Browsers keep a "Secure" cookie from plain HTTP, which is served on loopback only.
     let secure = if shared.is_plain { "" } else { "; Secure" };
@@ -103,8 +100,7 @@ pub async fn log_out(
     Extension(principal): Extension<Principal>,
 ) -> Result<Response, ApiError> {
     if let Some(hash) = principal.session {
-        let store = std::sync::Arc::clone(&shared.store);
-        blocking(move || store.remove_session(&hash)).await?;
+        shared.writer.end_session(hash).await?;
     }
     let cookie = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
     let mut headers = HeaderMap::new();
@@ -134,13 +130,8 @@ pub async fn change_password(
         Ok(hash) => hash.map_err(|error| ApiError::bad_request(error.to_string()))?,
         Err(panicked) => return Err(ApiError::internal(&panicked)),
     };
-    let store = std::sync::Arc::clone(&shared.store);
     let Principal { user, session, .. } = principal;
-    blocking(move || {
-        store.set_password(&user, &hash, false, clock::wall())?;
-        store.remove_sessions_of(&user, session.as_ref())
-    })
-    .await?;
+    shared.writer.set_password(&user, hash, false, clock::wall(), session).await?;
     // The password in it, if it is there, is worth nothing now.
     let _ = tokio::fs::remove_file(&shared.initial_password).await;
     Ok(StatusCode::NO_CONTENT)

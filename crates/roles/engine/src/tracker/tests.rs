@@ -34,7 +34,7 @@ fn maps() -> Maps {
     Maps { campuses: vec![Campus { name: "North".to_owned(), buildings: vec![building] }] }
 }
 
-fn tracker(history: Option<Arc<HistoryWriter>>) -> Tracker {
+fn tracker(history: Option<History>) -> Tracker {
     let site = CurrentSite::new(Site::new(1, maps()));
     Tracker::new(&Tracking::default(), site, history)
 }
@@ -120,7 +120,7 @@ fn an_element_that_stands_still_has_a_row_a_minute() {
     let dir = std::env::temp_dir().join(format!("openmse-tracker-{}", std::process::id()));
     let store = store::Store::open(&dir).unwrap();
     let history = Arc::new(store.history_writer().unwrap());
-    let mut tracker = tracker(Some(Arc::clone(&history)));
+    let mut tracker = tracker(Some(History::Own(Arc::clone(&history))));
     for second in 0..=300 {
         let at = START.plus_ms(second * 1_000);
         tracker.handle(at, measured(at, 0.0));

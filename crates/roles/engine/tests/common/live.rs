@@ -1,6 +1,6 @@
 //! A WebSocket client that watches `/api/v1/live`, on a thread of its own.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use engine::Engine;
 use serde_json::Value;
@@ -25,6 +25,12 @@ impl Watcher {
         }
     }
 
+    /// Waits until the engine hangs up; false when it says something instead.
+    pub(crate) async fn ended(&mut self) -> bool {
+        let frame = tokio::time::timeout(PATIENCE, self.0.recv()).await;
+        frame.expect("the engine hangs up in time").is_none()
+    }
+
     /// The next frame, heartbeats included.
     pub(crate) async fn next_of_any_kind(&mut self) -> Value {
         let frame = tokio::time::timeout(PATIENCE, self.0.recv()).await;
@@ -44,12 +50,20 @@ pub(crate) async fn try_watch(
     path: &str,
     headers: &[(&'static str, String)],
 ) -> Result<Watcher, u16> {
-    let url = format!("ws://{}{path}", engine.address);
+    try_watch_at(engine.address, path, headers).await
+}
+
+/// The same of whoever listens there.
+pub(crate) async fn try_watch_at(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, String)],
+) -> Result<Watcher, u16> {
+    let url = format!("ws://{address}{path}");
     let mut request = url.into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
     }
-    let address = engine.address;
     let shake_hands = move || {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -24,6 +24,7 @@ use tokio::net::TcpStream;
 
 pub(crate) mod http;
 pub(crate) mod live;
+pub(crate) mod monitor;
 pub(crate) mod site;
 pub(crate) mod wlc;
 
@@ -125,6 +126,11 @@ impl Lab {
 pub(crate) async fn send(engine: &Engine, request: Request<'_>) -> Response {
     let stream = TcpStream::connect(engine.address).await.unwrap();
     http::exchange(stream, &request).await
+}
+
+/// Sends a request to whoever listens there, on a connection of its own.
+pub(crate) async fn send_to(address: SocketAddr, request: Request<'_>) -> Response {
+    http::exchange(TcpStream::connect(address).await.unwrap(), &request).await
 }
 
 /// Waits until everything that [`site`] tells about is in the engine's table, and a link is shown.

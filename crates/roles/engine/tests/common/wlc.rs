@@ -26,6 +26,11 @@ impl Wlc {
     /// Listens, and trusts the engine whose data is in `dir`.
     pub(crate) async fn start(dir: &Dir) -> Self {
         let engine = Identity::load_or_create(&dir.path().join("node"), random_mac).unwrap();
+        Self::trusting(&engine).await
+    }
+
+    /// Listens, and trusts an engine of this identity.
+    pub(crate) async fn trusting(engine: &Identity) -> Self {
         let trusted =
             AuthList(vec![AuthEntry { mac: engine.mac, key_hash: engine.credentials.sha256 }]);
         let own = identity();

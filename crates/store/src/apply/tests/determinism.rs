@@ -111,6 +111,8 @@ pub(super) fn any_change() -> impl Strategy<Value = Change> {
         }),
         1 => (1_u64..150, time()).prop_map(|(id, at)| Change::AlarmCleared { id, at }),
         1 => (1_u64..150, name()).prop_map(|(id, by)| Change::AlarmAcknowledged { id, by }),
+        1 => ("[a-z]{1,3}", "[a-z]{1,3}").prop_map(|(certificate, key)| identity(&certificate, &key)),
+        1 => "[a-z]{0,3}".prop_map(|content| file(content.as_bytes())),
         2 => (0_u64..400).prop_map(event),
         1 => (0_u64..400).prop_map(|before| Change::RecordsExpired { before: Time(before) }),
         8 => (0_u64..400, 1_u64..40, any::<i32>()).prop_map(|(at, count, x_cm)| {

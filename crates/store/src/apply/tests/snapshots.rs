@@ -112,6 +112,42 @@ fn a_snapshot_without_history_is_a_whole_one() {
 }
 
 #[test]
+fn plans_are_part_of_a_snapshot() {
+    let (scratch, store) = holder();
+    let plan = store.files().put(b"plan").unwrap();
+    let place = scratch.dir.join("snapshot");
+    let snapshot = store.snapshot_to(&place).unwrap();
+    let listed = snapshot.files.last().unwrap();
+    assert_eq!((listed.name.as_str(), listed.bytes), (&*format!("files/{plan}"), 4));
+
+    let other = Scratch::new();
+    let had = open(&other, SMALL).files().put(b"another").unwrap();
+    let rejoined = Store::restore_from(&place, &other.dir).unwrap();
+    assert!(rejoined.files().has(&plan) && rejoined.files().has(&had), "none is lost");
+    drop(rejoined);
+    // As the peer may send it: damaged on the way.
+    let sent = place.join("files").join(&plan);
+    fs::remove_file(&sent).unwrap();
+    fs::write(&sent, b"other").unwrap();
+    let third = Scratch::new();
+    check_error(Store::restore_from(&place, &third.dir), &[&*plan, "not what its name says"]);
+    assert!(!third.dir.join("state.db").exists());
+}
+
+#[test]
+fn a_store_that_is_cleared_is_an_empty_one() {
+    let (scratch, store) = holder();
+    store.files().put(b"plan").unwrap();
+    drop(store);
+    let store = Store::clear_in(&scratch.dir).unwrap();
+    let empty = Scratch::new();
+    assert_eq!(store.state_hash().unwrap(), open(&empty, SMALL).state_hash().unwrap());
+    assert_eq!(store.files().names().unwrap(), Vec::<String>::new());
+    assert_eq!(sealed_files(&scratch).len(), 0);
+    store.apply(&traffic()).unwrap();
+}
+
+#[test]
 fn a_damaged_snapshot_leaves_the_node_as_it_was() {
     let (scratch, store) = holder();
     let place = scratch.dir.join("snapshot");
