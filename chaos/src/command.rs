@@ -120,7 +120,7 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
 fn table(out: &mut impl Write, reports: &[Report]) -> io::Result<()> {
     writeln!(
         out,
-        "{:<18}{:>8}{:>9}{:>9}{:>9}{:>8}{:>11}{:>11}{:>6}  verdict",
+        "{:<18}{:>8}{:>9}{:>9}{:>9}{:>9}{:>13}{:>11}{:>7}  verdict",
         "scenario",
         "gap ms",
         "stall ms",
@@ -134,7 +134,7 @@ fn table(out: &mut impl Write, reports: &[Report]) -> io::Result<()> {
     for report in reports {
         writeln!(
             out,
-            "{:<18}{:>8}{:>9}{:>9}{:>9}{:>8}{:>11}{:>11}{:>6}  {}",
+            "{:<18}{:>8}{:>9}{:>9}{:>9}{:>9}{:>13}{:>11}{:>7}  {}",
             report.scenario,
             report.gap_ms,
             report.stall_ms,

@@ -7,7 +7,7 @@ use model::pair::Epoch;
 use serde::Serialize;
 
 use crate::lab::Host;
-use crate::probes::{Ack, Claim, Seen};
+use crate::probes::{Ack, BATCH, Claim, Seen};
 
 /// Claims of one machine that are so far apart belong together. Ours: three questions.
 const TOGETHER: Duration = Duration::from_millis(60);
@@ -223,8 +223,8 @@ fn two_at_once(all: &[Vec<Spell>]) -> u64 {
     sum
 }
 
-/// Acknowledgements of another row at the same index, of an index that a later epoch already had,
-/// or of two nodes in one epoch.
+/// Acknowledgements of an entry of another epoch at the same index, of an index that a later epoch
+/// already had, of two nodes in one epoch, or of two batches at one index.
 fn contradictions(acks: &[Ack]) -> u64 {
     let mut acks: Vec<&Ack> = acks.iter().collect();
     acks.sort_by_key(|ack| ack.index);
@@ -234,7 +234,8 @@ fn contradictions(acks: &[Ack]) -> u64 {
     for ack in acks {
         let is_shared = *writers.entry(ack.epoch).or_insert(ack.by) != ack.by;
         let is_wrong = before.is_some_and(|before| {
-            before.epoch > ack.epoch || (before.index == ack.index && before.key != ack.key)
+            let is_other = before.epoch != ack.epoch || before.key / BATCH != ack.key / BATCH;
+            before.epoch > ack.epoch || (before.index == ack.index && is_other)
         });
         found += u64::from(is_shared || is_wrong);
         before = Some(before.filter(|before| before.epoch > ack.epoch).unwrap_or(ack));
@@ -254,7 +255,8 @@ mod tests {
 
     fn ack(key: u64, index: u64, round: u32, by: Host) -> Ack {
         let epoch = Epoch { ballot: Ballot { generation: 1, round, by: Seat::Primary }, run: 1 };
-        Ack { at: ms(key), key, value: key, index, epoch, by }
+        // Of batches that nobody shares.
+        Ack { at: ms(key), key: key * BATCH, value: key, index, epoch, by }
     }
 
     #[test]
@@ -274,8 +276,10 @@ mod tests {
         let check = |acks: &[Ack], expected| assert_eq!(contradictions(acks), expected);
         let (a, b) = (Host::A, Host::B);
         check(&[ack(1, 1, 1, a), ack(2, 2, 1, a), ack(3, 3, 2, b), ack(4, 5, 2, b)], 0);
-        // One index for two rows.
+        // One index for two batches, and for two rows of one.
         check(&[ack(1, 1, 1, a), ack(2, 2, 1, a), ack(3, 2, 2, b)], 1);
+        let two = Ack { key: BATCH + 1, ..ack(1, 1, 1, a) };
+        check(&[ack(1, 1, 1, a), two], 0);
         // The old holder goes on behind the new one's first row.
         check(&[ack(1, 1, 1, a), ack(2, 3, 2, b), ack(3, 4, 1, a), ack(4, 5, 1, a)], 2);
         // Two nodes in one epoch.
@@ -299,8 +303,8 @@ mod tests {
     fn a_row_is_missing_unless_everybody_has_it_as_it_was() {
         let seen =
             Seen { acks: vec![ack(1, 1, 1, Host::A), ack(2, 2, 1, Host::A)], ..Seen::default() };
-        let whole: BTreeMap<u64, (u64, u64)> = [(1, (1, 1)), (2, (2, 2))].into();
-        let other: BTreeMap<u64, (u64, u64)> = [(1, (1, 1)), (2, (3, 2))].into();
+        let whole: BTreeMap<u64, (u64, u64)> = [(BATCH, (1, 1)), (2 * BATCH, (2, 2))].into();
+        let other: BTreeMap<u64, (u64, u64)> = [(BATCH, (1, 1)), (2 * BATCH, (3, 2))].into();
         for (read, missing) in [(vec![whole.clone()], 0), (vec![whole, other], 1)] {
             let mut report = Report::default();
             report.add(&seen, (ms(0), ms(3)), &read);

@@ -9,10 +9,10 @@
 //! PUT 7 700      -> OK <index> <epoch> <node>     safe, and applied here
 //!                   NO <reason>                   not written, or nobody knows
 //! GET 7          -> IS 700 <index>                or NONE, or NO <reason>
-//! ALL            -> <index> <key> <value>         for every key, by index; then END <count>
+//! ALL            -> <index> <key> <value>         for every row, in order; then END <count>
 //! ```
 //!
-//! Lines that a client sends without waiting are written together. On UDP port [`ECHO_PORT`] every
+//! Lines that a client sends without waiting are one entry, and share its index. On UDP port [`ECHO_PORT`] every
 //! datagram comes back with `<node> <epoch> <index>` behind it, as long as reads may be answered.
 //!
 //! Its state is a file of lines that only grows: what was applied, in order. It deliberately knows
@@ -32,7 +32,7 @@ use model::pair::{Entry, Epoch, Position};
 use node::service::{Applied, Line, Replicated};
 use serde::Deserialize;
 
-use self::state::{Row, State};
+use self::state::{Batch, State};
 use self::talk::Talk;
 
 /// Where rows are put. Ours.
@@ -135,14 +135,15 @@ impl Replicated for Ledger {
 
     fn apply(&mut self, entries: &[Entry]) -> Result<Applied<Written>, String> {
         let mut outcomes = Vec::with_capacity(entries.len());
-        let mut rows = Vec::with_capacity(entries.len());
+        let mut batches = Vec::with_capacity(entries.len());
         let applied = self.state.position().index;
         for entry in entries.iter().filter(|entry| entry.position.index > applied) {
-            let kv = (entry.kind == KIND).then(|| state::unpacked(&entry.payload)).flatten();
-            rows.push(Row { position: entry.position, kv });
+            let is_ours = entry.kind == KIND;
+            let rows = if is_ours { state::unpacked(&entry.payload) } else { Vec::new() };
+            batches.push(Batch { position: entry.position, rows });
             outcomes.push((entry.position.index, Written(entry.position)));
         }
-        let hashes = self.state.append(&rows).map_err(|error| error.to_string())?;
+        let hashes = self.state.append(batches).map_err(|error| error.to_string())?;
         Ok(Applied { position: self.state.position(), outcomes, hashes })
     }
 

@@ -16,7 +16,7 @@ fn lab(wired: &[Host]) -> Option<Lab> {
 
 /// A datagram from one machine to another and back; how long that took, if it came back.
 fn ping(lab: &Lab, from: Host, to: Host, patience_ms: u64) -> Option<Duration> {
-    let there = lab.inside(to.name(), || UdpSocket::bind((to.address(), 9_000)).unwrap()).unwrap();
+    let there = lab.inside(to.name(), || UdpSocket::bind((to.address(), 0)).unwrap()).unwrap();
     let here = lab.inside(from.name(), || UdpSocket::bind((from.address(), 0)).unwrap()).unwrap();
     let patience = Some(Duration::from_millis(patience_ms));
     there.set_read_timeout(patience).unwrap();
@@ -61,15 +61,14 @@ fn a_wire_delays_what_goes_over_it_both_ways_and_nothing_else() {
     lab.delay(Host::B, 0).unwrap();
     // A stream as TCP sends it: long segments whose checksums are left to a card.
     let sent = vec![7; 1 << 20];
-    let listener =
-        lab.inside("b", || std::net::TcpListener::bind((Host::B.address(), 9_001)).unwrap());
+    let listener = lab.inside("b", || std::net::TcpListener::bind((Host::B.address(), 0)).unwrap());
     let listener = listener.unwrap();
+    let to = listener.local_addr().unwrap();
     let received = std::thread::spawn(move || {
         let mut received = Vec::new();
         std::io::Read::read_to_end(&mut listener.accept().unwrap().0, &mut received).unwrap();
         received.len()
     });
-    let to = (Host::B.address(), 9_001);
     let mut stream = lab.inside("a", || std::net::TcpStream::connect(to).unwrap()).unwrap();
     stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
     stream.write_all(&sent).unwrap();

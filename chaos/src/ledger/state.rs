@@ -12,18 +12,18 @@ use model::pair::{Ballot, Epoch, Position, Seat};
 
 /// Its file, here and in snapshots.
 const FILE_NAME: &str = "rows";
-/// States are compared between the nodes at every so many entries. Ours: once a second under load.
-const COMPARED_EVERY: u64 = 5_000;
+/// States are compared between the nodes at every so many entries. Ours: every few seconds under load.
+const COMPARED_EVERY: u64 = 1_000;
 /// Source: Fowler, Noll, Vo; FNV-1a of 64 bits.
 const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 /// See [`FNV_START`].
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
-/// One applied entry; what is not ours has no key and value, but a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
+/// One applied entry: keys and their values. What is not ours has none, but a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Batch {
     pub(super) position: Position,
-    pub(super) kv: Option<(u64, u64)>,
+    pub(super) rows: Vec<(u64, u64)>,
 }
 
 /// The state, shared with those who read it.
@@ -45,14 +45,15 @@ struct Inner {
     hash: u64,
 }
 
-/// The content of an entry.
-pub(super) fn packed(key: u64, value: u64) -> Vec<u8> {
-    [key.to_le_bytes(), value.to_le_bytes()].concat()
+/// The content of an entry: keys and values by turns.
+pub(super) fn packed(rows: &[(u64, u64)]) -> Vec<u8> {
+    rows.iter().flat_map(|(key, value)| [key.to_le_bytes(), value.to_le_bytes()].concat()).collect()
 }
 
-pub(super) fn unpacked(payload: &[u8]) -> Option<(u64, u64)> {
-    let (key, value) = payload.split_at_checked(8)?;
-    Some((u64::from_le_bytes(key.try_into().ok()?), u64::from_le_bytes(value.try_into().ok()?)))
+pub(super) fn unpacked(payload: &[u8]) -> Vec<(u64, u64)> {
+    let (pairs, _) = payload.as_chunks::<16>();
+    let halves = pairs.iter().map(|pair| u128::from_le_bytes(*pair));
+    halves.map(|both| (both as u64, (both >> 64) as u64)).collect()
 }
 
 impl State {
@@ -67,16 +68,17 @@ impl State {
         self.inner().position
     }
 
-    /// Applies rows, and says which hashes are to be compared.
-    pub(super) fn append(&self, rows: &[Row]) -> io::Result<Vec<(u64, u64)>> {
+    /// Applies entries, and says which hashes are to be compared.
+    pub(super) fn append(&self, batches: Vec<Batch>) -> io::Result<Vec<(u64, u64)>> {
         let mut text = String::new();
         let mut hashes = Vec::new();
         let mut inner = self.inner();
-        for row in rows {
-            text.push_str(&line(row));
-            inner.take(*row);
-            if row.position.index % COMPARED_EVERY == 0 {
-                hashes.push((row.position.index, inner.hash));
+        for batch in batches {
+            text.push_str(&line(&batch));
+            let index = batch.position.index;
+            inner.take(batch);
+            if index % COMPARED_EVERY == 0 {
+                hashes.push((index, inner.hash));
             }
         }
         inner.file.write_all(text.as_bytes())?;
@@ -148,33 +150,38 @@ impl Inner {
             hash: FNV_START,
         };
         for (number, line) in text[..whole].lines().enumerate() {
-            let row = parsed(line)
+            let batch = parsed(line)
                 .with_context(|| format!("{}:{} is damaged", path.display(), number + 1))?;
-            inner.take(row);
+            inner.take(batch);
         }
         Ok(inner)
     }
 
-    fn take(&mut self, row: Row) {
-        self.position = row.position;
-        let index = row.position.index;
-        let (key, value) = row.kv.unwrap_or_default();
-        for byte in [index, key, value].iter().flat_map(|number| number.to_le_bytes()) {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
-        }
-        if let Some((key, value)) = row.kv {
+    fn take(&mut self, batch: Batch) {
+        self.position = batch.position;
+        let index = batch.position.index;
+        self.hash_in(index);
+        for (key, value) in batch.rows {
+            self.hash_in(key);
+            self.hash_in(value);
             self.places.insert(key, self.rows.len());
             self.rows.push((index, key, value));
         }
     }
+
+    fn hash_in(&mut self, number: u64) {
+        for byte in number.to_le_bytes() {
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
+        }
+    }
 }
 
-/// `<index> <generation> <round> <seat> <run> <key> <value>`
-fn line(row: &Row) -> String {
-    let Position { index, epoch: Epoch { ballot, run } } = row.position;
+/// `<index> <generation> <round> <seat> <run> <key> <value> ..`
+fn line(batch: &Batch) -> String {
+    let Position { index, epoch: Epoch { ballot, run } } = batch.position;
     let Ballot { generation, round, by } = ballot;
     let mut line = format!("{index} {generation} {round} {by} {run}");
-    if let Some((key, value)) = row.kv {
+    for (key, value) in &batch.rows {
         // A string takes everything.
         let _ = write!(line, " {key} {value}");
     }
@@ -182,55 +189,57 @@ fn line(row: &Row) -> String {
     line
 }
 
-fn parsed(line: &str) -> Option<Row> {
+fn parsed(line: &str) -> Option<Batch> {
     let mut words = line.split(' ');
     let index = words.next()?.parse().ok()?;
     let (generation, round) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let seat = words.next()?;
     let by = Seat::ALL.into_iter().find(|it| it.to_string() == seat)?;
     let run = words.next()?.parse().ok()?;
-    let kv = match words.next() {
-        Some(key) => Some((key.parse().ok()?, words.next()?.parse().ok()?)),
-        None => None,
-    };
+    let mut rows = Vec::new();
+    while let Some(key) = words.next() {
+        rows.push((key.parse().ok()?, words.next()?.parse().ok()?));
+    }
     let epoch = Epoch { ballot: Ballot { generation, round, by }, run };
-    words.next().is_none().then_some(Row { position: Position { epoch, index }, kv })
+    Some(Batch { position: Position { epoch, index }, rows })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(index: u64, kv: Option<(u64, u64)>) -> Row {
+    fn batch(index: u64, rows: &[(u64, u64)]) -> Batch {
         let ballot = Ballot { generation: 1, round: 7, by: Seat::Secondary };
-        Row { position: Position { epoch: Epoch { ballot, run: 3 }, index }, kv }
+        Batch { position: Position { epoch: Epoch { ballot, run: 3 }, index }, rows: rows.into() }
     }
 
     #[test]
     fn what_was_applied_is_there_again_without_the_line_that_was_torn() {
         let folder = std::env::temp_dir().join(format!("openmse-ledger-{}", std::process::id()));
         let copy = folder.join("copy");
-        let rows = [row(1, None), row(2, Some((70, 700))), row(3, Some((71, 710)))];
+        let batches = [batch(1, &[]), batch(2, &[(70, 700)]), batch(3, &[(71, 710), (72, 720)])];
+        let last = batches[2].position;
         let state = State::open(&folder).unwrap();
-        assert_eq!(state.append(&rows).unwrap(), []);
-        assert_eq!(state.copy_to(&copy).unwrap(), rows[2].position);
+        assert_eq!(state.append(batches.into()).unwrap(), []);
+        assert_eq!(state.copy_to(&copy).unwrap(), last);
         let mut file = OpenOptions::new().append(true).open(folder.join(FILE_NAME)).unwrap();
         file.write_all(b"4 1 7 secondary 3 7").unwrap();
         for again in [State::open(&folder).unwrap(), State::open(&copy).unwrap()] {
-            assert_eq!(again.position(), rows[2].position);
+            assert_eq!(again.position(), last);
             assert_eq!(again.value(70), Some((2, 700)));
-            assert_eq!(again.value(72), None);
-            assert_eq!(again.rows(1, 5), [(3, 71, 710)]);
+            assert_eq!(again.value(73), None);
+            assert_eq!(again.rows(1, 5), [(3, 71, 710), (3, 72, 720)]);
             assert_eq!(again.inner().hash, state.inner().hash);
         }
         assert_eq!(state.replace_by(None).unwrap(), Position::default());
-        assert_eq!(state.replace_by(Some(&copy)).unwrap(), rows[2].position);
+        assert_eq!(state.replace_by(Some(&copy)).unwrap(), last);
         fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
-    fn an_entry_holds_a_key_and_a_value() {
-        assert_eq!(unpacked(&packed(7, 700)), Some((7, 700)));
-        assert_eq!(unpacked(&[0; 15]), None);
+    fn an_entry_holds_keys_and_values() {
+        let rows = [(7, 700), (u64::MAX, 1)];
+        assert_eq!(unpacked(&packed(&rows)), rows);
+        assert_eq!(unpacked(&[]), []);
     }
 }

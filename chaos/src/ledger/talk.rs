@@ -180,16 +180,12 @@ impl Talk {
         if puts.is_empty() {
             return Ok(());
         }
-        let drafts = puts.drain(..).map(|(key, value)| Draft {
-            kind: KIND,
-            version: 1,
-            payload: packed(key, value),
-        });
-        let drafts: Vec<Draft> = drafts.collect();
-        let count = drafts.len();
-        match self.line.write_blocking(drafts) {
+        let draft = Draft { kind: KIND, version: 1, payload: packed(puts) };
+        let count = std::mem::take(puts).len();
+        match self.line.write_blocking(vec![draft]) {
             Ok(written) => written.iter().try_for_each(|Written(position)| {
-                writeln!(writer, "OK {} {} {}", position.index, position.epoch, self.name)
+                let line = format!("OK {} {} {}", position.index, position.epoch, self.name);
+                (0..count).try_for_each(|_| writeln!(writer, "{line}"))
             }),
             Err(error) => (0..count).try_for_each(|_| writeln!(writer, "NO {error}")),
         }

@@ -12,8 +12,9 @@ use anyhow::{Context as _, Result, bail};
 use super::{Ack, Seen, Shared, epoch, host};
 use crate::ledger::PORT;
 
-/// Rows that are sent at once. Ours: enough to be quick, few enough to see each moment.
-const BATCH: u64 = 16;
+/// Rows that are sent at once, and become one entry; their keys begin at a multiple of it. Ours:
+/// enough to be quick, few enough to see each moment.
+pub(crate) const BATCH: u64 = 32;
 /// Keys of one writer; the next one's begin after them. Ours: more than it can write.
 const KEYS: u64 = 1 << 40;
 /// Before a connection is tried again.
