@@ -69,11 +69,13 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
             bail!("there is no scenario {name}; there is {}", known.join(", "));
         }
     }
+    // A whole name is that scenario alone, though others begin so.
+    let is_whole = |name: &String| ALL.iter().any(|scenario| scenario.name == name);
+    let is_meant = |scenario: &Scenario, name: &String| {
+        scenario.name == name || (!is_whole(name) && scenario.name.starts_with(name))
+    };
     let is_chosen = |scenario: &&Scenario| {
-        let exactly = names.iter().any(|name| scenario.name == name);
-        let begins = names.iter().any(|name| scenario.name.starts_with(name));
-        let is_exact = names.iter().any(|name| ALL.iter().any(|other| other.name == name));
-        names.is_empty() || exactly || (begins && !is_exact)
+        names.is_empty() || names.iter().any(|name| is_meant(scenario, name))
     };
     Ok(ALL.iter().filter(is_chosen).collect())
 }
@@ -170,7 +172,7 @@ mod tests {
             assert_eq!(names, expected, "{line}");
         };
         check("cable", &["cable-a", "cable-b"]);
-        check("kill-monitor cable-a", &["cable-a", "kill-monitor"]);
+        check("kill-monitor cable", &["cable-a", "cable-b", "kill-monitor"]);
         assert_eq!(chosen(&[]).unwrap().len(), ALL.len());
         assert!(chosen(&words("nothing")).unwrap_err().to_string().contains("cable-a"));
     }

@@ -12,8 +12,9 @@ use crate::probes::{Ack, BATCH, Claim, Seen};
 /// Claims of one machine that are so far apart belong together. Ours: three questions.
 const TOGETHER: Duration = Duration::from_millis(60);
 
-/// What a scenario may cost. Source: issue 4, "It must show", unless a scenario says otherwise.
+/// What a scenario may cost, in milliseconds. Source: issue 4, "It must show", unless a scenario says otherwise.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "a unit ends a number's name")]
 pub(crate) struct Limits {
     /// Longest time in which no client is answered; none where nobody can answer.
     pub(crate) gap_ms: Option<u64>,
@@ -192,7 +193,7 @@ fn spells(claims: &[Claim]) -> Vec<Vec<Spell>> {
         let mut spells: Vec<Spell> = Vec::new();
         for claim in claims.iter().filter(|claim| claim.by == by) {
             match spells.last_mut() {
-                Some(spell) if claim.at - spell.1 <= TOGETHER => spell.1 = claim.at,
+                Some(spell) if claim.at.saturating_sub(spell.1) <= TOGETHER => spell.1 = claim.at,
                 _ => spells.push((claim.at, claim.at)),
             }
         }
@@ -214,7 +215,7 @@ fn two_at_once(all: &[Vec<Spell>]) -> u64 {
                 for (from_2, to_2) in other {
                     let (from, to) = (from.max(from_2), to.min(to_2));
                     if from <= to {
-                        sum += ((*to - *from).as_millis() as u64).max(1);
+                        sum += (to.saturating_sub(*from).as_millis() as u64).max(1);
                     }
                 }
             }

@@ -101,6 +101,7 @@ impl Host {
 
 /// Why there can be no lab here; nothing when there can.
 pub fn missing() -> Option<String> {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
     if !rustix::process::geteuid().is_root() {
         return Some("network namespaces need root".to_owned());
     }
@@ -109,7 +110,6 @@ pub fn missing() -> Option<String> {
             return Some(format!("no `{program}`: {error}; apt-get install {package}"));
         }
     }
-    static TRIED: AtomicU32 = AtomicU32::new(0);
     let nth = TRIED.fetch_add(1, Ordering::Relaxed);
     let name = format!("mse-try-{}-{nth}", std::process::id());
     let tried = run("ip", &["netns", "add", &name]);
@@ -260,7 +260,8 @@ impl Lab {
                 100.. => String::new(),
                 _ => format!("numgen random mod 100 < {percent} "),
             };
-            rules += &format!("iifname port-{from} oifname port-{to} {chance}drop\n");
+            let line = format!("iifname port-{from} oifname port-{to} {chance}drop\n");
+            rules.push_str(&line);
         }
         rules += "}\n}\n";
         self.inside("sw", || -> Result<()> {
@@ -286,9 +287,10 @@ impl Lab {
         Ok(())
     }
 
-    /// A file system of its own for a folder, of so many MiB.
-    pub(crate) fn mount(&self, folder: &Path, mib: u32) -> Result<()> {
-        fs::create_dir_all(folder)?;
+    /// A file system of its own for a folder of this one, of so many MiB.
+    pub(crate) fn mount(&self, name: &str, mib: u32) -> Result<()> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(&folder)?;
         let folder = folder.to_str().context("a folder is not UTF-8")?;
         run("mount", &["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs", folder]).map(drop)
     }

@@ -186,7 +186,9 @@ impl Replicated for Ledger {
     fn deactivate(&mut self) -> Result<(), String> {
         let Some(Serving { is_over, threads }) = self.serving.take() else { return Ok(()) };
         is_over.store(true, std::sync::atomic::Ordering::Release);
-        threads.iter().for_each(|thread| thread.thread().unpark());
+        for thread in &threads {
+            thread.thread().unpark();
+        }
         for thread in threads {
             thread.join().map_err(|_| "a listener had failed".to_owned())?;
         }

@@ -43,7 +43,7 @@ pub use lab::missing;
 pub use site::Programs;
 
 use scenarios::Scenario;
-use site::Site;
+use site::{Site, pass};
 
 /// Clients that write at once. Ours: more only wait for the same two cores.
 const WRITERS: usize = 4;
@@ -76,14 +76,14 @@ fn run_into(
     let _ = std::fs::remove_dir_all(logs);
     let mut site = Site::set_up(programs, scenario.plan, logs)?;
     site.probe(scenario.patience, WRITERS)?;
-    site.pass(CALM_S);
+    pass(CALM_S);
     let first_mark = site.marks.len();
     site.mark("begins");
     let from = site.now();
     let happened = (scenario.happens)(&mut site);
     let to = site.now();
     let mended = site.mend();
-    site.pass(CALM_S);
+    pass(CALM_S);
     let all_seen = site.seen()?;
     let read = site.primaries().into_iter().map(|primary| {
         let here = site.read_all(primary)?;

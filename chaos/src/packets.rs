@@ -50,9 +50,8 @@ impl Packets {
                 let is_here = from.ifindex() == self.address.ifindex();
                 Ok((is_here && from.pkttype() != OUTGOING).then_some(length))
             }
-            Ok((_, None)) => Ok(None),
             // The link may go down and come up again.
-            Err(Errno::EAGAIN | Errno::EINTR | Errno::ENETDOWN) => Ok(None),
+            Ok((_, None)) | Err(Errno::EAGAIN | Errno::EINTR | Errno::ENETDOWN) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::judge::Limits;
 use crate::lab::Host::{self, A, A2, B, C, W};
-use crate::site::{Plan, Site};
+use crate::site::{Plan, Site, pass};
 
 /// `failover_wait` and what comes after it. Source: issue 4, `failover_wait` + 0.3 s.
 const TAKEOVER_MS: u64 = 2_800;
@@ -67,33 +67,33 @@ const fn scenario(
 
 /// All of them, in the order in which they run.
 pub(crate) const ALL: &[Scenario] = &[
-    scenario("calm", "nothing happens", goes_on(NOTHING_MS), |site| {
-        site.pass(FAULT_S);
+    scenario("calm", "nothing happens", goes_on(NOTHING_MS), |_| {
+        pass(FAULT_S);
         Ok(())
     }),
     scenario("cable-a", "the primary's cable is pulled", moves(TAKEOVER_MS), |site| {
         site.pull(A)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         site.plug_in(A)
     }),
     scenario("cable-b", "the secondary's cable is pulled", goes_on(STALL_MS), |site| {
         site.pull(B)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         site.plug_in(B)
     }),
     scenario("cut-ab", "both nodes see the witness, not each other", goes_on(STALL_MS), |site| {
         site.lose(&[(A, B), (B, A)], 100)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         Ok(())
     }),
     scenario("one-way-ab", "the secondary does not hear the primary", goes_on(STALL_MS), |site| {
         site.lose(&[(A, B)], 100)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         Ok(())
     }),
     scenario("one-way-ba", "the primary does not hear the secondary", goes_on(STALL_MS), |site| {
         site.lose(&[(B, A)], 100)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         Ok(())
     }),
     scenario(
@@ -102,18 +102,18 @@ pub(crate) const ALL: &[Scenario] = &[
         goes_on(STALL_MS),
         |site| {
             site.pull(W)?;
-            site.pass(FAULT_S);
+            pass(FAULT_S);
             site.pull(B)?;
-            site.pass(FAULT_S);
+            pass(FAULT_S);
             site.plug_in(B)?;
             site.plug_in(W)
         },
     ),
     scenario("witness-then-a", "the witness goes, later the primary", STOPS, |site| {
         site.pull(W)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         site.pull(A)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         if let Some(told) = site.told(B, A).filter(|told| told.state() == "FAILOVER_ACTIVE") {
             bail!("the secondary took over without a witness: {told:?}");
         }
@@ -123,53 +123,53 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("both-gone", "witness and secondary go at once, and return", STOPS, |site| {
         site.pull(W)?;
         site.pull(B)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         site.plug_in(B)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         site.plug_in(W)
     }),
     scenario("kill-service", "kill -9 of the service", moves(CRASH_MS), |site| {
         site.kill_service(A)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         Ok(())
     }),
     scenario("kill-monitor", "kill -9 of the monitor", moves(TAKEOVER_MS), |site| {
         site.kill(A)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         site.start(A)
     }),
     scenario("kill-monitor-b", "kill -9 of the secondary's monitor", goes_on(STALL_MS), |site| {
         site.kill(B)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         site.start(B)
     }),
     scenario("restart-monitor", "kill -9 of the monitor, started again at once", STOPS, |site| {
         site.kill(A)?;
-        site.pass(0.1);
+        pass(0.1);
         site.start(A)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         Ok(())
     }),
     Scenario {
         limits: Limits { two_owners_ms: FROZEN_OWNERS_MS, ..moves(TAKEOVER_MS) },
         ..scenario("freeze", "SIGSTOP of the monitor for 30 s", moves(TAKEOVER_MS), |site| {
             site.freeze(A)?;
-            site.pass(30.0);
+            pass(30.0);
             site.thaw(A)?;
-            site.pass(2.0);
+            pass(2.0);
             Ok(())
         })
     },
     scenario("loss", "30 % of the packets between the nodes are lost", STOPS, |site| {
         site.lose(&[(A, B), (B, A), (A, W), (W, A), (B, W), (W, B)], 30)?;
-        site.pass(20.0);
+        pass(20.0);
         Ok(())
     }),
     Scenario {
         plan: Plan { wired: &[B], ..PLAIN },
         ..scenario("delay-b", "500 ms on the secondary's cable", goes_on(STALL_MS), |site| {
             site.delay(B, 500)?;
-            site.pass(15.0);
+            pass(15.0);
             Ok(())
         })
     },
@@ -178,7 +178,7 @@ pub(crate) const ALL: &[Scenario] = &[
         patience: Duration::from_millis(2_500),
         ..scenario("delay-a", "500 ms on the primary's cable, each way", STOPS, |site| {
             site.delay(A, 500)?;
-            site.pass(15.0);
+            pass(15.0);
             Ok(())
         })
     },
@@ -196,10 +196,10 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     scenario("power", "the power of both nodes goes at once", STOPS, |site| {
         site.lose_power(&[A, B])?;
-        site.pass(2.0);
+        pass(2.0);
         site.start(A)?;
         site.start(B)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         Ok(())
     }),
     scenario(
@@ -208,19 +208,19 @@ pub(crate) const ALL: &[Scenario] = &[
         STOPS,
         |site| {
             site.lose_power(&[A, B, W])?;
-            site.pass(1.0);
+            pass(1.0);
             site.start(W)?;
             site.start(B)?;
-            site.pass(FAULT_S);
+            pass(FAULT_S);
             site.start(A)?;
-            site.pass(FAULT_S);
+            pass(FAULT_S);
             Ok(())
         },
     ),
     scenario("switch", "50 switchovers under load", moves(SWITCH_MS), |site| {
         for _ in 0..SWITCHES {
             site.switch(A)?;
-            site.pass(0.5);
+            pass(0.5);
             site.wait_until_whole()?;
         }
         Ok(())
@@ -233,9 +233,9 @@ pub(crate) const ALL: &[Scenario] = &[
             moves(TAKEOVER_MS),
             |site| {
                 site.kill(A)?;
-                site.pass(FAULT_S);
+                pass(FAULT_S);
                 site.pull(A2)?;
-                site.pass(FAULT_S);
+                pass(FAULT_S);
                 site.start(A)?;
                 site.plug_in(A2)
             },
@@ -243,7 +243,7 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     scenario("clients", "the clients' cable is pulled: the pair does not care", STOPS, |site| {
         site.pull(C)?;
-        site.pass(FAULT_S);
+        pass(FAULT_S);
         site.plug_in(C)
     }),
 ];
@@ -256,7 +256,7 @@ fn fill(site: &mut Site, host: Host) -> Result<()> {
     let block = vec![0; 1 << 20];
     while std::io::Write::write_all(&mut file, &block).is_ok() {}
     drop(file);
-    site.pass(FAULT_S * 2.0);
+    pass(FAULT_S * 2.0);
     site.mark(format!("the disk of {} has room", host.name()));
     std::fs::remove_file(&filler)?;
     Ok(())

@@ -24,7 +24,7 @@ const PORT: u16 = 8_082;
 /// Between two looks at a state.
 const LOOK: Duration = Duration::from_millis(100);
 /// A start, a pairing or a first synchronisation is over after this long. Ours: a busy machine.
-const BEGIN_MAX: Duration = Duration::from_secs(60);
+const BEGIN_MAX: Duration = Duration::from_mins(1);
 /// Everything that was broken is whole again after so long. Ours: a lost backup is taken back in
 /// after 10 s, and after 20 s when it was lost twice.
 const WHOLE_MAX: Duration = Duration::from_secs(90);
@@ -109,7 +109,7 @@ impl Site {
             marks: Vec::new(),
         };
         if let Some((host, mib)) = plan.small_disk {
-            site.lab.mount(&site.data(host), mib)?;
+            site.lab.mount(host.name(), mib)?;
         }
         for host in site.machines() {
             site.configure(host)?;
@@ -325,11 +325,6 @@ impl Site {
         self.start.elapsed()
     }
 
-    /// Lets some time pass.
-    pub(crate) fn pass(&self, seconds: f64) {
-        sleep(Duration::from_secs_f64(seconds));
-    }
-
     pub(crate) fn pull(&mut self, host: Host) -> Result<()> {
         self.mark(format!("cable of {} pulled", host.name()));
         self.lab.pull(host)
@@ -484,6 +479,11 @@ impl Site {
             }
         }
     }
+}
+
+/// Lets some time pass.
+pub(crate) fn pass(seconds: f64) {
+    sleep(Duration::from_secs_f64(seconds));
 }
 
 fn address_of(primary: Host) -> &'static str {

@@ -84,7 +84,7 @@ fn nothing_is_left() {
     command.arg("600").process_group(0);
     let mut sleeper = lab.inside("a", || command.spawn().unwrap()).unwrap();
     assert_eq!(lab.processes(Host::A).unwrap(), [sleeper.id()]);
-    lab.mount(&folder.join("a"), 1).unwrap();
+    lab.mount("a", 1).unwrap();
     drop(lab);
     assert!(!sleeper.wait().unwrap().success());
     assert!(!run("ip", &["netns"]).unwrap().contains(&prefix));

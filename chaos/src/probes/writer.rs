@@ -1,6 +1,7 @@
 //! Writes rows that nobody else writes, as fast as it is told that they are safe.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::Ordering;
@@ -51,7 +52,10 @@ fn write_on(
     while !shared.is_over() {
         let keys = *next..*next + BATCH;
         *next = keys.end;
-        let lines: String = keys.clone().map(|key| format!("PUT {key} {}\n", value(key))).collect();
+        let mut lines = String::new();
+        for key in keys.clone() {
+            writeln!(lines, "PUT {key} {}", value(key))?;
+        }
         // Until the answer says otherwise.
         seen.unknown += BATCH;
         writer.write_all(lines.as_bytes())?;
@@ -103,7 +107,7 @@ pub(crate) fn read_all(address: &str) -> Result<BTreeMap<u64, (u64, u64)>> {
         let line = line?;
         match &line.split_whitespace().collect::<Vec<_>>()[..] {
             ["END", count] if count.parse::<usize>()? == rows.len() => return Ok(rows),
-            ["NO", ..] | ["END", ..] => bail!("{line}, after {} rows", rows.len()),
+            ["NO" | "END", ..] => bail!("{line}, after {} rows", rows.len()),
             [index, key, value] => {
                 rows.insert(key.parse()?, (index.parse()?, value.parse()?));
             }
