@@ -372,6 +372,11 @@ impl Member {
         self.is_sole() || now < self.contact.lease_until
     }
 
+    /// Whether the configuration is so new that no beacon can have been answered under it.
+    fn is_newly_named(&self, now: Time) -> bool {
+        now.since_ms(self.attempts.in_doubt_since) < self.settings.suspect_ms
+    }
+
     /// Whether the service may be offered at all: it is well, and was not given up in this session.
     fn may_serve(&self) -> bool {
         let can_read_log = self.replica.level() >= self.replica.record().level;
@@ -420,7 +425,8 @@ impl Member {
             seat: self.replica.seat(),
             standing: self.replica.standing(),
             value: record.value,
-            has_authority: self.has_authority(now),
+            // One that has just been named has not had an answer yet.
+            has_authority: self.has_authority(now) || self.is_newly_named(now),
             is_diverged: record.diverged,
             is_stopping: self.orders.is_stopping(),
             is_taking_over: self.is_taking_over(),

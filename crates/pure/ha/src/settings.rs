@@ -352,6 +352,7 @@ mod tests {
                 refused(|s| {
                     s.suspect_ms = 1_100;
                     s.lease_ms = 1_270;
+                    s.address_life_ms = 500;
                 }),
             ),
         ] {

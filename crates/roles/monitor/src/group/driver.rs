@@ -518,9 +518,11 @@ impl Driver {
 
     /// The thread ends.
     pub(super) fn end(self) {
-        let Self { folder, service, keeper, storage, ended, shown, .. } = self;
-        // The address first, then the service: nobody is led to a node that does not answer.
+        let Self { folder, service, keeper, feed, storage, ended, shown, .. } = self;
+        // The address first, then the service: nobody is led to a node that does not answer. A
+        // service whose line ends stops by itself.
         drop(keeper);
+        drop(feed);
         service.stop();
         drop(storage);
         let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
