@@ -25,6 +25,8 @@ const PORT: u16 = 8_082;
 const LOOK: Duration = Duration::from_millis(100);
 /// A start, a pairing or a first synchronisation is over after this long. Ours: a busy machine.
 const BEGIN_MAX: Duration = Duration::from_mins(1);
+/// A pairing that is refused is refused for good after this long. Ours.
+const PAIR_MAX: Duration = Duration::from_secs(5);
 /// Everything that was broken is whole again after so long. Ours: a lost backup is taken back in
 /// after 10 s, and after 20 s when it was lost twice.
 const WHOLE_MAX: Duration = Duration::from_secs(90);
@@ -223,7 +225,15 @@ impl Site {
             "--witness-key-hash",
             &witness,
         ];
-        self.mse(primary, &words, Some(OPERATOR.1)).map(drop)
+        // A monitor answers operators of its machine a moment before it answers others.
+        let begun = Instant::now();
+        loop {
+            match self.mse(primary, &words, Some(OPERATOR.1)) {
+                Err(error) if begun.elapsed() >= PAIR_MAX => return Err(error),
+                Err(_) => sleep(LOOK),
+                Ok(_) => return Ok(()),
+            }
+        }
     }
 
     /// Runs the program as an operator of the machine would, and returns what it printed.
