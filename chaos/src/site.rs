@@ -491,6 +491,16 @@ impl Site {
     }
 }
 
+impl Drop for Site {
+    fn drop(&mut self) {
+        for child in self.running.values_mut() {
+            // One that has ended by itself is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// Lets some time pass.
 pub(crate) fn pass(seconds: f64) {
     sleep(Duration::from_secs_f64(seconds));
