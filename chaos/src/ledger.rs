@@ -56,6 +56,7 @@ struct Written(Position);
 #[derive(Debug)]
 struct Ledger {
     name: String,
+    pad_bytes: usize,
     address: IpAddr,
     line: Line<Written>,
     state: Arc<State>,
@@ -69,8 +70,9 @@ struct Serving {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Runs the service of the node `name` until its monitor is gone.
-pub fn run(name: &str) -> Result<()> {
+/// Runs the service of the node `name` until its monitor is gone; every entry has so many bytes of
+/// nothing, which its journal has to keep.
+pub fn run(name: &str, pad_bytes: usize) -> Result<()> {
     let variable = |name| {
         std::env::var_os(name)
             .map(PathBuf::from)
@@ -81,7 +83,8 @@ pub fn run(name: &str) -> Result<()> {
     let state = Arc::new(State::open(&folder)?);
     let (line, orders) = node::service::connect(&socket)
         .with_context(|| format!("nobody listens at {}", socket.display()))?;
-    let mut ledger = Ledger { name: name.to_owned(), address, line, state, serving: None };
+    let name = name.to_owned();
+    let mut ledger = Ledger { name, pad_bytes, address, line, state, serving: None };
     match orders.serve(&mut ledger) {
         Ok(()) => Ok(()),
         Err(reason) => bail!("{reason}"),
@@ -167,6 +170,7 @@ impl Replicated for Ledger {
         self.deactivate()?;
         let talk = Talk {
             name: self.name.clone(),
+            pad_bytes: self.pad_bytes,
             epoch,
             line: self.line.clone(),
             state: Arc::clone(&self.state),

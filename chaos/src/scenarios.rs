@@ -41,7 +41,9 @@ pub(crate) struct Scenario {
     pub(crate) happens: fn(&mut Site) -> Result<()>,
 }
 
-const PLAIN: Plan = Plan { wired: &[], small_disk: None, has_second: false };
+const PLAIN: Plan = Plan { wired: &[], small_disk: None, has_second: false, pad_bytes: 0 };
+/// A journal's segment of 64 MiB is full within seconds.
+const FILLING: Plan = Plan { pad_bytes: 32 << 10, ..PLAIN };
 
 /// Who serves goes on, and writes go on at once or after the backup was given up.
 const fn goes_on(stall_ms: u64) -> Limits {
@@ -176,20 +178,20 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         plan: Plan { wired: &[A], ..PLAIN },
         patience: Duration::from_millis(2_500),
-        ..scenario("delay-a", "500 ms on the primary's cable, each way", STOPS, |site| {
+        ..scenario("delay-a", "500 ms on the primary's cable", moves(TAKEOVER_MS), |site| {
             site.delay(A, 500)?;
             pass(15.0);
             Ok(())
         })
     },
     Scenario {
-        plan: Plan { small_disk: Some((A, 96)), ..PLAIN },
+        plan: Plan { small_disk: Some((A, 224)), ..FILLING },
         ..scenario("disk-full-a", "the primary's disk is full", moves(TAKEOVER_MS), |site| {
             fill(site, A)
         })
     },
     Scenario {
-        plan: Plan { small_disk: Some((B, 96)), ..PLAIN },
+        plan: Plan { small_disk: Some((B, 224)), ..FILLING },
         ..scenario("disk-full-b", "the secondary's disk is full", goes_on(STALL_MS), |site| {
             fill(site, B)
         })

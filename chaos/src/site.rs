@@ -36,7 +36,7 @@ const WHOLE_MAX: Duration = Duration::from_secs(90);
 pub struct Programs {
     /// `mse`.
     pub mse: PathBuf,
-    /// What runs the [`ledger`](crate::ledger); the node's name is added.
+    /// What runs the [`ledger`](crate::ledger); its arguments are added.
     pub ledger: Vec<String>,
 }
 
@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) small_disk: Option<(Host, u32)>,
     /// A second primary on the same secondary.
     pub(crate) has_second: bool,
+    /// Entries have so many bytes of nothing, so that a journal fills up.
+    pub(crate) pad_bytes: usize,
 }
 
 /// Machines that run.
@@ -163,7 +165,7 @@ impl Site {
             format!("{data_line}listen = \"{address}:{PORT}\"\n")
         } else {
             let mut command = self.programs.ledger.clone();
-            command.push(name.to_owned());
+            command.extend([name.to_owned(), self.plan.pad_bytes.to_string()]);
             let virtual_address = virtual_address.map_or_else(String::new, |address| {
                 format!("[virtual_address]\naddress = \"{address}\"\nprefix = {PREFIX}\n")
             });

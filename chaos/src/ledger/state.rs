@@ -45,15 +45,28 @@ struct Inner {
     hash: u64,
 }
 
-/// The content of an entry: keys and values by turns.
-pub(super) fn packed(rows: &[(u64, u64)]) -> Vec<u8> {
-    rows.iter().flat_map(|(key, value)| [key.to_le_bytes(), value.to_le_bytes()].concat()).collect()
+/// The content of an entry: how many rows, keys and values by turns, and as many bytes of nothing.
+pub(super) fn packed(rows: &[(u64, u64)], pad_bytes: usize) -> Vec<u8> {
+    let mut payload = (rows.len() as u64).to_le_bytes().to_vec();
+    for (key, value) in rows {
+        payload.extend(key.to_le_bytes());
+        payload.extend(value.to_le_bytes());
+    }
+    payload.resize(payload.len() + pad_bytes, 0);
+    payload
 }
 
 pub(super) fn unpacked(payload: &[u8]) -> Vec<(u64, u64)> {
-    let (pairs, _) = payload.as_chunks::<16>();
-    let halves = pairs.iter().map(|pair| u128::from_le_bytes(*pair));
-    halves.map(|both| (both as u64, (both >> 64) as u64)).collect()
+    let (numbers, _) = payload.as_chunks::<8>();
+    let mut numbers = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes));
+    let count = numbers.next().unwrap_or(0);
+    let mut rows = Vec::new();
+    while (rows.len() as u64) < count
+        && let Some(row) = numbers.next().zip(numbers.next())
+    {
+        rows.push(row);
+    }
+    rows
 }
 
 impl State {
@@ -239,7 +252,8 @@ mod tests {
     #[test]
     fn an_entry_holds_keys_and_values() {
         let rows = [(7, 700), (u64::MAX, 1)];
-        assert_eq!(unpacked(&packed(&rows)), rows);
+        assert_eq!(unpacked(&packed(&rows, 0)), rows);
+        assert_eq!(unpacked(&packed(&rows, 100)), rows);
         assert_eq!(unpacked(&[]), []);
     }
 }

@@ -35,6 +35,7 @@ const PAGE: usize = 10_000;
 #[derive(Debug, Clone)]
 pub(super) struct Talk {
     pub(super) name: String,
+    pub(super) pad_bytes: usize,
     pub(super) epoch: Epoch,
     pub(super) line: Line<Written>,
     pub(super) state: Arc<State>,
@@ -180,7 +181,7 @@ impl Talk {
         if puts.is_empty() {
             return Ok(());
         }
-        let draft = Draft { kind: KIND, version: 1, payload: packed(puts) };
+        let draft = Draft { kind: KIND, version: 1, payload: packed(puts, self.pad_bytes) };
         let count = std::mem::take(puts).len();
         match self.line.write_blocking(vec![draft]) {
             Ok(written) => written.iter().try_for_each(|Written(position)| {

@@ -46,7 +46,8 @@ fn a_pair_survives_the_primarys_cable() {
 #[test]
 fn the_service_that_is_replicated() {
     if std::env::var_os(SERVICE).is_some() {
-        let name = std::env::args().next_back().unwrap();
-        chaos::ledger::run(&name).unwrap();
+        let words: Vec<String> = std::env::args().collect();
+        let [.., name, pad_bytes] = &words[..] else { panic!("{words:?}") };
+        chaos::ledger::run(name, pad_bytes.parse().unwrap()).unwrap();
     }
 }
