@@ -12,7 +12,8 @@
 //! ALL            -> <index> <key> <value>         for every row, in order; then END <count>
 //! ```
 //!
-//! Lines that a client sends without waiting are one entry, and share its index. On UDP port [`ECHO_PORT`] every
+//! Lines that a client sends without waiting are one entry, unless told otherwise, and share its
+//! index. On UDP port [`ECHO_PORT`] every
 //! datagram comes back with `<node> <epoch> <index>` behind it, as long as reads may be answered.
 //!
 //! Its state is a file of lines that only grows: what was applied, in order. It deliberately knows
@@ -48,6 +49,15 @@ const SOCKET_VARIABLE: &str = "MSE_SERVICE_SOCKET";
 /// Set by the monitor. Source: `monitor::group::service`.
 const DATA_VARIABLE: &str = "MSE_SERVICE_DATA";
 
+/// How rows become entries.
+#[derive(Debug, Clone, Copy)]
+struct Entries {
+    /// Most rows of one.
+    rows_max: usize,
+    /// Bytes of nothing in each, which the journal has to keep.
+    pad_bytes: usize,
+}
+
 /// Where an entry was written, which is what its client is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Written(Position);
@@ -56,7 +66,7 @@ struct Written(Position);
 #[derive(Debug)]
 struct Ledger {
     name: String,
-    pad_bytes: usize,
+    entries: Entries,
     address: IpAddr,
     line: Line<Written>,
     state: Arc<State>,
@@ -70,9 +80,13 @@ struct Serving {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// Runs the service of the node `name` until its monitor is gone; every entry has so many bytes of
-/// nothing, which its journal has to keep.
-pub fn run(name: &str, pad_bytes: usize) -> Result<()> {
+/// Runs the service until its monitor is gone. Its words are the node's name and, if need be, how
+/// [`Entries`] are: most rows, bytes of nothing.
+pub fn run(words: &[String]) -> Result<()> {
+    let number = |nth: usize| words.get(nth).map(|word| word.parse()).transpose();
+    let name = words.first().context("the node's name is missing")?;
+    let (rows_max, pad_bytes) = (number(1)?.unwrap_or(usize::MAX), number(2)?.unwrap_or(0));
+    let entries = Entries { rows_max, pad_bytes };
     let variable = |name| {
         std::env::var_os(name)
             .map(PathBuf::from)
@@ -83,8 +97,8 @@ pub fn run(name: &str, pad_bytes: usize) -> Result<()> {
     let state = Arc::new(State::open(&folder)?);
     let (line, orders) = node::service::connect(&socket)
         .with_context(|| format!("nobody listens at {}", socket.display()))?;
-    let name = name.to_owned();
-    let mut ledger = Ledger { name, pad_bytes, address, line, state, serving: None };
+    let name = name.clone();
+    let mut ledger = Ledger { name, entries, address, line, state, serving: None };
     match orders.serve(&mut ledger) {
         Ok(()) => Ok(()),
         Err(reason) => bail!("{reason}"),
@@ -170,7 +184,7 @@ impl Replicated for Ledger {
         self.deactivate()?;
         let talk = Talk {
             name: self.name.clone(),
-            pad_bytes: self.pad_bytes,
+            entries: self.entries,
             epoch,
             line: self.line.clone(),
             state: Arc::clone(&self.state),

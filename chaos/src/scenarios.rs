@@ -41,7 +41,8 @@ pub(crate) struct Scenario {
     pub(crate) happens: fn(&mut Site) -> Result<()>,
 }
 
-const PLAIN: Plan = Plan { wired: &[], small_disk: None, has_second: false, pad_bytes: 0 };
+const PLAIN: Plan =
+    Plan { wired: &[], small_disk: None, has_second: false, rows_max: usize::MAX, pad_bytes: 0 };
 /// A journal's segment of 64 MiB is full within seconds.
 const FILLING: Plan = Plan { pad_bytes: 32 << 10, ..PLAIN };
 
@@ -240,6 +241,19 @@ pub(crate) const ALL: &[Scenario] = &[
                 pass(FAULT_S);
                 site.start(A)?;
                 site.plug_in(A2)
+            },
+        )
+    },
+    Scenario {
+        plan: Plan { rows_max: 1, ..PLAIN },
+        ..scenario(
+            "many-entries",
+            "the primary's cable, while each row is an entry of its own",
+            moves(TAKEOVER_MS),
+            |site| {
+                site.pull(A)?;
+                pass(FAULT_S);
+                site.plug_in(A)
             },
         )
     },

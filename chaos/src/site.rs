@@ -41,7 +41,7 @@ pub struct Programs {
 }
 
 /// What a site has besides a primary, its secondary and a witness.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     /// Cables whose delay can be set.
     pub(crate) wired: &'static [Host],
@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) small_disk: Option<(Host, u32)>,
     /// A second primary on the same secondary.
     pub(crate) has_second: bool,
+    /// Most rows of an entry; fewer make more entries.
+    pub(crate) rows_max: usize,
     /// Entries have so many bytes of nothing, so that a journal fills up.
     pub(crate) pad_bytes: usize,
 }
@@ -165,7 +167,8 @@ impl Site {
             format!("{data_line}listen = \"{address}:{PORT}\"\n")
         } else {
             let mut command = self.programs.ledger.clone();
-            command.extend([name.to_owned(), self.plan.pad_bytes.to_string()]);
+            let Plan { rows_max, pad_bytes, .. } = self.plan;
+            command.extend([name.to_owned(), rows_max.to_string(), pad_bytes.to_string()]);
             let virtual_address = virtual_address.map_or_else(String::new, |address| {
                 format!("[virtual_address]\naddress = \"{address}\"\nprefix = {PREFIX}\n")
             });

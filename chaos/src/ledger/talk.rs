@@ -18,7 +18,7 @@ use nix::sys::socket::{
 use node::service::Line;
 
 use super::state::{State, packed};
-use super::{KIND, Written};
+use super::{Entries, KIND, Written};
 
 /// Longest line. Ours: two numbers and a word.
 const LINE_BYTES_MAX: u64 = 128;
@@ -35,7 +35,7 @@ const PAGE: usize = 10_000;
 #[derive(Debug, Clone)]
 pub(super) struct Talk {
     pub(super) name: String,
-    pub(super) pad_bytes: usize,
+    pub(super) entries: Entries,
     pub(super) epoch: Epoch,
     pub(super) line: Line<Written>,
     pub(super) state: Arc<State>,
@@ -181,14 +181,20 @@ impl Talk {
         if puts.is_empty() {
             return Ok(());
         }
-        let draft = Draft { kind: KIND, version: 1, payload: packed(puts, self.pad_bytes) };
-        let count = std::mem::take(puts).len();
-        match self.line.write_blocking(vec![draft]) {
-            Ok(written) => written.iter().try_for_each(|Written(position)| {
+        let Entries { rows_max, pad_bytes } = self.entries;
+        let puts = std::mem::take(puts);
+        let entries = puts.chunks(rows_max.max(1));
+        let drafts = entries.clone().map(|rows| Draft {
+            kind: KIND,
+            version: 1,
+            payload: packed(rows, pad_bytes),
+        });
+        match self.line.write_blocking(drafts.collect()) {
+            Ok(written) => entries.zip(written).try_for_each(|(rows, Written(position))| {
                 let line = format!("OK {} {} {}", position.index, position.epoch, self.name);
-                (0..count).try_for_each(|_| writeln!(writer, "{line}"))
+                rows.iter().try_for_each(|_| writeln!(writer, "{line}"))
             }),
-            Err(error) => (0..count).try_for_each(|_| writeln!(writer, "NO {error}")),
+            Err(error) => puts.iter().try_for_each(|_| writeln!(writer, "NO {error}")),
         }
     }
 

@@ -25,7 +25,7 @@ fn what_is_put_is_found_and_nothing_is_answered_after_the_end() {
     let state = Arc::new(State::open(&folder.join("state")).unwrap());
     let mut ledger = Ledger {
         name: "a".to_owned(),
-        pad_bytes: 0,
+        entries: Entries { rows_max: 256, pad_bytes: 0 },
         address: address.parse().unwrap(),
         line,
         state,

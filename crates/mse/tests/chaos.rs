@@ -47,7 +47,7 @@ fn a_pair_survives_the_primarys_cable() {
 fn the_service_that_is_replicated() {
     if std::env::var_os(SERVICE).is_some() {
         let words: Vec<String> = std::env::args().collect();
-        let [.., name, pad_bytes] = &words[..] else { panic!("{words:?}") };
-        chaos::ledger::run(name, pad_bytes.parse().unwrap()).unwrap();
+        let dashes = words.iter().position(|word| word == "--").unwrap();
+        chaos::ledger::run(&words[dashes + 1..]).unwrap();
     }
 }
