@@ -43,8 +43,11 @@ pub(crate) struct Scenario {
 
 const PLAIN: Plan =
     Plan { wired: &[], small_disk: None, has_second: false, rows_max: usize::MAX, pad_bytes: 0 };
-/// A journal's segment of 64 MiB is full within seconds.
-const FILLING: Plan = Plan { pad_bytes: 32 << 10, ..PLAIN };
+/// A journal's segment of 64 MiB is full within seconds, and 20,000 entries, which the monitor keeps
+/// for its peer, still fit on a disk of [`DISK_MIB`].
+const FILLING: Plan = Plan { pad_bytes: 8 << 10, ..PLAIN };
+/// Ours: a tmpfs, so it must fit into memory.
+const DISK_MIB: u32 = 1_536;
 
 /// Who serves goes on, and writes go on at once or after the backup was given up.
 const fn goes_on(stall_ms: u64) -> Limits {
@@ -186,13 +189,13 @@ pub(crate) const ALL: &[Scenario] = &[
         })
     },
     Scenario {
-        plan: Plan { small_disk: Some((A, 224)), ..FILLING },
+        plan: Plan { small_disk: Some((A, DISK_MIB)), ..FILLING },
         ..scenario("disk-full-a", "the primary's disk is full", moves(TAKEOVER_MS), |site| {
             fill(site, A)
         })
     },
     Scenario {
-        plan: Plan { small_disk: Some((B, 224)), ..FILLING },
+        plan: Plan { small_disk: Some((B, DISK_MIB)), ..FILLING },
         ..scenario("disk-full-b", "the secondary's disk is full", goes_on(STALL_MS), |site| {
             fill(site, B)
         })
@@ -272,7 +275,7 @@ fn fill(site: &mut Site, host: Host) -> Result<()> {
     let block = vec![0; 1 << 20];
     while std::io::Write::write_all(&mut file, &block).is_ok() {}
     drop(file);
-    pass(FAULT_S * 2.0);
+    pass(FAULT_S * 3.0);
     site.mark(format!("the disk of {} has room", host.name()));
     std::fs::remove_file(&filler)?;
     Ok(())
