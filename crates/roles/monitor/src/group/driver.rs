@@ -226,7 +226,7 @@ impl Driver {
             Output::Wipe => {
                 self.receiving = None;
                 let wiped = self.storage.wipe();
-                self.must(wiped, "the journal cannot be emptied");
+                must(wiped, "the journal cannot be emptied");
                 self.tell(Input::Retained(1));
                 self.holes_are_cut();
                 self.check_state();
@@ -282,12 +282,12 @@ impl Driver {
         // that is lost memory, and the next start has to know.
         let hole = self.storage.holes().iter().find(|hole| hole.last >= after).copied();
         let Some(hole) = hole else {
-            return self.must::<()>(Err("there is no hole"), "the journal cannot be cut");
+            return must::<()>(Err("there is no hole"), "the journal cannot be cut");
         };
         self.record.memory = Memory::Lost;
         self.storage.persist(&self.record);
         let cut = self.storage.truncate(hole.first.saturating_sub(1));
-        self.must(cut, "the journal cannot be cut");
+        must(cut, "the journal cannot be cut");
         tracing::error!(
             "the journal ends in a hole; this process starts again as one without memory"
         );
@@ -447,7 +447,7 @@ impl Driver {
         let Some(base) = self.receiving.as_ref().map(Receiving::base) else { return };
         let first = base.position.index + 1;
         let begun = self.storage.restart_at(base);
-        self.must(begun, "the journal cannot begin at the snapshot");
+        must(begun, "the journal cannot begin at the snapshot");
         self.tell(Input::Retained(first));
         self.check_state();
     }
@@ -455,14 +455,6 @@ impl Driver {
     /// Journal and state are of no use to this node: it begins anew.
     pub(super) fn rebuild(&mut self) {
         self.ended = Some(Ended::Rebuild);
-    }
-
-    /// A failure of the disk ends the process.
-    fn must<T>(&self, outcome: Result<T, impl std::fmt::Display>, what: &str) {
-        if let Err(error) = outcome {
-            tracing::error!(%error, "{what}; this process stops, its peer takes over");
-            std::process::abort();
-        }
     }
 
     pub(super) fn event(&mut self, event: Event, remarks: String) {
@@ -534,6 +526,14 @@ impl Driver {
         {
             tracing::error!(%error, "the old journal cannot be put aside");
         }
+    }
+}
+
+/// A failure of the disk ends the process.
+fn must<T>(outcome: Result<T, impl std::fmt::Display>, what: &str) {
+    if let Err(error) = outcome {
+        tracing::error!(%error, "{what}; this process stops, its peer takes over");
+        std::process::abort();
     }
 }
 
