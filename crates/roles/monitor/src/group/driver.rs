@@ -43,6 +43,15 @@ enum Ended {
     Rebuild,
 }
 
+/// An address that was released. The member counts on more than its name says: once it is gone,
+/// the peer may serve without waiting for the lease.
+#[derive(Debug, Clone, Copy)]
+struct Release {
+    address_is_gone: bool,
+    /// The service still has to pass this check, behind the order to end reads.
+    fence: Option<u64>,
+}
+
 /// One group's member and everything that carries out what it wants.
 pub(super) struct Driver {
     group: Group,
@@ -62,6 +71,8 @@ pub(super) struct Driver {
     /// Until when the address was last wanted.
     wanted_address: Option<Time>,
     has_address: bool,
+    /// What was released and is not known to be gone, oldest first.
+    releases: VecDeque<Release>,
     pub(super) sending: Option<Sending>,
     pub(super) is_preparing: bool,
     pub(super) receiving: Option<Receiving>,
@@ -104,6 +115,7 @@ impl Driver {
             commanded: None,
             wanted_address: None,
             has_address: false,
+            releases: VecDeque::new(),
             sending: None,
             is_preparing: false,
             receiving: None,
@@ -113,8 +125,6 @@ impl Driver {
             events,
             ended: None,
         };
-        // Whoever held it before this start does not any more.
-        driver.keeper.release();
         let first = driver.storage.first_index();
         driver.tell(Input::Retained(first));
         driver
@@ -156,7 +166,12 @@ impl Driver {
                 tracing::error!(%error, "the journal refuses entries; this process stops, its peer takes over");
                 std::process::abort();
             }
-            Inbound::AddressGone => self.tell(Input::AddressGone),
+            Inbound::AddressGone => {
+                if let Some(release) = self.releases.iter_mut().find(|it| !it.address_is_gone) {
+                    release.address_is_gone = true;
+                }
+                self.let_go();
+            }
             Inbound::Service(word) => self.word(word),
             Inbound::SnapshotReady(sending) => {
                 self.is_preparing = false;
@@ -248,6 +263,8 @@ impl Driver {
                 self.wanted_address = None;
                 self.has_address = false;
                 self.keeper.release();
+                let fence = self.end_reads();
+                self.releases.push_back(Release { address_is_gone: false, fence });
             }
             Output::Rebuild => self.ended = Some(Ended::Rebuild),
             Output::Event(event) => self.event(event, String::new()),
@@ -260,6 +277,28 @@ impl Driver {
             }
             Output::Stopped => self.ended = Some(Ended::Stopped),
         }
+    }
+
+    /// Says of releases that they are complete: the peer may serve from then on, so the address is
+    /// gone and no read is answered here any more.
+    pub(super) fn let_go(&mut self) {
+        while let Some(Release { address_is_gone: true, fence: None }) = self.releases.front() {
+            self.releases.pop_front();
+            self.tell(Input::AddressGone);
+        }
+    }
+
+    /// The service has carried out everything up to that check, or is gone.
+    pub(super) fn passed(&mut self, check: u64) {
+        for release in &mut self.releases {
+            release.fence = release.fence.filter(|fence| *fence > check);
+        }
+        self.let_go();
+    }
+
+    /// Whether this node has the address, or is about to.
+    pub(super) fn wants_address(&self) -> bool {
+        self.wanted_address.is_some()
     }
 
     /// The address follows the listeners: who has none yet holds nothing.

@@ -106,6 +106,7 @@ impl Driver {
         match word {
             Word::Connected(orders) => {
                 self.feed.lose();
+                self.passed(u64::MAX);
                 self.feed.line = Some(orders);
             }
             Word::Says(number, report) => {
@@ -166,6 +167,7 @@ impl Driver {
                 if number == self.feed.check {
                     self.feed.asked_at = None;
                 }
+                self.passed(number);
             }
             Report::Failed(reason) => self.fail_service(&reason),
             Report::Snapshot(position) => self.look_at_snapshot(position),
@@ -256,7 +258,7 @@ impl Driver {
 
     /// Tells the service until when it may answer reads.
     pub(super) fn lend_reads(&mut self) {
-        if !self.feed.is_active {
+        if !self.feed.is_active || !self.wants_address() {
             return;
         }
         let until = self.member.reads_until(clock::boot());
@@ -265,6 +267,19 @@ impl Driver {
         if has_moved && self.feed.order(Order::Reads(until)) {
             self.feed.reads_until = until;
         }
+    }
+
+    /// Has the service answer no read from now on; the number of the check that it passes when that is
+    /// done, if there is a service.
+    pub(super) fn end_reads(&mut self) -> Option<u64> {
+        self.feed.reads_until = Time(0);
+        if !self.feed.order(Order::Reads(Time(0))) {
+            return None;
+        }
+        self.feed.check += 1;
+        let check = self.feed.check;
+        self.feed.asked_at.get_or_insert(clock::boot());
+        self.feed.order(Order::Check(check)).then_some(check)
     }
 
     /// Asks the service how it is, and does not wait for ever.
@@ -304,6 +319,7 @@ impl Driver {
         self.feed.lose();
         self.feed.has_failed = true;
         self.service.kill();
+        self.passed(u64::MAX);
         self.tell(Input::Service(Health::Failed));
     }
 
