@@ -136,6 +136,10 @@ async fn command(
         }
         ("switchover", _) => (Command::Switchover, "Failover invoked"),
         ("failback", _) => (Command::Switchover, "Failback invoked"),
+        ("unpair", (Seat::Secondary, true)) => {
+            let text = "the secondary serves; return the service to the primary first (`failback`)";
+            return refuse(StatusCode::CONFLICT, text.to_owned());
+        }
         ("pause", _) => (Command::Pause, "Automatic failover is off"),
         ("resume", _) => (Command::Resume, "Automatic failover is on again"),
         ("force", _) => (Command::Force, "This node serves by an operator's decree"),

@@ -14,7 +14,7 @@ use node::journal::Progress;
 use tokio::sync::{mpsc, oneshot};
 
 use super::feed::Feed;
-use super::service::Service;
+use super::service::{STATE_NAME, Service};
 use super::storage::Storage;
 use super::transfer::{self, Receiving, Sending};
 use super::{EVENTS_MAX, EventLine, Inbound, ServiceState, Shown, generated_by, sender};
@@ -48,7 +48,7 @@ enum Ended {
 #[derive(Debug, Clone, Copy)]
 struct Release {
     address_is_gone: bool,
-    /// The service still has to pass this check, behind the order to end reads.
+    /// The service has still to say that it answers no reads.
     fence: Option<u64>,
 }
 
@@ -127,6 +127,10 @@ impl Driver {
         };
         let first = driver.storage.first_index();
         driver.tell(Input::Retained(first));
+        // A snapshot that the journal has begun after, and the state has not taken yet.
+        let incoming = driver.folder.join(transfer::INCOMING);
+        driver.receiving =
+            Receiving::left(incoming).filter(|it| it.base().position.index + 1 == first);
         driver
     }
 
@@ -145,7 +149,6 @@ impl Driver {
     pub(super) fn tick(&mut self) {
         let now = clock::boot();
         self.tell(Input::Tick);
-        self.watch_service(now);
         if now >= self.holes_at && !self.storage.holes().is_empty() {
             self.holes_at = now.plus_ms(HOLES_PAUSE_MS);
             if let Some(hole) = self.storage.holes().first() {
@@ -224,6 +227,7 @@ impl Driver {
                 return;
             }
         }
+        self.watch_service(clock::boot());
         self.activate_when_ready();
         self.lend_reads();
         self.show();
@@ -288,10 +292,10 @@ impl Driver {
         }
     }
 
-    /// The service has carried out everything up to that check, or is gone.
-    pub(super) fn passed(&mut self, check: u64) {
+    /// The service answers no read any more, up to that order of ours, or is gone.
+    pub(super) fn reads_ended(&mut self, number: u64) {
         for release in &mut self.releases {
-            release.fence = release.fence.filter(|fence| *fence > check);
+            release.fence = release.fence.filter(|fence| *fence > number);
         }
         self.let_go();
     }
@@ -315,6 +319,7 @@ impl Driver {
     fn truncate(&mut self, after: u64) {
         if self.storage.truncate(after).is_ok() {
             self.holes_are_cut();
+            self.cut_state(after);
             return;
         }
         // No log can go on right behind a hole. What is before it is not all that was durable:
@@ -463,6 +468,11 @@ impl Driver {
         let Some(receiving) = &self.receiving else { return };
         let (done, total) = receiving.progress();
         if receiving.is_complete() {
+            if let Err(error) = receiving.sync() {
+                tracing::error!(%error, "the snapshot cannot be stored; it is asked for again");
+                self.receiving = None;
+                return;
+            }
             let base = receiving.base();
             let log = ha::Log::recovered(ha::History::new(base.epochs));
             let session = receiving.session;
@@ -580,8 +590,11 @@ fn must<T>(outcome: Result<T, impl std::fmt::Display>, what: &str) {
 fn put_aside(folder: &Path) -> std::io::Result<()> {
     let aside = folder.join(format!("aside-{}", clock::wall().0));
     fs::create_dir_all(&aside)?;
-    for name in ["journal", "record"] {
-        fs::rename(folder.join(name), aside.join(name))?;
+    for name in ["journal", "record", STATE_NAME] {
+        match fs::rename(folder.join(name), aside.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
     Ok(())
 }
