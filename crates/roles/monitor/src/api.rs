@@ -147,6 +147,11 @@ async fn command(
         ("enrol", _) => (Command::Enrol, "This node votes again with what it has heard"),
         _ => return refuse(StatusCode::NOT_FOUND, format!("there is no command '{word}'")),
     };
+    if command == Command::Force
+        && let Err(reason) = shared.probe(instance).await
+    {
+        return refuse(StatusCode::CONFLICT, reason);
+    }
     match shared.command(instance, command).await {
         Ok(()) => Json(json!({ "text": text })).into_response(),
         Err(reason) => refuse(StatusCode::CONFLICT, reason),

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::address;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Provider};
 use crate::group::{self, Beginning, EventLine, GroupError, Parts, Running, ServiceState, Shown};
 use crate::info::{self, Database, Info, NodeInfo, PeerInfo};
 use crate::links::{Path, Target, Whom};
@@ -333,6 +333,31 @@ impl Shared {
             hosted.running.commander()
         };
         ordered.order(command).await
+    }
+
+    /// Refuses to force a node while somebody answers for the virtual address (RFC 5227).
+    pub async fn probe(&self, instance: u32) -> Result<(), String> {
+        let virtual_address = {
+            let groups = self.groups();
+            let hosted = groups.get(&instance).ok_or_else(|| no_instance(instance))?;
+            if hosted.running.shown().has_address {
+                return Ok(());
+            }
+            hosted.group.virtual_address.clone()
+        };
+        let interface = self.config.health_monitor.interface.clone();
+        let (Provider::Kernel, Some(interface)) = (virtual_address.provider, interface) else {
+            return Ok(());
+        };
+        let asked = tokio::task::spawn_blocking(move || {
+            address::probe(virtual_address.address, &interface)
+        });
+        match asked.await {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(conflict))) => Err(conflict.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// The seat of this node in a group, and whether it holds.
