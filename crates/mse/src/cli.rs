@@ -54,6 +54,9 @@ pub(crate) enum Command {
         /// Play the recording once, fast, compare with where the device truly was, and exit.
         #[arg(long)]
         once: bool,
+        /// Show a pair instead: a primary, a secondary and a witness, and words that kill things.
+        #[arg(long, conflicts_with = "once")]
+        ha: bool,
         /// Port of the console; another one is taken when it is in use.
         #[arg(long, default_value_t = 8880)]
         port: u16,

@@ -27,7 +27,7 @@ pub(crate) async fn run(
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     match arguments.command {
-        Command::Demo { once, port } => demo::run(output, once, port).await,
+        Command::Demo { once, ha, port } => demo::run(output, once, ha, port).await,
         Command::Init { data } => cmdshell::init(output, &data.data),
         Command::Engine { config } => roles::engine(&config).await,
         Command::Controller { config } => roles::controller(&config).await,

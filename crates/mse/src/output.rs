@@ -75,17 +75,29 @@ impl<W: Write> Output<W> {
 impl Failure {
     /// Says on standard error what is wrong, and returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        let (code, message) = match self {
-            Self::ClosedPipe => return ExitCode::SUCCESS,
+        if matches!(self, Self::ClosedPipe) {
+            return ExitCode::SUCCESS;
+        }
+        let (code, message) = self.told();
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(io::stderr(), "mse: {message}");
+        ExitCode::from(code)
+    }
+
+    /// What is wrong, for a person.
+    pub(crate) fn message(self) -> String {
+        self.told().1
+    }
+
+    fn told(self) -> (u8, String) {
+        match self {
+            Self::ClosedPipe => (0, "nobody reads the output".to_owned()),
             Self::Failed(error) => (1, chain(&error)),
             Self::NotRunning(message) => (3, message),
             Self::NotFound(message) => (4, message),
             Self::Config(message) => (5, message),
             Self::Interrupted => (130, "interrupted; nothing was finished".to_owned()),
-        };
-        // Without standard error there is nobody to tell.
-        let _ = writeln!(io::stderr(), "mse: {message}");
-        ExitCode::from(code)
+        }
     }
 }
 

@@ -25,7 +25,9 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 pub use ha::Draft;
 use model::Time;
@@ -52,6 +54,9 @@ pub enum Order {
     Deactivate,
     /// Reads may be answered until then, by [`clock::boot`].
     Reads(Time),
+    /// No read is answered from now on; [`Report::ReadsEnded`] follows at once, whatever the service
+    /// is busy with.
+    EndReads(u64),
     /// A write was appended; its entries are committed later, or never.
     Written {
         /// Of [`Report::Write`].
@@ -108,6 +113,8 @@ pub enum Report {
     Active,
     /// It does not serve any more.
     Dormant,
+    /// No read is answered any more; the number is that of [`Order::EndReads`].
+    ReadsEnded(u64),
     /// The answer to [`Order::Check`].
     Well(u64),
     /// The answer to [`Order::Check`], or a word of its own: the service cannot go on.
@@ -252,9 +259,7 @@ impl<O: Send + 'static> Line<O> {
 
     /// Leaves: the orders end, the service becomes dormant, and the peer may take over.
     pub fn hang_up(&self) {
-        let writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        // It may be closed already.
-        let _ = writer.shutdown(std::net::Shutdown::Both);
+        self.shared.hang_up();
     }
 
     fn submit(
@@ -285,39 +290,95 @@ impl<O: Send + 'static> Orders<O> {
     /// Carries out orders until the monitor is gone; then the service is dormant. Blocks.
     ///
     /// An error is the service's own: it has failed, and its process should end.
-    pub fn serve(mut self, service: &mut impl Replicated<Outcome = O>) -> Result<(), String> {
-        let outcome = self.run(service);
-        self.shared.reads_until.store(0, Ordering::Release);
-        self.shared.forget();
+    pub fn serve(self, service: &mut impl Replicated<Outcome = O>) -> Result<(), String> {
+        let Self { reader, shared } = self;
+        let outcome = serve(reader, &shared, service);
+        shared.end_reads();
+        shared.forget();
         if let Err(reason) = &outcome {
             // The monitor may be gone, too.
-            let _ = self.shared.say(&Report::Failed(reason.clone()));
+            let _ = shared.say(&Report::Failed(reason.clone()));
         }
+        shared.hang_up();
         let stopped = service.deactivate();
         outcome.and(stopped)
     }
+}
 
-    fn run(&mut self, service: &mut impl Replicated<Outcome = O>) -> Result<(), String> {
-        let hello = Report::Hello { applied: service.applied()?, level: service.level() };
-        if self.shared.say(&hello).is_err() {
-            return Ok(());
-        }
-        loop {
-            let order = match read_frame(&mut self.reader) {
-                Ok(Some(order)) => order,
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    return Err(format!("the health monitor says what is no order: {error}"));
-                }
-                // The monitor is gone.
-                Ok(None) | Err(_) => return Ok(()),
-            };
-            let Some(report) = self.obey(order, service)? else { continue };
-            if self.shared.say(&report).is_err() {
-                return Ok(());
-            }
+/// Carries orders out one after the other. A thread of its own reads them: what is only about reads
+/// and writes that wait is done there at once, however long the service is busy.
+fn serve<O: Send + 'static>(
+    reader: BufReader<UnixStream>,
+    shared: &Arc<Shared<O>>,
+    service: &mut impl Replicated<Outcome = O>,
+) -> Result<(), String> {
+    let hello = Report::Hello { applied: service.applied()?, level: service.level() };
+    if shared.say(&hello).is_err() {
+        return Ok(());
+    }
+    // Bounded by the monitor, which gives few orders before it has heard of the ones before.
+    let (orders, queue) = channel();
+    let for_reader = Arc::clone(shared);
+    thread::Builder::new()
+        .name("orders".to_owned())
+        .spawn(move || read_orders(reader, &for_reader, &orders))
+        .map_err(|error| format!("the thread that reads orders cannot be started: {error}"))?;
+    for order in queue {
+        let report = shared.obey(order?, service)?;
+        if report.is_some_and(|report| shared.say(&report).is_err()) {
+            break;
         }
     }
+    Ok(())
+}
 
+/// Reads orders until the line ends; then no read is answered any more.
+fn read_orders<O>(
+    mut reader: BufReader<UnixStream>,
+    shared: &Shared<O>,
+    orders: &Sender<Result<Order, String>>,
+) {
+    loop {
+        let order = match read_frame(&mut reader) {
+            Ok(Some(Order::Reads(until))) => {
+                shared.reads_until.store(until.0, Ordering::Release);
+                continue;
+            }
+            Ok(Some(Order::EndReads(number))) => {
+                shared.end_reads();
+                if shared.say(&Report::ReadsEnded(number)).is_err() {
+                    break;
+                }
+                continue;
+            }
+            Ok(Some(Order::Written { ticket, first })) => {
+                shared.written(ticket, first);
+                continue;
+            }
+            Ok(Some(Order::Refused { ticket, reason })) => {
+                shared.refused(ticket, reason);
+                continue;
+            }
+            Ok(Some(Order::Deactivate)) => {
+                shared.end_reads();
+                Ok(Order::Deactivate)
+            }
+            Ok(Some(order)) => Ok(order),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(format!("the health monitor says what is no order: {error}"))
+            }
+            // The monitor is gone.
+            Ok(None) | Err(_) => break,
+        };
+        let is_last = order.is_err();
+        if orders.send(order).is_err() || is_last {
+            break;
+        }
+    }
+    shared.end_reads();
+}
+
+impl<O> Shared<O> {
     fn obey(
         &self,
         order: Order,
@@ -326,7 +387,7 @@ impl<O: Send + 'static> Orders<O> {
         let report = match order {
             Order::Apply(entries) => {
                 let Applied { position, outcomes, hashes } = service.apply(&entries)?;
-                self.shared.resolve(outcomes);
+                self.resolve(outcomes);
                 Report::Applied { position, hashes }
             }
             Order::Activate(epoch) => {
@@ -334,23 +395,15 @@ impl<O: Send + 'static> Orders<O> {
                 Report::Active
             }
             Order::Deactivate => {
-                self.shared.reads_until.store(0, Ordering::Release);
-                self.shared.forget();
+                self.forget();
                 service.deactivate()?;
                 Report::Dormant
             }
-            Order::Reads(until) => {
-                self.shared.reads_until.store(until.0, Ordering::Release);
-                return Ok(None);
-            }
-            Order::Written { ticket, first } => {
-                self.shared.written(ticket, first);
-                return Ok(None);
-            }
-            Order::Refused { ticket, reason } => {
-                self.shared.refused(ticket, reason);
-                return Ok(None);
-            }
+            // Done where they are read.
+            Order::Reads(_)
+            | Order::EndReads(_)
+            | Order::Written { .. }
+            | Order::Refused { .. } => return Ok(None),
             Order::Check(number) => match service.check() {
                 Ok(()) => Report::Well(number),
                 Err(reason) => Report::Failed(reason),
@@ -362,9 +415,17 @@ impl<O: Send + 'static> Orders<O> {
         };
         Ok(Some(report))
     }
-}
 
-impl<O> Shared<O> {
+    fn end_reads(&self) {
+        self.reads_until.store(0, Ordering::Release);
+    }
+
+    fn hang_up(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may be closed already.
+        let _ = writer.shutdown(std::net::Shutdown::Both);
+    }
+
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting<O>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

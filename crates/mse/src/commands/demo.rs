@@ -4,6 +4,7 @@
 //! one simulates the hospital of `demo/campus.toml`. One engine tracks what both report. All of it
 //! is the real thing: identities, mutual TLS, NMSP, SQLite, HTTP.
 
+mod pair;
 mod score;
 
 use std::io::Write;
@@ -62,6 +63,7 @@ struct Welcome {
 pub(crate) async fn run(
     output: &mut Output<impl Write>,
     once: bool,
+    is_pair: bool,
     port: u16,
 ) -> Result<(), Failure> {
     // Before anything is made that must be removed again.
@@ -69,6 +71,8 @@ pub(crate) async fn run(
     let scratch = Scratch::new()?;
     if once {
         score::run(output, &scratch, &mut stop).await
+    } else if is_pair {
+        pair::run(output, &scratch, &mut stop, port).await
     } else {
         live(output, &scratch, &mut stop, port).await
     }

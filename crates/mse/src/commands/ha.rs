@@ -56,7 +56,7 @@ pub(crate) async fn run(
             let rows = events(&node.place()?.data, after).await?;
             output.show(&rows, |out| list(out, &rows))
         }
-        HaCommand::Passwd { name, node } => passwd(output, name, &node.place()?.data),
+        HaCommand::Passwd { name, node } => passwd(output, &name, &node.place()?.data),
         HaCommand::Switchover(group) => {
             act(output, &group, "switchover", Some(Seat::Secondary)).await
         }
@@ -229,7 +229,7 @@ fn serves(state: State) -> Option<Seat> {
 /// it is asked.
 fn passwd(
     output: &mut Output<impl Write>,
-    name: String,
+    name: &str,
     data: &std::path::Path,
 ) -> Result<(), Failure> {
     let folder = data.join("node");
@@ -242,7 +242,7 @@ fn passwd(
         .map_err(|error| Failure::Config(error.to_string()))?;
     let failed = |error: monitor::operators::OperatorsError| Failure::Config(error.to_string());
     let mut operators = Operators::load(&folder).map_err(failed)?;
-    operators.set(Operator { name: name.clone(), password_hash });
+    operators.set(Operator { name: name.to_owned(), password_hash });
     operators.save(&folder).map_err(failed)?;
     let text = format!("operator {name} may pair this node");
     output.show(&json!({ "operator": name }), |out| writeln!(out, "{text}"))

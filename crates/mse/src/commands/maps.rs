@@ -88,7 +88,7 @@ pub(crate) fn draw_plans(maps: &mut Maps) -> BTreeMap<String, Vec<u8>> {
     images
 }
 
-fn archive(maps: &Maps, images: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, Failure> {
+pub(crate) fn archive(maps: &Maps, images: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
     engine::archive::export(

@@ -89,7 +89,7 @@ impl Record {
         let generation = if next % 2 == 1 { next } else { next + 1 };
         let Self { run, cuts, hint, .. } = *self;
         let left_witnesses = self.left_witnesses.clone();
-        Self { run, cuts, hint, left_witnesses, ..Self::founder(generation, self.level) }
+        Self { run, left_witnesses, cuts, hint, ..Self::founder(generation, self.level) }
     }
 
     /// The record of a node that an operator adds to a group in which it has never been.

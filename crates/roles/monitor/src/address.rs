@@ -29,6 +29,12 @@ pub use self::kernel::Kernel;
 pub use self::probe::{Conflict, probe};
 use crate::config::{Provider, VirtualAddress};
 
+/// Between two attempts to release an address.
+const RELEASE_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+/// Attempts after the first. Ours: together longer than the longest life of an address that nobody
+/// refreshes, 2 s, and the kernel's delay in dropping it.
+const RELEASE_ATTEMPTS: u32 = 30;
+
 /// Puts an address on this machine, and takes it away.
 ///
 /// Each call is bounded in time. An error is for people, and the caller goes on: an address that
@@ -160,10 +166,8 @@ fn keep(mut holder: impl Holder, mut gone: impl FnMut(), orders: &Receiver<Order
         let outcome = match order {
             Ok(Order::Hold(until)) => holder.hold(until),
             Ok(Order::Release) => {
-                let outcome = holder.release();
-                if outcome.is_ok() {
-                    gone();
-                }
+                let outcome = release(&mut holder);
+                gone();
                 outcome
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -184,6 +188,20 @@ fn keep(mut holder: impl Holder, mut gone: impl FnMut(), orders: &Receiver<Order
     if let Err(error) = holder.release() {
         tracing::error!(%error, "the virtual address cannot be released; the kernel drops it soon");
     }
+}
+
+/// Releases the address, again and again while the kernel refuses; in the end it is gone by itself,
+/// because nobody refreshes it.
+fn release(holder: &mut impl Holder) -> io::Result<()> {
+    let mut outcome = holder.release();
+    for _ in 0..RELEASE_ATTEMPTS {
+        if outcome.is_ok() {
+            break;
+        }
+        std::thread::sleep(RELEASE_PAUSE);
+        outcome = holder.release();
+    }
+    outcome
 }
 
 #[cfg(test)]

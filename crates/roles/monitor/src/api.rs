@@ -136,6 +136,10 @@ async fn command(
         }
         ("switchover", _) => (Command::Switchover, "Failover invoked"),
         ("failback", _) => (Command::Switchover, "Failback invoked"),
+        ("unpair", (Seat::Secondary, true)) => {
+            let text = "the secondary serves; return the service to the primary first (`failback`)";
+            return refuse(StatusCode::CONFLICT, text.to_owned());
+        }
         ("pause", _) => (Command::Pause, "Automatic failover is off"),
         ("resume", _) => (Command::Resume, "Automatic failover is on again"),
         ("force", _) => (Command::Force, "This node serves by an operator's decree"),
@@ -143,6 +147,11 @@ async fn command(
         ("enrol", _) => (Command::Enrol, "This node votes again with what it has heard"),
         _ => return refuse(StatusCode::NOT_FOUND, format!("there is no command '{word}'")),
     };
+    if command == Command::Force
+        && let Err(reason) = shared.probe(instance).await
+    {
+        return refuse(StatusCode::CONFLICT, reason);
+    }
     match shared.command(instance, command).await {
         Ok(()) => Json(json!({ "text": text })).into_response(),
         Err(reason) => refuse(StatusCode::CONFLICT, reason),
@@ -181,28 +190,33 @@ async fn join(
 
 /// Prometheus text: few figures, each once for a group.
 async fn metrics(State(shared): State<Arc<Shared>>) -> String {
-    let mut text = String::new();
-    let mut write = |name: &str, kind: &str, help: &str, value: fn(&ha::Status) -> u64| {
-        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-        for (group, shown) in shared.shown() {
-            if let Some(status) = &shown.status {
-                let instance = group.instance;
-                text.push_str(&format!("{name}{{instance=\"{instance}\"}} {}\n", value(status)));
-            }
-        }
+    let shown = shared.shown();
+    let figure = |name: &str, kind: &str, help: &str, value: fn(&ha::Status) -> u64| {
+        let rows = shown.iter().filter_map(|(group, shown)| {
+            let value = value(shown.status.as_ref()?);
+            Some(format!("{name}{{instance=\"{}\"}} {value}\n", group.instance))
+        });
+        let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        head + &rows.collect::<String>()
     };
     let gauge = "gauge";
-    write("mse_ha_serves", gauge, "1 when this node may serve reads", |it| it.may_read.into());
-    write("mse_ha_armed", gauge, "1 when a failover would start by itself", |it| {
-        it.is_armed.into()
-    });
-    write("mse_ha_heartbeat_up", gauge, "1 when the peer answers", |it| it.heartbeat_is_up.into());
-    write("mse_ha_witness_seen", gauge, "1 when the witness is seen", |it| it.sees_witness.into());
-    write("mse_ha_sync_percent", gauge, "How far the backup has come", |it| it.sync_percent.into());
-    write("mse_ha_log_end", "counter", "Last index of the log", |it| it.end);
-    write("mse_ha_commit", "counter", "Last index that is safe", |it| it.commit);
-    write("mse_ha_generation", gauge, "Raised by operators only", |it| it.generation.into());
-    text
+    [
+        figure("mse_ha_serves", gauge, "1 when this node may serve", |it| it.may_read.into()),
+        figure("mse_ha_armed", gauge, "1 when it would fail over by itself", |it| {
+            it.is_armed.into()
+        }),
+        figure("mse_ha_heartbeat_up", gauge, "1 when the peer answers", |it| {
+            it.heartbeat_is_up.into()
+        }),
+        figure("mse_ha_witness_seen", gauge, "1 when it sees the witness", |it| {
+            it.sees_witness.into()
+        }),
+        figure("mse_ha_sync_percent", gauge, "How far the backup is", |it| it.sync_percent.into()),
+        figure("mse_ha_log_end", "counter", "Last index of the log", |it| it.end),
+        figure("mse_ha_commit", "counter", "Last index that is safe", |it| it.commit),
+        figure("mse_ha_generation", gauge, "Raised by operators only", |it| it.generation.into()),
+    ]
+    .concat()
 }
 
 fn refuse(status: StatusCode, error: String) -> Response {

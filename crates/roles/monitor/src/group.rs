@@ -202,7 +202,7 @@ impl Running {
         let word = move |word| {
             let _ = told.send(Inbound::Service(word));
         };
-        let service = Service::start(&folder, command, word)
+        let service = Service::start(&folder, &command, word)
             .map_err(made(folder.join(SOCKET_NAME).display().to_string()))?;
 
         let identity = Identity {

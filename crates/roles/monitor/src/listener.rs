@@ -22,6 +22,9 @@ const LIMITS: Limits = Limits { connections_max: 512, per_address_max: 64 };
 /// TLS and the first frame must be there after this long.
 const HELLO_MAX: Duration = Duration::from_secs(5);
 
+/// Longest first frame: nobody is known before it. Ours: a greeting has 20 bytes.
+const HELLO_BYTES_MAX: usize = 256;
+
 /// The key that the client has proven; an extension of requests that come over the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProvenKey(pub Option<KeyHash>);
@@ -46,7 +49,7 @@ pub async fn listen<F>(
             if stream.get_ref().1.alpn_protocol() != Some(wire::ALPN) {
                 return Ok((stream, key, None));
             }
-            let hello = match wire::read(&mut stream).await? {
+            let hello = match wire::read_at_most(&mut stream, HELLO_BYTES_MAX).await? {
                 Some(Frame::Hello(hello)) if hello.protocol == PROTOCOL => hello,
                 _ => return Err(std::io::Error::other("the first frame is no greeting of ours")),
             };

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::address;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Provider};
 use crate::group::{self, Beginning, EventLine, GroupError, Parts, Running, ServiceState, Shown};
 use crate::info::{self, Database, Info, NodeInfo, PeerInfo};
 use crate::links::{Path, Target, Whom};
@@ -32,6 +32,10 @@ use crate::wire::{self, Kind};
 
 /// How often what operators see is brought up to date.
 const LOOK: Duration = Duration::from_millis(100);
+/// Between two attempts to start a group. Ours: an interface or a disk takes a while to come back.
+const HOST_PAUSE: Duration = Duration::from_secs(2);
+/// Passwords that are checked at once. Ours.
+const CHECKS_MAX: usize = 2;
 /// A shutdown hands over first; it is over after this long all the same.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 /// What a data directory is claimed for.
@@ -107,6 +111,8 @@ pub struct Shared {
     peers: tokio::sync::Mutex<Peers>,
     groups: Mutex<BTreeMap<u32, Hosted>>,
     last: Mutex<Option<Info>>,
+    /// Passwords that are checked at once: each takes 19 MiB and a core for a while.
+    checks: tokio::sync::Semaphore,
 }
 
 /// One group on this node.
@@ -138,6 +144,7 @@ impl Monitor {
             peers: tokio::sync::Mutex::new(Peers::default()),
             groups: Mutex::default(),
             last: Mutex::default(),
+            checks: tokio::sync::Semaphore::new(CHECKS_MAX),
             identity,
             config,
         });
@@ -328,6 +335,31 @@ impl Shared {
         ordered.order(command).await
     }
 
+    /// Refuses to force a node while somebody answers for the virtual address (RFC 5227).
+    pub async fn probe(&self, instance: u32) -> Result<(), String> {
+        let virtual_address = {
+            let groups = self.groups();
+            let hosted = groups.get(&instance).ok_or_else(|| no_instance(instance))?;
+            if hosted.running.shown().has_address {
+                return Ok(());
+            }
+            hosted.group.virtual_address.clone()
+        };
+        let interface = self.config.health_monitor.interface.clone();
+        let (Provider::Kernel, Some(interface)) = (virtual_address.provider, interface) else {
+            return Ok(());
+        };
+        let asked = tokio::task::spawn_blocking(move || {
+            address::probe(virtual_address.address, &interface)
+        });
+        match asked.await {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(conflict))) => Err(conflict.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// The seat of this node in a group, and whether it holds.
     pub fn seat(&self, instance: u32) -> Result<(Seat, bool), String> {
         let groups = self.groups();
@@ -406,6 +438,13 @@ impl Shared {
         let (role, most) = (self.config.role, self.config.max_active);
         let group = request.check(&self.me, role, &peers.groups, most)?;
         let known = peers.groups.iter().find(|it| it.id == group.id).cloned();
+        let has_other_key =
+            known.as_ref().and_then(|known| known.peer.as_ref()).is_some_and(|peer| {
+                group.peer.as_ref().is_none_or(|other| other.key_hash != peer.key_hash)
+            });
+        if has_other_key && self.hears_peer(group.instance) {
+            return Err(PairError::PeerAlive(group.virtual_address.address));
+        }
         let answer = JoinAnswer {
             secondary: self.me.clone(),
             group: group.id,
@@ -423,6 +462,12 @@ impl Shared {
             self.restart(group).await?;
         }
         Ok(answer)
+    }
+
+    fn hears_peer(&self, instance: u32) -> bool {
+        let groups = self.groups();
+        let shown = groups.get(&instance).map(|hosted| hosted.running.shown());
+        shown.and_then(|shown| shown.status).is_some_and(|status| status.heartbeat_is_up)
     }
 
     /// A group that behaves as before only learns who its peer is now.
@@ -522,6 +567,7 @@ impl Shared {
 
     /// Whether name and password are an operator's of this node.
     pub async fn knows(&self, user: &str, password: &str) -> bool {
+        let Ok(_permit) = self.checks.acquire().await else { return false };
         let (folder, user, password) = (self.folder.clone(), user.to_owned(), password.to_owned());
         let verified = tokio::task::spawn_blocking(move || match Operators::load(&folder) {
             Ok(operators) => operators.verify(&user, &password),
@@ -564,6 +610,7 @@ impl Shared {
                 }
             }
         }
+        self.host_missing().await;
         for (group, again) in again {
             if let Err(error) = self.begin_again(group, again).await {
                 tracing::error!(%error, "a group cannot begin anew");
@@ -571,8 +618,28 @@ impl Shared {
         }
     }
 
+    /// A group that could not start is tried again.
+    async fn host_missing(self: &Arc<Self>) {
+        let Ok(peers) = self.peers.try_lock() else { return };
+        let missing: Vec<Group> = {
+            let groups = self.groups();
+            peers.groups.iter().filter(|it| !groups.contains_key(&it.instance)).cloned().collect()
+        };
+        for group in missing {
+            if let Err(error) = self.host(group).await {
+                tracing::error!(%error, "a group cannot start; tried again");
+                tokio::time::sleep(HOST_PAUSE).await;
+            }
+        }
+    }
+
     async fn begin_again(self: &Arc<Self>, group: Group, again: Again) -> Result<(), String> {
         let mut peers = self.peers.lock().await;
+        // It may have been paired anew since it was looked at.
+        let is_same = self.groups().get(&group.instance).is_some_and(|it| it.group == group);
+        if !is_same {
+            return Ok(());
+        }
         let old = self.groups().remove(&group.instance);
         if let Some(old) = old {
             stop(old).await;

@@ -179,6 +179,11 @@ pub enum PairError {
     /// The settings do not hold together.
     #[error(transparent)]
     ConfigSettings(#[from] ha::SettingsError),
+    /// Recovery is for a primary that is gone.
+    #[error(
+        "the primary of virtual address {0} is alive; unpair it, or stop it, before another one takes its place"
+    )]
+    PeerAlive(IpAddr),
     /// Name and password do not fit.
     #[error("user name or password is wrong on {0}")]
     PeerUnauthorised(&'static str),

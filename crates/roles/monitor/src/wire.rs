@@ -121,13 +121,21 @@ pub async fn write(writer: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> io:
 
 /// Reads one frame; nothing when the other end has closed the connection between two.
 pub async fn read(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Frame>> {
+    read_at_most(reader, FRAME_BYTES_MAX).await
+}
+
+/// The same, with a limit of its own.
+pub async fn read_at_most(
+    reader: &mut (impl AsyncRead + Unpin),
+    bytes_max: usize,
+) -> io::Result<Option<Frame>> {
     let mut length = [0; 4];
     match reader.read_exact(&mut length).await {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         read => read?,
     };
     let length = u32::from_le_bytes(length) as usize;
-    if length > FRAME_BYTES_MAX {
+    if length > bytes_max {
         return Err(io::Error::new(io::ErrorKind::InvalidData, too_long(length)));
     }
     // Room is made for what has come, not for what is announced.

@@ -256,9 +256,6 @@ impl Shared {
         let WitnessRequest { group, primary, secondary, .. } = *request;
         let mut known = self.known();
         let entry = KnownGroup { id: group, primary, secondary };
-        if known.groups.contains(&entry) {
-            return Ok(());
-        }
         let mut next = known.clone();
         next.groups.retain(|it| it.id != group);
         if next.groups.len() >= GROUPS_MAX {
@@ -271,7 +268,9 @@ impl Shared {
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         *known = next;
         drop(known);
-        self.voters().entry(group).or_insert_with(Voter::new);
+        // A new life, as after a start: what an earlier pair of that group dissolved is no matter, and
+        // connections of keys that count no more end.
+        self.voters().insert(group, Voter::new());
         tracing::info!(%group, "this witness votes for one more group");
         Ok(())
     }

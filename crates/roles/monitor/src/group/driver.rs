@@ -14,7 +14,7 @@ use node::journal::Progress;
 use tokio::sync::{mpsc, oneshot};
 
 use super::feed::Feed;
-use super::service::Service;
+use super::service::{STATE_NAME, Service};
 use super::storage::Storage;
 use super::transfer::{self, Receiving, Sending};
 use super::{EVENTS_MAX, EventLine, Inbound, ServiceState, Shown, generated_by, sender};
@@ -43,6 +43,15 @@ enum Ended {
     Rebuild,
 }
 
+/// An address that was released. The member counts on more than its name says: once it is gone,
+/// the peer may serve without waiting for the lease.
+#[derive(Debug, Clone, Copy)]
+struct Release {
+    address_is_gone: bool,
+    /// The service has still to say that it answers no reads.
+    fence: Option<u64>,
+}
+
 /// One group's member and everything that carries out what it wants.
 pub(super) struct Driver {
     group: Group,
@@ -62,6 +71,8 @@ pub(super) struct Driver {
     /// Until when the address was last wanted.
     wanted_address: Option<Time>,
     has_address: bool,
+    /// What was released and is not known to be gone, oldest first.
+    releases: VecDeque<Release>,
     pub(super) sending: Option<Sending>,
     pub(super) is_preparing: bool,
     pub(super) receiving: Option<Receiving>,
@@ -104,6 +115,7 @@ impl Driver {
             commanded: None,
             wanted_address: None,
             has_address: false,
+            releases: VecDeque::new(),
             sending: None,
             is_preparing: false,
             receiving: None,
@@ -113,10 +125,12 @@ impl Driver {
             events,
             ended: None,
         };
-        // Whoever held it before this start does not any more.
-        driver.keeper.release();
         let first = driver.storage.first_index();
         driver.tell(Input::Retained(first));
+        // A snapshot that the journal has begun after, and the state has not taken yet.
+        let incoming = driver.folder.join(transfer::INCOMING);
+        driver.receiving =
+            Receiving::left(incoming).filter(|it| it.base().position.index + 1 == first);
         driver
     }
 
@@ -135,7 +149,6 @@ impl Driver {
     pub(super) fn tick(&mut self) {
         let now = clock::boot();
         self.tell(Input::Tick);
-        self.watch_service(now);
         if now >= self.holes_at && !self.storage.holes().is_empty() {
             self.holes_at = now.plus_ms(HOLES_PAUSE_MS);
             if let Some(hole) = self.storage.holes().first() {
@@ -156,7 +169,12 @@ impl Driver {
                 tracing::error!(%error, "the journal refuses entries; this process stops, its peer takes over");
                 std::process::abort();
             }
-            Inbound::AddressGone => self.tell(Input::AddressGone),
+            Inbound::AddressGone => {
+                if let Some(release) = self.releases.iter_mut().find(|it| !it.address_is_gone) {
+                    release.address_is_gone = true;
+                }
+                self.let_go();
+            }
             Inbound::Service(word) => self.word(word),
             Inbound::SnapshotReady(sending) => {
                 self.is_preparing = false;
@@ -209,6 +227,7 @@ impl Driver {
                 return;
             }
         }
+        self.watch_service(clock::boot());
         self.activate_when_ready();
         self.lend_reads();
         self.show();
@@ -226,7 +245,7 @@ impl Driver {
             Output::Wipe => {
                 self.receiving = None;
                 let wiped = self.storage.wipe();
-                self.must(wiped, "the journal cannot be emptied");
+                must(wiped, "the journal cannot be emptied");
                 self.tell(Input::Retained(1));
                 self.holes_are_cut();
                 self.check_state();
@@ -248,6 +267,8 @@ impl Driver {
                 self.wanted_address = None;
                 self.has_address = false;
                 self.keeper.release();
+                let fence = self.end_reads();
+                self.releases.push_back(Release { address_is_gone: false, fence });
             }
             Output::Rebuild => self.ended = Some(Ended::Rebuild),
             Output::Event(event) => self.event(event, String::new()),
@@ -260,6 +281,28 @@ impl Driver {
             }
             Output::Stopped => self.ended = Some(Ended::Stopped),
         }
+    }
+
+    /// Says of releases that they are complete: the peer may serve from then on, so the address is
+    /// gone and no read is answered here any more.
+    pub(super) fn let_go(&mut self) {
+        while let Some(Release { address_is_gone: true, fence: None }) = self.releases.front() {
+            self.releases.pop_front();
+            self.tell(Input::AddressGone);
+        }
+    }
+
+    /// The service answers no read any more, up to that order of ours, or is gone.
+    pub(super) fn reads_ended(&mut self, number: u64) {
+        for release in &mut self.releases {
+            release.fence = release.fence.filter(|fence| *fence > number);
+        }
+        self.let_go();
+    }
+
+    /// Whether this node has the address, or is about to.
+    pub(super) fn wants_address(&self) -> bool {
+        self.wanted_address.is_some()
     }
 
     /// The address follows the listeners: who has none yet holds nothing.
@@ -276,18 +319,19 @@ impl Driver {
     fn truncate(&mut self, after: u64) {
         if self.storage.truncate(after).is_ok() {
             self.holes_are_cut();
+            self.cut_state(after);
             return;
         }
         // No log can go on right behind a hole. What is before it is not all that was durable:
         // that is lost memory, and the next start has to know.
         let hole = self.storage.holes().iter().find(|hole| hole.last >= after).copied();
         let Some(hole) = hole else {
-            return self.must::<()>(Err("there is no hole"), "the journal cannot be cut");
+            return must::<()>(Err("there is no hole"), "the journal cannot be cut");
         };
         self.record.memory = Memory::Lost;
         self.storage.persist(&self.record);
         let cut = self.storage.truncate(hole.first.saturating_sub(1));
-        self.must(cut, "the journal cannot be cut");
+        must(cut, "the journal cannot be cut");
         tracing::error!(
             "the journal ends in a hole; this process starts again as one without memory"
         );
@@ -424,6 +468,11 @@ impl Driver {
         let Some(receiving) = &self.receiving else { return };
         let (done, total) = receiving.progress();
         if receiving.is_complete() {
+            if let Err(error) = receiving.sync() {
+                tracing::error!(%error, "the snapshot cannot be stored; it is asked for again");
+                self.receiving = None;
+                return;
+            }
             let base = receiving.base();
             let log = ha::Log::recovered(ha::History::new(base.epochs));
             let session = receiving.session;
@@ -447,7 +496,7 @@ impl Driver {
         let Some(base) = self.receiving.as_ref().map(Receiving::base) else { return };
         let first = base.position.index + 1;
         let begun = self.storage.restart_at(base);
-        self.must(begun, "the journal cannot begin at the snapshot");
+        must(begun, "the journal cannot begin at the snapshot");
         self.tell(Input::Retained(first));
         self.check_state();
     }
@@ -455,14 +504,6 @@ impl Driver {
     /// Journal and state are of no use to this node: it begins anew.
     pub(super) fn rebuild(&mut self) {
         self.ended = Some(Ended::Rebuild);
-    }
-
-    /// A failure of the disk ends the process.
-    fn must<T>(&self, outcome: Result<T, impl std::fmt::Display>, what: &str) {
-        if let Err(error) = outcome {
-            tracing::error!(%error, "{what}; this process stops, its peer takes over");
-            std::process::abort();
-        }
     }
 
     pub(super) fn event(&mut self, event: Event, remarks: String) {
@@ -537,12 +578,23 @@ impl Driver {
     }
 }
 
+/// A failure of the disk ends the process.
+fn must<T>(outcome: Result<T, impl std::fmt::Display>, what: &str) {
+    if let Err(error) = outcome {
+        tracing::error!(%error, "{what}; this process stops, its peer takes over");
+        std::process::abort();
+    }
+}
+
 /// Journal and record make room for a new beginning; nothing is lost.
 fn put_aside(folder: &Path) -> std::io::Result<()> {
     let aside = folder.join(format!("aside-{}", clock::wall().0));
     fs::create_dir_all(&aside)?;
-    for name in ["journal", "record"] {
-        fs::rename(folder.join(name), aside.join(name))?;
+    for name in ["journal", "record", STATE_NAME] {
+        match fs::rename(folder.join(name), aside.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -33,6 +33,8 @@ const SYNC_INTERVAL_MS: u64 = 10_000;
 /// Entries that the journal keeps below the state on disk, so that a peer that was away for a while
 /// needs no snapshot. Ours: some minutes at full speed.
 const KEEP_ENTRIES: u64 = 20_000;
+/// A snapshot is kept so many syncs for a peer that is gone: ten minutes. Ours.
+const IDLE_SYNCS_MAX: u32 = 60;
 /// The lease is told again when it has moved so far.
 const LEASE_STEP_MS: u64 = 50;
 
@@ -54,10 +56,16 @@ pub(super) struct Feed {
     pub(super) is_active: bool,
     has_failed: bool,
     started: Time,
+    /// It does not take orders any more.
+    has_overflowed: bool,
+    /// Counts orders to end reads.
+    endings: u64,
     check: u64,
     check_at: Time,
     asked_at: Option<Time>,
     sync_at: Time,
+    /// Syncs since the peer was heard of last.
+    idle_syncs: u32,
     reads_until: Time,
 }
 
@@ -73,10 +81,13 @@ impl Feed {
             is_active: false,
             has_failed: false,
             started: now,
+            has_overflowed: false,
+            endings: 0,
             check: 0,
             check_at: now,
             asked_at: None,
             sync_at: now.plus_ms(SYNC_INTERVAL_MS),
+            idle_syncs: 0,
             reads_until: Time(0),
         }
     }
@@ -86,12 +97,16 @@ impl Feed {
     }
 
     fn order(&mut self, order: Order) -> bool {
-        self.line.as_ref().is_some_and(|line| line.give(order))
+        let Some(line) = &self.line else { return false };
+        let is_taken = line.give(order);
+        self.has_overflowed |= !is_taken;
+        is_taken
     }
 
     /// The line is gone, or of no use any more.
     fn lose(&mut self) {
         self.line = None;
+        self.has_overflowed = false;
         self.is_ready = false;
         self.is_ordered_active = false;
         self.is_active = false;
@@ -106,6 +121,8 @@ impl Driver {
         match word {
             Word::Connected(orders) => {
                 self.feed.lose();
+                self.is_preparing = false;
+                self.reads_ended(u64::MAX);
                 self.feed.line = Some(orders);
             }
             Word::Says(number, report) => {
@@ -167,6 +184,7 @@ impl Driver {
                     self.feed.asked_at = None;
                 }
             }
+            Report::ReadsEnded(number) => self.reads_ended(number),
             Report::Failed(reason) => self.fail_service(&reason),
             Report::Snapshot(position) => self.look_at_snapshot(position),
         }
@@ -188,7 +206,9 @@ impl Driver {
         let log = self.member.replica().log();
         let is_of_log = applied.index == 0 || log.position(applied.index) == Some(applied);
         if is_of_log && applied.index + 1 >= first {
-            self.feed.given = applied.index;
+            // The last one comes once more, as far as it is kept: the state compares it with its own.
+            let again = u64::from(applied.index >= first);
+            self.feed.given = applied.index - again;
             self.feed.is_ready = true;
             self.feed.has_failed = false;
             self.tell(Input::Service(Health::Well));
@@ -196,19 +216,44 @@ impl Driver {
             return;
         }
         self.feed.is_ready = false;
+        let is_holder =
+            self.member.replica().record().value.holder() == self.member.replica().seat();
+        // A state that is ahead of its log may be the only copy of what the log has lost.
+        let is_ahead = applied.index > log.end().index;
+        if !is_holder {
+            // Until its state is there, this node would not take over.
+            self.tell(Input::Service(Health::Failed));
+        }
         let arrived = self.receiving.as_ref().filter(|it| it.is_complete());
         let snapshot = arrived.filter(|it| it.base().position.index + 1 == first);
         if let Some(files) = snapshot.map(super::transfer::Receiving::files) {
             self.feed.order(Order::Restore(files));
-        } else if first == 1 {
+        } else if first == 1 && !is_ahead {
             self.feed.order(Order::Clear);
-        } else if self.member.replica().standing().serves() {
+        } else if is_holder {
             let state = self.folder.join(STATE_NAME);
             tracing::error!(state = %state.display(), "the service's state is lost and the journal does not reach back to its beginning; restore it, or force the peer");
             self.fail_service("its state is lost");
         } else {
             tracing::error!(
                 "the service's state does not fit the journal; both are fetched from the peer"
+            );
+            self.rebuild();
+        }
+    }
+
+    /// Entries beyond that index are cut off: a state that has seen them is not of this log.
+    pub(super) fn cut_state(&mut self, after: u64) {
+        if self.feed.given.max(self.feed.applied.index) <= after {
+            return;
+        }
+        self.feed.is_ready = false;
+        if self.storage.first_index() == 1 {
+            self.feed.given = 0;
+            self.feed.order(Order::Clear);
+        } else {
+            tracing::error!(
+                "the service's state has what the journal has not; both are fetched from the peer"
             );
             self.rebuild();
         }
@@ -256,7 +301,7 @@ impl Driver {
 
     /// Tells the service until when it may answer reads.
     pub(super) fn lend_reads(&mut self) {
-        if !self.feed.is_active {
+        if !self.feed.is_active || !self.wants_address() {
             return;
         }
         let until = self.member.reads_until(clock::boot());
@@ -267,12 +312,25 @@ impl Driver {
         }
     }
 
+    /// Has the service answer no read from now on; the number that it names when that is done, if there
+    /// is a service.
+    pub(super) fn end_reads(&mut self) -> Option<u64> {
+        self.feed.reads_until = Time(0);
+        self.feed.endings += 1;
+        let number = self.feed.endings;
+        self.feed.order(Order::EndReads(number)).then_some(number)
+    }
+
     /// Asks the service how it is, and does not wait for ever.
     pub(super) fn watch_service(&mut self, now: Time) {
+        if self.feed.has_overflowed {
+            self.fail_service("it does not take orders any more");
+        }
         if now >= self.feed.check_at {
             self.feed.check_at = now.plus_ms(CHECK_INTERVAL_MS);
-            let is_late =
-                self.feed.asked_at.is_some_and(|asked| now.since_ms(asked) >= CHECK_MAX_MS);
+            // A copy of a large state takes its time, on the same thread.
+            let is_late = !self.is_preparing
+                && self.feed.asked_at.is_some_and(|asked| now.since_ms(asked) >= CHECK_MAX_MS);
             let never_came = !self.feed.is_ready
                 && !self.feed.has_failed
                 && now.since_ms(self.feed.started) >= START_MAX_MS;
@@ -304,12 +362,22 @@ impl Driver {
         self.feed.lose();
         self.feed.has_failed = true;
         self.service.kill();
+        self.is_preparing = false;
+        self.reads_ended(u64::MAX);
         self.tell(Input::Service(Health::Failed));
     }
 
     /// The state is durable up to here: the journal need not keep all before it.
     fn retain(&mut self, position: Position) {
-        if self.member.replica().record().value.is_pair() && self.sending.take().is_some() {
+        // Dropped when the peer has it, or when nobody has fetched it for long.
+        let has_it = |sending: &Sending| {
+            self.member.replica().backup_durable().is_some_and(|had| had >= sending.index())
+        };
+        let is_up = self.member.status(clock::boot()).heartbeat_is_up;
+        self.feed.idle_syncs = if is_up { 0 } else { self.feed.idle_syncs + 1 };
+        let is_done =
+            self.sending.as_ref().is_some_and(has_it) || self.feed.idle_syncs >= IDLE_SYNCS_MAX;
+        if is_done && self.sending.take().is_some() {
             let outgoing = self.folder.join(OUTGOING);
             if let Err(error) = transfer::clear(&outgoing) {
                 tracing::warn!(%error, "the snapshot that was sent cannot be removed");

@@ -31,7 +31,7 @@ const RESTART_PAUSE: Duration = Duration::from_millis(100);
 /// Longest such pause.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A service that ran for so long is started again after the first pause.
-const STEADY: Duration = Duration::from_secs(60);
+const STEADY: Duration = Duration::from_mins(1);
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// A service that was asked to end and has not after so long is killed.
@@ -82,7 +82,7 @@ impl Service {
     /// Listens for the service and starts its process; without a command somebody else does.
     pub(crate) fn start(
         folder: &Path,
-        command: Vec<String>,
+        command: &[String],
         told: impl Fn(Word) + Send + Clone + 'static,
     ) -> io::Result<Self> {
         let socket = folder.join(SOCKET_NAME);
@@ -156,12 +156,10 @@ fn listen(
     is_wanted: &AtomicBool,
     told: &(impl Fn(Word) + Send + Clone + 'static),
 ) {
-    let mut number = 0;
-    for stream in listener.incoming() {
+    for (number, stream) in (1..).zip(listener.incoming()) {
         if !is_wanted.load(Ordering::Acquire) {
             return;
         }
-        number += 1;
         let connected = stream.and_then(|stream| connect(stream, number, told.clone()));
         if let Err(error) = connected {
             tracing::error!(%error, "the line to the service cannot be set up");

@@ -112,6 +112,27 @@ impl Receiving {
         Ok(receiving)
     }
 
+    /// What an earlier run has received to its end; nothing when there is no such thing.
+    pub(crate) fn left(folder: PathBuf) -> Option<Self> {
+        let encoded = fs::read(folder.join(MANIFEST)).ok()?;
+        let id = identify(&encoded);
+        let left = Self::begin(folder, Epoch::default(), id, &encoded).ok()?;
+        left.is_complete().then_some(left)
+    }
+
+    /// Makes durable what has arrived, whenever it was written.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let mut folders = vec![self.folder.clone(), self.folder.join(FILES)];
+        for file in &self.manifest.files {
+            let path = self.path(&file.name);
+            File::open(&path)?.sync_all()?;
+            folders.extend(path.parent().map(Path::to_owned));
+        }
+        File::open(self.folder.join(MANIFEST))?.sync_all()?;
+        folders.dedup();
+        folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
+    }
+
     /// Folders and empty files, which have no chunk.
     fn prepare(&self) -> io::Result<()> {
         for file in &self.manifest.files {
@@ -175,11 +196,7 @@ impl Receiving {
             }
         };
         let path = self.path(&self.manifest.files[chunk.file].name);
-        let file = OpenOptions::new().write(true).open(path)?;
-        file.write_all_at(bytes, chunk.offset)?;
-        if chunk.offset + chunk.bytes == self.manifest.files[chunk.file].bytes {
-            file.sync_all()?;
-        }
+        OpenOptions::new().write(true).open(path)?.write_all_at(bytes, chunk.offset)?;
         Ok(true)
     }
 

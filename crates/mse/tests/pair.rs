@@ -1,0 +1,120 @@
+//! A real pair on loopback, driven by the words of `mse demo --ha`: processes are killed, and the
+//! service goes on.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// How long anything may take on a busy machine. Nothing is measured here.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+struct Demo {
+    child: Child,
+    words: ChildStdin,
+    lines: Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let port = TcpListener::bind("127.0.10.11:0").unwrap().local_addr().unwrap().port();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mse"))
+            .args(["demo", "--ha", "--port", &port.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let words = child.stdin.take().unwrap();
+        let output = child.stdout.take().unwrap();
+        let (say, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = say.send(line);
+            }
+        });
+        let mut demo = Self { child, words, lines, said: Vec::new() };
+        demo.until("In another terminal");
+        demo
+    }
+
+    fn say(&mut self, word: &str) {
+        writeln!(self.words, "{word}").unwrap();
+    }
+
+    /// Waits for a line with that text.
+    fn until(&mut self, text: &str) {
+        let asked = Instant::now();
+        loop {
+            match self.lines.recv_timeout(PATIENCE.saturating_sub(asked.elapsed())) {
+                Ok(line) => {
+                    let is_it = line.contains(text);
+                    self.said.push(line);
+                    if is_it {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("'{text}' was not said:\n{}", self.said.join("\n"))
+                }
+            }
+        }
+    }
+
+    /// Asks for the status until both nodes are as expected.
+    fn until_status(&mut self, primary: &str, secondary: &str) {
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            self.say("status");
+            let from = self.said.len();
+            self.until("witness");
+            let has = |name: &str, state: &str| {
+                self.said[from..].iter().any(|line| line.contains(name) && line.contains(state))
+            };
+            if has("primary", primary) && has("secondary", secondary) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        panic!("not {primary} and {secondary}:\n{}", self.said.join("\n"));
+    }
+
+    fn quit(mut self) -> ExitStatus {
+        self.say("quit");
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            // Its processes end with it: it is asked to stop, not killed.
+            let _ = writeln!(self.words, "quit");
+            let _ = self.child.wait();
+        }
+    }
+}
+
+#[test]
+fn a_pair_survives_its_engine_and_its_monitor_and_comes_back() {
+    let mut demo = Demo::start();
+    demo.until_status("PRIMARY_ACTIVE", "SECONDARY_ACTIVE");
+    demo.say("kill service");
+    demo.until("kill -9");
+    demo.until_status("TERMINATED", "FAILOVER_ACTIVE");
+    demo.say("failback");
+    demo.until("Failback invoked");
+    demo.until_status("PRIMARY_ACTIVE", "SECONDARY_ACTIVE");
+    demo.say("kill monitor");
+    demo.until("kill -9");
+    demo.until_status("does not run", "FAILOVER_ACTIVE");
+    demo.say("start");
+    demo.until("started: primary");
+    demo.until_status("TERMINATED", "FAILOVER_ACTIVE");
+    demo.say("nonsense");
+    demo.until("'nonsense' is none of these words");
+    assert!(demo.quit().success());
+}
