@@ -152,9 +152,14 @@ fn table(out: &mut impl Write, reports: &[Report]) -> io::Result<()> {
             writeln!(out, "{:<18}gap p50 {p50} ms, p99 {p99} ms", "")?;
         }
     }
-    let acked: u64 = reports.iter().map(|report| report.acked).sum();
-    let missing: u64 = reports.iter().map(|report| report.missing).sum();
-    writeln!(out, "{missing} of {acked} acknowledged rows are missing")
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    let (missing, unread) = (sum(|report| report.missing), sum(|report| report.unread));
+    let compared = sum(|report| report.acked) - unread;
+    writeln!(out, "{missing} of {compared} acknowledged rows are missing on either node")?;
+    if unread > 0 {
+        writeln!(out, "{unread} more could not be read back")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

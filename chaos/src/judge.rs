@@ -43,6 +43,8 @@ pub struct Report {
     pub refused: u64,
     /// Rows that were acknowledged and are not there, or not as they were.
     pub missing: u64,
+    /// Rows that were acknowledged, where nobody could read afterwards what is there.
+    pub unread: u64,
     /// How long two machines answered for the virtual address.
     pub two_owners_ms: u64,
     /// How long two machines had it, whoever could see that.
@@ -131,6 +133,9 @@ impl Report {
         self.acked += seen.acks.len() as u64;
         self.unknown += seen.unknown;
         self.refused += seen.refused;
+        if read.is_empty() {
+            self.unread += seen.acks.len() as u64;
+        }
         let is_there = |ack: &&Ack| {
             let kept = (ack.index, ack.value);
             read.iter().all(|rows| rows.get(&ack.key) == Some(&kept))
@@ -311,6 +316,10 @@ mod tests {
             report.add(&seen, (ms(0), ms(3)), &read);
             report.judge(Limits { gap_ms: None, stall_ms: None, two_owners_ms: 0 });
             assert_eq!((report.missing, report.is_kept()), (missing, missing == 0));
+            assert_eq!(report.unread, 0);
         }
+        let mut report = Report::default();
+        report.add(&seen, (ms(0), ms(3)), &[]);
+        assert_eq!((report.missing, report.unread), (0, 2));
     }
 }
