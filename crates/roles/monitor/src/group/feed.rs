@@ -30,9 +30,9 @@ const CHECK_MAX_MS: u64 = 3_000;
 const START_MAX_MS: u64 = 5_000;
 /// The state is made durable this often, so that the journal before it may go.
 const SYNC_INTERVAL_MS: u64 = 10_000;
-/// Entries that the journal keeps below the state on disk, so that a peer that was away for a while
-/// needs no snapshot. Ours: some minutes at full speed.
-const KEEP_ENTRIES: u64 = 20_000;
+/// Bytes that the journal keeps below the state on disk, so that a peer that was away for a while
+/// needs no snapshot. Ours: some minutes at full speed, four segments.
+const KEEP_BYTES: u64 = 256 << 20;
 /// A snapshot is kept so many syncs for a peer that is gone: ten minutes. Ours.
 const IDLE_SYNCS_MAX: u32 = 60;
 /// The lease is told again when it has moved so far.
@@ -386,7 +386,7 @@ impl Driver {
         if self.sending.is_some() || self.is_preparing {
             return;
         }
-        let keep_from = position.index.saturating_sub(KEEP_ENTRIES);
+        let keep_from = position.index.saturating_sub(KEEP_BYTES / self.storage.mean_bytes());
         match self.storage.retain_from(keep_from) {
             Ok(first) => self.tell(Input::Retained(first)),
             Err(error) => tracing::warn!(%error, "old entries cannot be removed"),

@@ -27,6 +27,8 @@ const RECORD: &str = "record";
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// Bytes that are read from the journal at once. Ours: a message to the peer or to the service.
 pub(crate) const READ_BYTES: usize = 4 << 20;
+/// What an entry takes on disk besides its payload. Ours: a little more than the journal's header.
+const RECORD_BYTES: usize = 64;
 /// Bytes of the newest entries that are kept in memory, so that shipping and applying them does not
 /// wait for the disk. Ours: a second of the fastest stream that was measured.
 const RECENT_BYTES_MAX: usize = 32 << 20;
@@ -231,6 +233,12 @@ impl Storage {
         let repaired = self.run(move |journal| journal.repair(&entries));
         self.note_holes();
         repaired
+    }
+
+    /// How long an entry is on disk, of those that were written lately.
+    pub(crate) fn mean_bytes(&self) -> u64 {
+        let count = self.recent.entries.len().max(1);
+        (self.recent.bytes / count + RECORD_BYTES) as u64
     }
 
     /// The first index that the journal keeps.
