@@ -22,6 +22,21 @@ const PAGES: u32 = 30;
 /// So many of a hundred spoil a whole file, its header first.
 const FILES: u32 = 15;
 
+/// So many of a hundred hit what was synced just before: nothing but the records behind tells then
+/// that it was durable.
+const FRESH: u32 = 40;
+
+/// What a flip has hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flip {
+    /// There is nothing yet.
+    Nothing,
+    /// One bit of what was synced last but one.
+    Fresh,
+    /// Anything.
+    Old,
+}
+
 /// The files of one node, shared with the journal that is open on them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Files(Rc<RefCell<Inner>>);
@@ -103,9 +118,8 @@ impl Files {
     }
 
     /// Flips one bit of a segment below what was synced last but one, or spoils a page around it, or
-    /// the whole file.
-    /// Says whether there was any.
-    pub(crate) fn flip(&self, rng: &mut Rng) -> bool {
+    /// the whole file. Says what was done.
+    pub(crate) fn flip(&self, rng: &mut Rng) -> Flip {
         let mut inner = self.0.borrow_mut();
         let candidates: Vec<usize> = inner
             .names
@@ -115,9 +129,16 @@ impl Files {
             .filter(|node| inner.nodes[*node].settled_end > 0)
             .collect();
         if candidates.is_empty() {
-            return false;
+            return Flip::Nothing;
         }
-        let node = &mut inner.nodes[rng.pick(&candidates)];
+        let newest = candidates[candidates.len() - 1];
+        let is_fresh = rng.percent(FRESH);
+        let node = &mut inner.nodes[if is_fresh { newest } else { rng.pick(&candidates) }];
+        if is_fresh {
+            let at = node.settled_end - 1 - rng.below(node.settled_end.min(SECTOR) as u64) as usize;
+            node.spoil(at..at + 1, 1 << rng.below(8));
+            return Flip::Fresh;
+        }
         let at = rng.below(node.settled_end as u64) as usize;
         let bit = 1 << rng.below(8);
         let spoilt = if rng.percent(FILES) {
@@ -128,13 +149,19 @@ impl Files {
         } else {
             at..at + 1
         };
-        for at in spoilt {
-            node.data[at] ^= bit;
-            if let Some(byte) = node.durable.get_mut(at) {
+        node.spoil(spoilt, bit);
+        Flip::Old
+    }
+}
+
+impl Node {
+    fn spoil(&mut self, places: std::ops::Range<usize>, bit: u8) {
+        for at in places {
+            self.data[at] ^= bit;
+            if let Some(byte) = self.durable.get_mut(at) {
                 *byte ^= bit;
             }
         }
-        true
     }
 }
 

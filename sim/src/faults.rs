@@ -3,6 +3,7 @@
 use ha::{Command, Input, Service};
 
 use crate::coverage::Seen;
+use crate::disk::Flip;
 use crate::network::Quality;
 use crate::options::LEVEL_MAX;
 use crate::process::{Inbound, name};
@@ -354,8 +355,15 @@ impl World {
         if !may_forget || !is_pair(process) || !is_pair(process ^ 1) {
             return false;
         }
-        let has_flipped = self.processes[process].storage.files.flip(&mut self.rng);
+        let flip = self.processes[process].storage.files.flip(&mut self.rng);
+        let has_flipped = flip != Flip::Nothing;
         self.processes[process].storage.is_damaged |= has_flipped;
+        if flip == Flip::Fresh {
+            // Found out before anything else has noted how far the log went.
+            self.die(process, false);
+            let start = self.now + self.rng.between(10, 500) * MS;
+            self.queue.plan(start, Event::Start { process: process as u8 });
+        }
         has_flipped
     }
 
