@@ -445,7 +445,22 @@ impl World {
         node.record = Some(record);
         node.receiving = None;
         node.is_amnesiac = true;
-        self.restart_later(process);
+        let start = self.now + self.rng.between(10, 500) * MS;
+        self.queue.plan(start, Event::Start { process: process as u8 });
+        self.mute(process);
+    }
+
+    /// What a process says is lost for a while, what it is told is not: nobody judges it, and old
+    /// answers still come.
+    fn mute(&mut self, process: usize) {
+        let from = self.processes[process].machine;
+        let peer = self.processes[process ^ 1].machine;
+        let until = self.now + self.rng.between(2_000, 8_000) * MS;
+        for to in [peer, WITNESS] {
+            self.network.cut(from, to);
+            let link = (from * MACHINES + to) as u8;
+            self.queue.plan(until, Event::Mend { link });
+        }
     }
 
     fn restart_witness(&mut self) -> bool {

@@ -189,8 +189,10 @@ fn quality(rng: &mut Rng) -> Quality {
 /// that is set back is the reason to have them.
 fn echoes(seed: u64, faults: &[(Fault, Micros)]) -> u32 {
     let mut rng = Rng::new(seed, 4);
-    let reverts = faults.iter().any(|(fault, _)| *fault == Fault::DiskReverted);
-    if reverts || rng.percent(15) { rng.pick(&[10_000, 50_000]) } else { 0 }
+    if faults.iter().any(|(fault, _)| *fault == Fault::DiskReverted) {
+        return rng.pick(&[50_000, 200_000]);
+    }
+    if rng.percent(15) { rng.pick(&[10_000, 50_000]) } else { 0 }
 }
 
 /// Each kind of fault, how many of a hundred seeds have it, and the mean seconds between two.
