@@ -252,8 +252,8 @@ impl Stage {
     }
 
     async fn obey(&mut self, word: &str) -> Result<String, Failure> {
-        let serves_primary = self.serving().await != Some("secondary");
-        let holder = if serves_primary { &mut self.primary } else { &mut self.secondary };
+        let is_over = self.secondary.state().await == Some(ha::State::FailoverActive);
+        let holder = if is_over { &mut self.secondary } else { &mut self.primary };
         match word {
             "" => Ok(String::new()),
             "help" => Ok(HELP.to_owned()),
