@@ -259,6 +259,8 @@ impl World {
             let node = &mut self.processes[process];
             let first = node.storage.checkpoint(keep)?;
             node.inbox.push_back(Inbound::Input(Input::Retained(first)));
+            // What could not be read may have been among what is not kept any more.
+            self.holes_are_cut(process)?;
         }
         Ok(())
     }

@@ -339,7 +339,7 @@ impl Driver {
     }
 
     /// What was cut off may have been all that could not be read.
-    fn holes_are_cut(&mut self) {
+    pub(super) fn holes_are_cut(&mut self) {
         if self.storage.holes().is_empty() {
             self.tell(Input::Repaired);
         }

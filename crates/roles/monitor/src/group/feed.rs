@@ -387,8 +387,15 @@ impl Driver {
             return;
         }
         let keep_from = position.index.saturating_sub(KEEP_BYTES / self.storage.mean_bytes());
+        let had_holes = !self.storage.holes().is_empty();
         match self.storage.retain_from(keep_from) {
-            Ok(first) => self.tell(Input::Retained(first)),
+            Ok(first) => {
+                self.tell(Input::Retained(first));
+                // What could not be read may have been among what is not kept any more.
+                if had_holes {
+                    self.holes_are_cut();
+                }
+            }
             Err(error) => tracing::warn!(%error, "old entries cannot be removed"),
         }
     }

@@ -210,6 +210,7 @@ impl Storage {
     /// Lets go what is before that index, as far as whole segments are; says what is kept.
     pub(crate) fn retain_from(&mut self, index: u64) -> Result<u64, Error> {
         self.first = self.run(move |journal| journal.retain_from(index.max(1)))?;
+        self.note_holes();
         Ok(self.first)
     }
 
