@@ -81,7 +81,7 @@ struct Serving {
 }
 
 /// Runs the service until its monitor is gone. Its words are the node's name and, if need be, how
-/// [`Entries`] are: most rows, bytes of nothing.
+/// `Entries` are: most rows, bytes of nothing.
 pub fn run(words: &[String]) -> Result<()> {
     let number = |nth: usize| words.get(nth).map(|word| word.parse()).transpose();
     let name = words.first().context("the node's name is missing")?;

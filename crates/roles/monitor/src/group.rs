@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The thread does one thing after the other. What must be on disk before the next step is: the
-//! thread waits for it. Everything else comes back to it as an [`Inbound`].
+//! thread waits for it. Everything else comes back to it as an `Inbound`.
 
 mod driver;
 mod feed;
