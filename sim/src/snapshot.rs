@@ -107,7 +107,9 @@ impl World {
         let now = self.now;
         let node = &mut self.processes[process];
         let follows = node.member.as_ref().and_then(|member| member.replica().followed());
-        if follows != Some(session) || node.storage.journal()?.end().index >= base.position.index {
+        // One that cannot read an entry needs it, however long its log is.
+        let is_needed = node.has_holes || node.storage.journal()?.end().index < base.position.index;
+        if follows != Some(session) || !is_needed {
             return Ok(());
         }
         match &mut node.receiving {
