@@ -229,6 +229,10 @@ impl World {
             return Expected::Served;
         }
         let settings = &self.options.settings[group];
+        if !settings.has_witness {
+            // Whatever is in doubt needs both.
+            return Expected::Nothing;
+        }
         let witness = &self.witnesses[0];
         let voter = witness.groups.get(group);
         // One that the other node has left for a twin starts anew, and then needs both.
