@@ -35,7 +35,6 @@ impl Trace {
             Event::Tick { process, .. } => 1 << 32 | u64::from(*process),
             Event::Client { client } => 2 << 32 | u64::from(*client),
             Event::Fault { kind } => 3 << 32 | u64::from(*kind),
-            Event::Revert { process } => 9 << 32 | u64::from(*process),
             _ => 4 << 32,
         };
         self.hash = mix(self.hash, mix(now, kind ^ weight << 40));

@@ -115,7 +115,7 @@ pub(crate) enum Command {
     },
     /// Check configuration files without starting anything.
     CheckConfig {
-        /// Files of an engine, a controller or a node, or a campus.
+        /// Files of an engine, a controller, a node or a witness, or a campus.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

@@ -294,6 +294,7 @@ fn the_examples_are_what_their_comments_say() {
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(mse(&["check-config", &demo("node.toml")]).contains(": node: ok"));
+    assert!(mse(&["check-config", &demo("witness.toml")]).contains(": witness: ok"));
     mse(&[
         "setup",
         "--answers",

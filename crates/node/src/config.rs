@@ -1,7 +1,9 @@
-//! Configuration files: TOML, unknown keys refused, errors that name file, line and key.
+//! Configuration files: TOML, unknown keys refused, errors that name file, line and key. What a
+//! program keeps for itself in the same form is loaded and saved here, too.
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Largest configuration file. Ours: a campus of thousands of access points stays below it.
@@ -13,6 +15,14 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     LocalRead {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    LocalWrite {
         /// The file.
         path: PathBuf,
         /// What the system says.
@@ -50,6 +60,27 @@ pub fn load<C: DeserializeOwned>(path: &Path) -> Result<C, ConfigError> {
     }
     let text = std::fs::read_to_string(path).map_err(read_error)?;
     parse(&text).map_err(|message| ConfigError::ConfigSyntax { path: path.to_owned(), message })
+}
+
+/// Reads a file that a program keeps for itself; the default when there is none yet. One that is there
+/// and cannot be read is an error: to go on without it would be to forget.
+pub fn load_or_default<C: DeserializeOwned + Default>(path: &Path) -> Result<C, ConfigError> {
+    match load(path) {
+        Err(ConfigError::LocalRead { source, .. })
+            if source.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(C::default())
+        }
+        loaded => loaded,
+    }
+}
+
+/// Replaces a file that a program keeps for itself, readable for its user only; on disk when this
+/// returns.
+pub fn save(path: &Path, content: &impl Serialize) -> Result<(), ConfigError> {
+    let text = toml::to_string(content).map_err(std::io::Error::other);
+    let written = text.and_then(|text| crate::directory::replace(path, text.as_bytes(), 0o600));
+    written.map_err(|source| ConfigError::LocalWrite { path: path.to_owned(), source })
 }
 
 /// Reads a configuration from a text. The error names line, column and culprit.

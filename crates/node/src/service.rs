@@ -15,6 +15,8 @@
 //!    | -- Write {ticket, drafts} -------> |
 //!    | <--- Written {ticket, first} ----- |   appended, not yet safe; Apply follows when it is
 //!    | <---------------- Reads {until} -- |   reads may be answered until then
+//!    | <--------------------- EndReads -- |   the peer is about to serve: no read from now on
+//!    | -- ReadsEnded -------------------> |   at once, whatever the service is busy with
 //! ```
 //!
 //! A line that ends means that the monitor is gone: the service stops serving at once, because

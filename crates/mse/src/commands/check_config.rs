@@ -38,6 +38,7 @@ fn verdict(file: &Path) -> Verdict<'_> {
         Ok("campus") => ("campus", campus(file)),
         Ok("controller") => ("controller", controller(file)),
         Ok("node") => ("node", node(file)),
+        Ok("witness") => ("witness", witness(file)),
         Ok(kind) => (kind, engine(file)),
         Err(failure) => ("unreadable", Err(failure)),
     };
@@ -56,6 +57,7 @@ fn kind(file: &Path) -> Result<&'static str, Failure> {
         () if has("buildings") || has("building") || has("campus") || has("seed") => "campus",
         () if has("source") || has("trusted") => "controller",
         () if has("health_monitor") => "node",
+        () if has("listen") => "witness",
         () => "engine",
     })
 }
@@ -68,6 +70,10 @@ fn engine(file: &Path) -> Result<(), Failure> {
 fn node(file: &Path) -> Result<(), Failure> {
     let config: monitor::config::Config = roles::load(file)?;
     config.validate().map_err(|error| roles::config_failure(file, &error))
+}
+
+fn witness(file: &Path) -> Result<(), Failure> {
+    roles::load::<monitor::witness::Config>(file).map(drop)
 }
 
 fn controller(file: &Path) -> Result<(), Failure> {

@@ -240,7 +240,7 @@ fn passwd(
     }
     let password_hash = node::password::hash(&super::read_password()?)
         .map_err(|error| Failure::Config(error.to_string()))?;
-    let failed = |error: monitor::operators::OperatorsError| Failure::Config(error.to_string());
+    let failed = |error: node::config::ConfigError| Failure::Config(error.to_string());
     let mut operators = Operators::load(&folder).map_err(failed)?;
     operators.set(Operator { name: name.to_owned(), password_hash });
     operators.save(&folder).map_err(failed)?;

@@ -41,7 +41,6 @@ struct EventRow {
     event: String,
     generated_by: String,
     severity: ha::Severity,
-    remarks: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,7 +89,6 @@ async fn events(
         event: line.event,
         generated_by: line.generated_by,
         severity: line.severity,
-        remarks: line.remarks,
     });
     Json(rows.filter(|row| row.id > query.after).collect())
 }

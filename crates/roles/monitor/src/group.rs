@@ -7,18 +7,19 @@
 //! transfer   snapshots on their way
 //! driver     what the member wants done, in its order
 //! feed       entries to the service, and what it says
+//! events     the events log
 //! ```
 //!
 //! The thread does one thing after the other. What must be on disk before the next step is: the
 //! thread waits for it. Everything else comes back to it as an `Inbound`.
 
 mod driver;
+mod events;
 mod feed;
 mod service;
 mod storage;
 mod transfer;
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,6 +36,8 @@ use crate::address::{Holder, Keeper};
 use crate::links::{Delivery, Links};
 use crate::peers::{Group, GroupId};
 use driver::Driver;
+pub use events::EventLine;
+use events::Events;
 pub use service::{SOCKET_NAME, SOCKET_VARIABLE, STATE_NAME, STATE_VARIABLE};
 use service::{Service, Word};
 use storage::Storage;
@@ -42,8 +45,6 @@ pub use storage::StorageError;
 
 /// Messages of other nodes that wait. Ours: beyond that their connections wait.
 const DELIVERIES_MAX: usize = 1_024;
-/// Events that are kept for operators. Ours: months of a pair that is well.
-const EVENTS_MAX: usize = 1_000;
 /// This program's feature level, as the pair knows it: that of its services.
 const LEVEL: u16 = 2;
 
@@ -98,6 +99,7 @@ pub struct Running {
     /// Where connections of the group belong.
     pub links: Links,
     status: Arc<Mutex<Shown>>,
+    events: Arc<Events>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -116,26 +118,6 @@ pub struct Shown {
     pub has_address: bool,
     /// The last shutdown was asked for.
     pub has_stopped: bool,
-    /// What happened, oldest first.
-    #[serde(skip)]
-    pub events: VecDeque<EventLine>,
-}
-
-/// One line of the events log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventLine {
-    /// Counts events of this node's group.
-    pub id: u64,
-    /// When, by the wall clock.
-    pub at_ms: u64,
-    /// The documents' words.
-    pub event: String,
-    /// Who noticed it.
-    pub generated_by: String,
-    /// How much a person has to do with it.
-    pub severity: ha::Severity,
-    /// What else is known.
-    pub remarks: String,
 }
 
 /// What the service does.
@@ -213,7 +195,8 @@ impl Running {
         };
         let seed = u64::from_le_bytes(node::token::random());
         let member = Member::start(settings, identity, disk, clock::boot(), seed);
-        let status = Arc::new(Mutex::new(Shown::new(&folder)));
+        let status = Arc::new(Mutex::new(Shown::new()));
+        let events = Arc::new(Events::open(&folder));
         let driver = Driver::new(
             group,
             folder,
@@ -225,17 +208,23 @@ impl Running {
             links.clone(),
             orders.clone(),
             Arc::clone(&status),
+            Arc::clone(&events),
         );
         let thread = thread::Builder::new().name("group".to_owned());
         let thread = thread
             .spawn(move || run(driver, queue, deliveries))
             .map_err(made("the group's thread".to_owned()))?;
-        Ok(Self { orders, links, status, thread: Some(thread) })
+        Ok(Self { orders, links, status, events, thread: Some(thread) })
     }
 
     /// What operators see.
     pub fn shown(&self) -> Shown {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What happened, oldest first.
+    pub fn events(&self) -> Vec<EventLine> {
+        self.events.lines()
     }
 
     /// Whom to order something.
@@ -290,7 +279,7 @@ pub fn found_again(folder: &Path, group: GroupId) -> Result<(), StorageError> {
 }
 
 impl Shown {
-    fn new(folder: &Path) -> Self {
+    fn new() -> Self {
         Self {
             status: None,
             service: ServiceState::Down,
@@ -298,7 +287,6 @@ impl Shown {
             response_ms: None,
             has_address: false,
             has_stopped: false,
-            events: driver::read_events(folder),
         }
     }
 }

@@ -156,18 +156,6 @@ impl Links {
         is_sent
     }
 
-    /// Which paths to the peer are up.
-    pub fn paths(&self) -> Vec<Path> {
-        let table = self.table();
-        let controls = table.keys().filter(|place| place.kind == Kind::Control);
-        controls.filter(|place| place.whom == Whom::Peer).map(|place| place.path).collect()
-    }
-
-    /// Whether the witness is connected.
-    pub fn has_witness(&self) -> bool {
-        self.table().keys().any(|place| place.whom == Whom::Witness)
-    }
-
     fn table(&self) -> std::sync::MutexGuard<'_, BTreeMap<Place, Outgoing>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

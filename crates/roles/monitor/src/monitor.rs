@@ -23,11 +23,11 @@ use crate::group::{self, Beginning, EventLine, GroupError, Parts, Running, Servi
 use crate::info::{self, Database, Info, NodeInfo, PeerInfo};
 use crate::links::{Path, Target, Whom};
 use crate::listener;
-use crate::operators::{Operators, OperatorsError};
+use crate::operators::Operators;
 use crate::pairing::{
     self, JoinAnswer, JoinRequest, Node, PairError, PairRequest, WitnessRequest, alone,
 };
-use crate::peers::{FIRST_INSTANCE, Group, GroupId, Peers, PeersError};
+use crate::peers::{FIRST_INSTANCE, Group, GroupId, Peers};
 use crate::wire::{self, Kind};
 
 /// How often what operators see is brought up to date.
@@ -53,12 +53,9 @@ pub enum StartError {
     /// The directory belongs to another role.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// What pairing wrote cannot be used.
+    /// What the node keeps for itself cannot be used.
     #[error(transparent)]
-    Peers(#[from] PeersError),
-    /// Operators cannot be read.
-    #[error(transparent)]
-    Operators(#[from] OperatorsError),
+    Kept(#[from] node::config::ConfigError),
     /// A group cannot start.
     #[error(transparent)]
     Group(#[from] GroupError),
@@ -220,11 +217,6 @@ impl Shared {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This node, as it introduces itself.
-    pub fn me(&self) -> &Node {
-        &self.me
-    }
-
     /// Where this node is reached: over the LAN, and over the direct cable.
     fn addresses(&self) -> Vec<SocketAddr> {
         [Some(self.me.address), self.me.direct_connect].into_iter().flatten().collect()
@@ -374,8 +366,7 @@ impl Shared {
             .groups()
             .iter()
             .flat_map(|(instance, hosted)| {
-                let events = hosted.running.shown().events;
-                events.into_iter().map(|line| (*instance, line))
+                hosted.running.events().into_iter().map(|line| (*instance, line))
             })
             .collect();
         all.sort_by_key(|(instance, line)| (line.at_ms, *instance, line.id));

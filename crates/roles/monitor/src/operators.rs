@@ -3,8 +3,9 @@
 //!
 //! They are the node's, not the service's: a secondary has no users before it is paired.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use node::config::ConfigError;
 use serde::{Deserialize, Serialize};
 
 /// Name of the file in the node's folder.
@@ -31,35 +32,15 @@ pub struct Operator {
     pub password_hash: String,
 }
 
-/// The file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OperatorsError {
-    /// It cannot be read as what it should be.
-    #[error(transparent)]
-    Config(#[from] node::config::ConfigError),
-    /// It cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
-    LocalWrite {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-}
-
 impl Operators {
     /// What is in the node's folder; nobody when there is no file yet.
-    pub fn load(folder: &Path) -> Result<Self, OperatorsError> {
-        let path = folder.join(FILE_NAME);
-        if path.exists() { Ok(node::config::load(&path)?) } else { Ok(Self::default()) }
+    pub fn load(folder: &Path) -> Result<Self, ConfigError> {
+        node::config::load_or_default(&folder.join(FILE_NAME))
     }
 
     /// Replaces the file; on disk when this returns.
-    pub fn save(&self, folder: &Path) -> Result<(), OperatorsError> {
-        let path = folder.join(FILE_NAME);
-        let text = toml::to_string(self).map_err(std::io::Error::other);
-        let written = text.and_then(|text| node::directory::replace(&path, text.as_bytes(), 0o600));
-        written.map_err(|source| OperatorsError::LocalWrite { path, source })
+    pub fn save(&self, folder: &Path) -> Result<(), ConfigError> {
+        node::config::save(&folder.join(FILE_NAME), self)
     }
 
     /// Adds an operator, or replaces the one of that name.

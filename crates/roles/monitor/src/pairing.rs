@@ -291,9 +291,7 @@ impl JoinRequest {
             witness: self.witness.clone(),
         })
     }
-}
 
-impl JoinRequest {
     /// A primary that has lost everything gets back the group that has its address.
     fn check_recovery(&self, groups: &[Group]) -> Result<Group, PairError> {
         let address = self.virtual_address.address;

@@ -4,11 +4,12 @@
 //! its set-up on: without a peer it is its only node. A secondary is in one for each of its primaries.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use model::pair::Seat;
+use node::config::ConfigError;
 use node::key_hash::KeyHash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -92,41 +93,15 @@ pub struct GroupId(pub [u8; 16]);
 #[error("a group's id has 32 hexadecimal digits")]
 pub struct GroupIdError;
 
-/// The file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PeersError {
-    /// It cannot be read as what it should be.
-    #[error(transparent)]
-    Config(#[from] node::config::ConfigError),
-    /// It cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
-    LocalWrite {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-}
-
 impl Peers {
     /// What is in the node's folder; nothing when there is no file yet.
-    pub fn load(folder: &Path) -> Result<Self, PeersError> {
-        let path = folder.join(FILE_NAME);
-        if path.exists() { Ok(node::config::load(&path)?) } else { Ok(Self::default()) }
+    pub fn load(folder: &Path) -> Result<Self, ConfigError> {
+        node::config::load_or_default(&folder.join(FILE_NAME))
     }
 
     /// Replaces the file; on disk when this returns.
-    pub fn save(&self, folder: &Path) -> Result<(), PeersError> {
-        let path = folder.join(FILE_NAME);
-        let text = toml::to_string(self).map_err(std::io::Error::other);
-        let written = text.and_then(|text| node::directory::replace(&path, text.as_bytes(), 0o600));
-        written.map_err(|source| PeersError::LocalWrite { path, source })
-    }
-
-    /// The next free instance.
-    pub fn next_instance(&self) -> u32 {
-        let used = self.groups.iter().map(|group| group.instance + 1);
-        used.max().unwrap_or(FIRST_INSTANCE)
+    pub fn save(&self, folder: &Path) -> Result<(), ConfigError> {
+        node::config::save(&folder.join(FILE_NAME), self)
     }
 }
 
@@ -134,11 +109,6 @@ impl Group {
     /// Its folder in the node's data directory.
     pub fn folder(&self, data: &Path) -> PathBuf {
         data.join("instances").join(self.instance.to_string())
-    }
-
-    /// The peer's health monitor, as `gethainfo` shows it.
-    pub fn peer_address(&self) -> Option<IpAddr> {
-        self.peer.as_ref().map(|peer| peer.address.ip())
     }
 }
 
@@ -216,7 +186,6 @@ mod tests {
         let peers = Peers { groups: vec![group] };
         peers.save(&folder).unwrap();
         assert_eq!(Peers::load(&folder).unwrap(), peers);
-        assert_eq!(peers.next_instance(), FIRST_INSTANCE + 1);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

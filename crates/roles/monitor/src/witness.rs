@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{fs, io};
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -115,7 +114,7 @@ impl Witness {
         let folder = config.data.join("node");
         let identity = Identity::load_or_create(&folder, identity::machine_mac)?;
         directory::claim(&config.data, ROLE)?;
-        let known = load(&folder)?;
+        let known: Known = node::config::load_or_default(&folder.join(GROUPS_NAME))?;
         let voters = known.groups.iter().map(|group| (group.id, Voter::new())).collect();
         let (burst, per_minute) = ATTEMPTS;
         let shared = Arc::new(Shared {
@@ -262,10 +261,8 @@ impl Shared {
             return Err(format!("this witness votes for {GROUPS_MAX} groups already"));
         }
         next.groups.push(entry);
-        let path = self.folder.join(GROUPS_NAME);
-        let text = toml::to_string(&next).map_err(|error| error.to_string())?;
-        directory::replace(&path, text.as_bytes(), 0o600)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        node::config::save(&self.folder.join(GROUPS_NAME), &next)
+            .map_err(|error| error.to_string())?;
         *known = next;
         drop(known);
         // A new life, as after a start: what an earlier pair of that group dissolved is no matter, and
@@ -332,15 +329,4 @@ fn incarnation() -> Incarnation {
 
 fn place(seat: Seat) -> usize {
     usize::from(seat == Seat::Secondary)
-}
-
-fn load(folder: &std::path::Path) -> Result<Known, StartError> {
-    let path = folder.join(GROUPS_NAME);
-    match fs::exists(&path) {
-        Ok(true) => node::config::load(&path).map_err(|error| {
-            let what = path.display().to_string();
-            StartError::LocalMake { what, source: io::Error::other(error) }
-        }),
-        _ => Ok(Known::default()),
-    }
 }

@@ -5,7 +5,7 @@
 //! runs on real machines.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -34,11 +34,8 @@ use crate::commands::roles::Stop;
 use crate::local;
 use crate::output::{Failure, Output};
 
-/// Addresses of the demonstration, as in the guides: virtual address .11, primary .12, secondary .13.
-const VIRTUAL: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 10, 11));
-const PRIMARY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 10, 12));
-const SECONDARY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 10, 13));
-const WITNESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 10, 14));
+/// Networks of loopback to choose from, so that two demonstrations on one machine do not meet.
+const NETWORKS: std::ops::RangeInclusive<u8> = 10..=250;
 /// The instance of a primary.
 const INSTANCE: u32 = monitor::peers::FIRST_INSTANCE;
 /// Everything must have started after this long.
@@ -69,6 +66,33 @@ struct Process {
     child: Option<Child>,
 }
 
+/// Addresses of the demonstration, with the last numbers of the guides.
+#[derive(Debug, Clone, Copy)]
+struct Addresses {
+    virtual_address: IpAddr,
+    primary: IpAddr,
+    secondary: IpAddr,
+    witness: SocketAddr,
+}
+
+impl Addresses {
+    /// Those of the first network that nobody uses.
+    fn free() -> Result<Self, Failure> {
+        let address = |network, last| IpAddr::V4(Ipv4Addr::new(127, 0, network, last));
+        let port = monitor::config::PORT;
+        let is_free = |network: &u8| TcpListener::bind((address(*network, 12), port)).is_ok();
+        let network = NETWORKS.into_iter().find(is_free);
+        let network =
+            network.with_context(|| format!("port {port} is taken on all of loopback"))?;
+        Ok(Self {
+            virtual_address: address(network, 11),
+            primary: address(network, 12),
+            secondary: address(network, 13),
+            witness: SocketAddr::new(address(network, 14), port),
+        })
+    }
+}
+
 /// Everything that runs.
 struct Stage {
     primary: Process,
@@ -85,14 +109,16 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     output.line("\n  Starting a primary, a secondary, a witness and a controller ..")?;
     let password = node::token::one_time_password();
-    let mut stage = Stage::start(scratch, port, &password).await?;
-    let console = format!("http://{}/", SocketAddr::new(VIRTUAL, port));
+    let addresses = Addresses::free()?;
+    let mut stage = Stage::start(scratch, addresses, port, &password).await?;
+    let service = SocketAddr::new(addresses.virtual_address, port);
+    let console = format!("http://{service}/");
     output.line(welcome(&console, &password, scratch))?;
     let is_over = Arc::new(AtomicBool::new(false));
     let (told, mut blinks) = tokio::sync::mpsc::unbounded_channel();
     let probe = {
         let is_over = Arc::clone(&is_over);
-        std::thread::spawn(move || probe(SocketAddr::new(VIRTUAL, port), &is_over, &told))
+        std::thread::spawn(move || probe(service, &is_over, &told))
     };
     let mut words = typed();
     let mut holder = "primary";
@@ -152,7 +178,12 @@ fn welcome(console: &str, password: &str, scratch: &Scratch) -> String {
 }
 
 impl Stage {
-    async fn start(scratch: &Scratch, port: u16, password: &str) -> Result<Self, Failure> {
+    async fn start(
+        scratch: &Scratch,
+        addresses: Addresses,
+        port: u16,
+        password: &str,
+    ) -> Result<Self, Failure> {
         let now = clock::wall();
         let campus = Campus::parse(CAMPUS, CAMPUS_INTERVAL_MS, now).map_err(anyhow::Error::from)?;
         let maps = campus.maps().clone();
@@ -177,32 +208,49 @@ impl Stage {
         let controller =
             Controller::start(&config, Box::new(campus)).await.map_err(anyhow::Error::from)?;
         let engine = scratch.dir("engine.toml");
-        write(&engine, &engine_text(&controller, port))?;
+        write(
+            &engine,
+            &engine_text(&controller, SocketAddr::new(addresses.virtual_address, port)),
+        )?;
         let mut stage = Self {
             primary: Process::new(scratch, "primary", "monitor"),
             secondary: Process::new(scratch, "secondary", "monitor"),
             witness: Process::new(scratch, "witness", "witness"),
             controller,
         };
-        let virtual_address =
-            VirtualAddress { address: VIRTUAL, prefix: 24, provider: Provider::Loopback };
+        let virtual_address = VirtualAddress {
+            address: addresses.virtual_address,
+            prefix: 24,
+            provider: Provider::Loopback,
+        };
         write_toml(
             &stage.primary.config,
-            &stage.primary.node(Seat::Primary, PRIMARY, Some(virtual_address), &engine)?,
+            &stage.primary.node(
+                Seat::Primary,
+                addresses.primary,
+                Some(virtual_address),
+                &engine,
+            )?,
         )?;
         write_toml(
             &stage.secondary.config,
-            &stage.secondary.node(Seat::Secondary, SECONDARY, None, &engine)?,
+            &stage.secondary.node(Seat::Secondary, addresses.secondary, None, &engine)?,
         )?;
-        let listen = SocketAddr::new(WITNESS, monitor::config::PORT);
+        let listen = addresses.witness;
         let witness = monitor::witness::Config { data: stage.witness.data.clone(), listen };
         write_toml(&stage.witness.config, &witness)?;
-        stage.pair(&state, maps, password).await?;
+        stage.pair(addresses, &state, maps, password).await?;
         Ok(stage)
     }
 
     /// Starts everything, gives the pair maps and a user, and pairs both nodes.
-    async fn pair(&mut self, state: &Path, maps: Maps, password: &str) -> Result<(), Failure> {
+    async fn pair(
+        &mut self,
+        addresses: Addresses,
+        state: &Path,
+        maps: Maps,
+        password: &str,
+    ) -> Result<(), Failure> {
         let operator = node::token::one_time_password();
         let secondary = self.secondary.key(&operator)?;
         let witness = self.witness.key(&operator)?;
@@ -211,9 +259,8 @@ impl Stage {
         }
         until("the primary's engine", async || is_active(state).await).await?;
         furnish(state, maps, password).await?;
-        let listen = SocketAddr::new(WITNESS, monitor::config::PORT);
         let request = json!({
-            "address": SECONDARY,
+            "address": addresses.secondary,
             "port": monitor::config::PORT,
             "user": USER,
             "password": operator,
@@ -221,7 +268,7 @@ impl Stage {
             "failover": "automatic",
             "failback": "manual",
             "failover_wait_s": 2.5,
-            "witness": { "address": listen, "key_hash": witness },
+            "witness": { "address": addresses.witness, "key_hash": witness },
         });
         until("the secondary", async || self.secondary.info().await.is_some()).await?;
         let path = "/api/v1/ha/pair";
@@ -428,8 +475,7 @@ impl Process {
 }
 
 /// What the engines of both nodes are told; each has its own data from its monitor.
-fn engine_text(controller: &Controller, port: u16) -> String {
-    let listen = SocketAddr::new(VIRTUAL, port);
+fn engine_text(controller: &Controller, listen: SocketAddr) -> String {
     let (address, key_hash) = (controller.address, controller.identity.credentials.sha256);
     format!(
         "data = \"/nonexistent\"\nname = \"mse-demo\"\n[https]\nlisten = \"{listen}\"\nplain = true\n\

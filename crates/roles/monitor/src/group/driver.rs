@@ -1,8 +1,9 @@
-//! What the member wants done, in its order. Its `docs/ha.md` says why the order is the protocol.
+//! What the member wants done, in its order, which is the protocol: see [`ha::Output`].
+//!
+//! `sim/src/driver.rs` does the same on simulated disks; whoever changes one reads the other.
 
 use std::collections::VecDeque;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,18 +14,17 @@ use node::clock;
 use node::journal::Progress;
 use tokio::sync::{mpsc, oneshot};
 
+use super::events::Events;
 use super::feed::Feed;
 use super::service::{STATE_NAME, Service};
 use super::storage::Storage;
 use super::transfer::{self, Receiving, Sending};
-use super::{EVENTS_MAX, EventLine, Inbound, ServiceState, Shown, generated_by, sender};
+use super::{Inbound, ServiceState, Shown, generated_by, sender};
 use crate::address::Keeper;
 use crate::links::{Delivery, Links};
 use crate::peers::Group;
 use crate::wire::Push;
 
-/// The events log of a group.
-const EVENTS_NAME: &str = "events.jsonl";
 /// Entries that cannot be read are asked for again after so long. Source: `sim`, one second.
 const HOLES_PAUSE_MS: u64 = 1_000;
 /// A chunk that has not come is asked for again after so long. Ours: many round trips.
@@ -79,7 +79,7 @@ pub(super) struct Driver {
     chunk_at: Time,
     holes_at: Time,
     response_ms: Option<f64>,
-    events: VecDeque<EventLine>,
+    events: Arc<Events>,
     ended: Option<Ended>,
 }
 
@@ -96,9 +96,9 @@ impl Driver {
         links: Links,
         orders: mpsc::UnboundedSender<Inbound>,
         shown: Arc<Mutex<Shown>>,
+        events: Arc<Events>,
     ) -> Self {
         let now = clock::boot();
-        let events = shown.lock().unwrap_or_else(PoisonError::into_inner).events.clone();
         let mut driver = Self {
             group,
             folder,
@@ -271,7 +271,7 @@ impl Driver {
                 self.releases.push_back(Release { address_is_gone: false, fence });
             }
             Output::Rebuild => self.ended = Some(Ended::Rebuild),
-            Output::Event(event) => self.event(event, String::new()),
+            Output::Event(event) => self.event(event),
             Output::RefuseCommand(command, reason) => {
                 if let Some((_, answer)) = self.commanded.take_if(|(asked, _)| *asked == command) {
                     let _ = answer.send(Err(reason.to_owned()));
@@ -506,40 +506,14 @@ impl Driver {
         self.ended = Some(Ended::Rebuild);
     }
 
-    pub(super) fn event(&mut self, event: Event, remarks: String) {
-        let severity = event.severity();
-        let (text, instance) = (event.to_string(), self.group.instance);
-        match severity {
-            ha::Severity::Information => tracing::info!(instance, "{text}"),
-            ha::Severity::Warning => tracing::warn!(instance, "{text}"),
-            ha::Severity::Critical => tracing::error!(instance, "{text}"),
+    fn event(&self, event: Event) {
+        let instance = self.group.instance;
+        match event.severity() {
+            ha::Severity::Information => tracing::info!(instance, "{event}"),
+            ha::Severity::Warning => tracing::warn!(instance, "{event}"),
+            ha::Severity::Critical => tracing::error!(instance, "{event}"),
         }
-        let line = EventLine {
-            id: self.events.back().map_or(1, |last| last.id + 1),
-            at_ms: clock::wall().0,
-            event: text,
-            generated_by: generated_by(self.group.seat).to_owned(),
-            severity,
-            remarks,
-        };
-        let written =
-            serde_json::to_string(&line).map_err(std::io::Error::other).and_then(|json| {
-                let path = self.folder.join(EVENTS_NAME);
-                let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-                writeln!(file, "{json}")
-            });
-        if let Err(error) = written {
-            tracing::warn!(%error, "the events log cannot be written");
-        }
-        self.events.push_back(line.clone());
-        if self.events.len() > EVENTS_MAX {
-            self.events.pop_front();
-        }
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.events.push_back(line);
-        if shown.events.len() > EVENTS_MAX {
-            shown.events.pop_front();
-        }
+        self.events.add(&event, generated_by(self.group.seat));
     }
 
     fn show(&mut self) {
@@ -597,14 +571,4 @@ fn put_aside(folder: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The newest events of earlier runs.
-pub(super) fn read_events(folder: &Path) -> VecDeque<EventLine> {
-    let text = fs::read_to_string(folder.join(EVENTS_NAME)).unwrap_or_default();
-    let mut events: VecDeque<EventLine> =
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let surplus = events.len().saturating_sub(EVENTS_MAX);
-    events.drain(..surplus);
-    events
 }
