@@ -35,10 +35,7 @@ impl World {
         let is_pair = replica.record().value == Value::Pair(replica.seat());
         let group = process / 2;
         if generation > self.groups[group].ledger.generation {
-            if !standing.serves() {
-                return;
-            }
-            return self.new_volume(process, generation, commit);
+            return self.begin_volume(process);
         }
         let ledger = &self.groups[group].ledger;
         // Who was forced out keeps what it had until its log follows the new one.
@@ -94,8 +91,17 @@ impl World {
         self.trace.fold(commit);
     }
 
-    /// An operator made this node holder by decree: what it has is what there is.
-    fn new_volume(&mut self, process: usize, generation: u32, commit: u64) {
+    /// An operator made this node holder by decree: what it has is what there is. A decree that is
+    /// not on disk yet is forgotten with the process, and nobody has heard of it.
+    pub(crate) fn begin_volume(&mut self, process: usize) {
+        let node = &self.processes[process];
+        let Some((member, on_disk)) = node.member.as_ref().zip(node.record.as_ref()) else { return };
+        let replica = member.replica();
+        let (commit, generation) = (replica.commit(), on_disk.promised.generation);
+        let is_new = generation > self.groups[process / 2].ledger.generation;
+        if !is_new || !replica.standing().serves() {
+            return;
+        }
         let mut chain = self.processes[process].storage.truth.clone();
         chain.cut(commit);
         let ledger = &mut self.groups[process / 2].ledger;

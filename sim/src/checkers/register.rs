@@ -75,6 +75,7 @@ impl World {
         if record.memory == Memory::Lost {
             self.processes[process].is_amnesiac = true;
         }
+        self.begin_volume(process);
     }
 
     fn check_monotone(&mut self, process: usize, before: &Record, record: &Record) {
