@@ -217,8 +217,7 @@ impl World {
         if first > journal.end().index || first < journal.first_index() {
             return Ok(());
         }
-        let mut entries = node.storage.read(first)?;
-        entries.truncate(SHIP_ENTRIES_MAX as usize);
+        let entries = node.storage.read(first, SHIP_ENTRIES_MAX as usize)?;
         let now = node.handled_at;
         let message = node.member.as_mut().and_then(|member| member.ship(now, entries));
         if let Some(message) = message {
@@ -237,7 +236,7 @@ impl World {
             if holes.iter().any(|hole| (hole.first..=hole.last).contains(&next)) {
                 return Ok(());
             }
-            let entries = node.storage.read(next)?;
+            let entries = node.storage.read(next, usize::MAX)?;
             if entries.is_empty() {
                 let why = format!("entry {next} is committed and not in its journal");
                 self.violate(process, why);
@@ -296,12 +295,13 @@ impl World {
         {
             return Ok(());
         }
+        let count = (last - first + 1) as usize;
         let mut entries: Vec<Entry> = Vec::new();
-        while (entries.len() as u64) < last - first + 1 {
+        while entries.len() < count {
             let next = first + entries.len() as u64;
-            entries.extend(self.processes[process].storage.read(next)?);
+            let missing = count - entries.len();
+            entries.extend(self.processes[process].storage.read(next, missing)?);
         }
-        entries.truncate((last - first + 1) as usize);
         self.speak(process, To::Peer, Message::Fetched { entries });
         Ok(())
     }

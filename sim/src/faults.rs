@@ -9,7 +9,7 @@ use crate::options::LEVEL_MAX;
 use crate::process::{Inbound, name};
 use crate::queue::{Event, MS, SECOND};
 use crate::storage::Copy;
-use crate::world::{MACHINES, WITNESS, World};
+use crate::world::{MACHINES, WITNESS, World, seat_of};
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -431,10 +431,11 @@ impl World {
         let OldImage { copy, record, .. } = self.images.swap_remove(at);
         // A sole holder of long ago serves at once, alone: no clock and no disk can tell it that
         // time has passed. Whoever sets such a machine back is a careless operator.
-        let is_sole = record.value == ha::Value::Sole(crate::world::seat_of(process));
+        let is_sole = record.value == ha::Value::Sole(seat_of(process));
         let node = &self.processes[process];
         let has_moved = node.record.as_ref().is_some_and(|now| now.run > record.run);
-        if self.is_healing || is_sole || !has_moved || !self.memory_may_be_lost(process / 2) {
+        let may_be_lost = self.memory_may_be_lost(process / 2) && self.others_know_life(process);
+        if self.is_healing || is_sole || !has_moved || !may_be_lost {
             return;
         }
         self.injected[Fault::DiskReverted as usize] += 1;
@@ -448,6 +449,20 @@ impl World {
         let start = self.now + self.rng.between(10, 500) * MS;
         self.queue.plan(start, Event::Start { process: process as u8 });
         self.mute(process);
+    }
+
+    /// Whoever recognises a node knows of the life that it lives now. Somebody who does not cannot tell
+    /// that the disk was set back behind it: to the pair, that memory is lost twice.
+    fn others_know_life(&self, process: usize) -> bool {
+        let (node, peer) = (&self.processes[process], &self.processes[process ^ 1]);
+        let Some(member) = &node.member else { return false };
+        let mine = member.replica().life();
+        let on_disk = peer.record.as_ref().map(|record| record.peer);
+        let in_memory = peer.member.as_ref().map(|member| member.replica().peer());
+        let witness = self.witnesses[0].groups.get(process / 2);
+        let witness = witness.filter(|_| self.options.settings[process / 2].has_witness);
+        let known = [in_memory.or(on_disk), witness.map(|witness| witness.life(seat_of(process)))];
+        known.into_iter().flatten().all(|known| (known.run, known.birth) == (mine.run, mine.birth))
     }
 
     /// What a process says is lost for a while, what it is told is not: nobody judges it, and old

@@ -195,7 +195,7 @@ impl Storage {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let (mut next, end) = (journal.first_index(), journal.end().index);
         while next <= end {
-            let entries = match journal.read(next, READ_BYTES) {
+            let entries = match journal.read(next, usize::MAX, READ_BYTES) {
                 Ok(entries) => entries,
                 Err(Error::Damaged { last, .. }) if self.is_damaged => {
                     next = last + 1;
@@ -300,8 +300,8 @@ impl Storage {
     }
 
     /// Entries from `first` on.
-    pub(crate) fn read(&mut self, first: u64) -> Result<Vec<Entry>, String> {
-        self.journal()?.read(first, READ_BYTES).map_err(|error| error.to_string())
+    pub(crate) fn read(&mut self, first: u64, most: usize) -> Result<Vec<Entry>, String> {
+        self.journal()?.read(first, most, READ_BYTES).map_err(|error| error.to_string())
     }
 
     /// The log up to `index`, as the base of another one.

@@ -95,7 +95,9 @@ impl World {
     /// not on disk yet is forgotten with the process, and nobody has heard of it.
     pub(crate) fn begin_volume(&mut self, process: usize) {
         let node = &self.processes[process];
-        let Some((member, on_disk)) = node.member.as_ref().zip(node.record.as_ref()) else { return };
+        let Some((member, on_disk)) = node.member.as_ref().zip(node.record.as_ref()) else {
+            return;
+        };
         let replica = member.replica();
         let (commit, generation) = (replica.commit(), on_disk.promised.generation);
         let is_new = generation > self.groups[process / 2].ledger.generation;

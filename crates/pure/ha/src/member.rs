@@ -270,7 +270,7 @@ impl Member {
                     if !self.sync.may_ship(first, &self.replica) {
                         continue;
                     }
-                    self.sync.shipping(self.now, &self.settings);
+                    self.sync.shipping(self.now);
                     Output::Ship { first }
                 }
                 Effect::Commit(index) => Output::Commit(index),

@@ -320,6 +320,11 @@ impl Replica {
         matches!(self.standing(), Standing::Blank | Standing::Alone | Standing::Dissolved)
     }
 
+    /// Whether somebody has recognised it since it started.
+    pub(crate) fn is_recognised(&self) -> bool {
+        self.is_recognised
+    }
+
     /// The log.
     pub fn log(&self) -> &Log {
         &self.log
@@ -491,7 +496,7 @@ impl Replica {
 
     /// Whether an answer is for this life: one that was given to an earlier life comes late, and
     /// says nothing of a disk that was set back since.
-    fn is_meant(&self, run: u32, birth: u64) -> bool {
+    pub(crate) fn is_meant(&self, run: u32, birth: u64) -> bool {
         run == self.record.run && birth == self.identity.birth
     }
 

@@ -66,6 +66,11 @@ impl Witness {
         self.is_left
     }
 
+    /// The newest life of a data node that it has heard of.
+    pub fn life(&self, seat: Seat) -> Life {
+        self.lives[place(seat)]
+    }
+
     /// Asks the data nodes that have not reported yet; to be repeated until it is valid.
     pub fn ask(&mut self) {
         if self.known.is_none() && !self.is_dissolved && !self.is_left {

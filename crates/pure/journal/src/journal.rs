@@ -32,6 +32,9 @@ pub const QUARANTINES_MAX: usize = 64;
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
 /// Bytes of records between two marks of the last segment.
 const MARK_BYTES: u64 = 64 << 10;
+/// Bytes of a segment that are read at once. Ours: the wanted entries are often only some of those
+/// that would fit.
+const STEP_BYTES: usize = 256 << 10;
 /// Readers that go on where they were. Ours: the peer, the applier, a repair, an operator.
 const CURSORS: usize = 4;
 
@@ -277,18 +280,25 @@ impl<D: Disk> Journal<D> {
         Ok(self.durable)
     }
 
-    /// Entries from `first` on, until their payloads exceed `max_bytes`: at least one, unless the log
-    /// ends before `first`.
+    /// Entries from `first` on, `max_entries` of them or until their payloads exceed `max_bytes`: at
+    /// least one, unless the log ends before `first`.
     ///
     /// Every entry is checked against its CRC and the chain. A hole ends the answer, or is the error.
-    pub fn read(&mut self, first: u64, max_bytes: usize) -> Result<Vec<Entry>, Error> {
+    pub fn read(
+        &mut self,
+        first: u64,
+        max_entries: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Entry>, Error> {
         self.ready()?;
         if first < self.first_index() {
             return Err(Error::Gone { index: first, first: self.first_index() });
         }
+        // Nothing behind the last one that is wanted is looked at.
+        let last = self.end().index.min(first.saturating_add(max_entries.max(1) as u64 - 1));
         let (mut entries, mut budget, mut next) = (Vec::new(), max_bytes, first);
-        while next <= self.end().index && (budget > 0 || entries.is_empty()) {
-            match self.read_segment(next, &mut budget, &mut entries) {
+        while next <= last && (budget > 0 || entries.is_empty()) {
+            match self.read_segment(next, last, &mut budget, &mut entries) {
                 Ok(read_to) => next = read_to + 1,
                 Err(Error::Damaged { .. }) if !entries.is_empty() => break,
                 Err(error) => return Err(error),
@@ -297,10 +307,12 @@ impl<D: Disk> Journal<D> {
         Ok(entries)
     }
 
-    /// Reads on in the segment of entry `next`; returns the last index that was read.
+    /// Reads on in the segment of entry `next`, up to entry `last`; returns the last index that was
+    /// read.
     fn read_segment(
         &mut self,
         next: u64,
+        last: u64,
         budget: &mut usize,
         entries: &mut Vec<Entry>,
     ) -> Result<u64, Error> {
@@ -310,10 +322,11 @@ impl<D: Disk> Journal<D> {
             return Err(Error::Beyond { index: next, end: self.end().index });
         };
         // With room for a few heads; more is read when that was not enough.
-        let step = budget.saturating_add(framed_bytes(0) * 8);
+        let step = budget.saturating_add(framed_bytes(0) * 8).min(STEP_BYTES);
         let window = Window::new(&self.disk, &segment.name, segment.end.offset);
         let mut window = window.in_steps_of(step);
-        while place.position.index < segment.last() && (*budget > 0 || entries.is_empty()) {
+        let last = last.min(segment.last());
+        while place.position.index < last && (*budget > 0 || entries.is_empty()) {
             let one = place.position.index + 1;
             follow(&mut window, &mut place, one, |record| {
                 // An empty payload costs something too.

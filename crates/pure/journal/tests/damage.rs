@@ -55,7 +55,7 @@ fn check(mut disk: Memory, scan: Scan, log: &[Entry], hint: u64, what: &str) {
             assert!(is_missed || (index > hint && recovered.torn.is_some()), "{what}: {index}");
             continue;
         }
-        match journal.read(index, 1) {
+        match journal.read(index, usize::MAX, 1) {
             Ok(read) => assert_eq!(read, std::slice::from_ref(entry), "{what}: {index}"),
             Err(Error::Damaged { first, last }) => {
                 assert!((first..=last).contains(&index), "{what}: {index}");
@@ -278,10 +278,10 @@ fn damage_that_comes_while_it_runs_is_found_by_reading_and_by_scrubbing() {
             let names: Vec<_> = (0..3).map(|_| journal.scrub().unwrap().unwrap()).collect();
             assert!(names[0] == names[2] && names[0] != names[1], "sealed ones in turn");
         } else {
-            assert_eq!(journal.read(1, usize::MAX).unwrap(), log[..2]);
-            let refused = journal.read(3, 1);
+            assert_eq!(journal.read(1, usize::MAX, usize::MAX).unwrap(), log[..2]);
+            let refused = journal.read(3, usize::MAX, 1);
             assert_eq!(refused, Err(Error::Damaged { first: 3, last: 3 }));
-            assert_eq!(journal.read(4, usize::MAX).unwrap(), log[3..]);
+            assert_eq!(journal.read(4, usize::MAX, usize::MAX).unwrap(), log[3..]);
         }
         assert_eq!(journal.holes(), [Hole { first: 3, last: 3 }]);
         journal.repair(&log[2..3]).unwrap();

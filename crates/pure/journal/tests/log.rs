@@ -90,17 +90,19 @@ fn reading_is_bounded_and_goes_on_anywhere() {
     for some in written.chunks(7) {
         journal.append(some).unwrap();
     }
-    assert_eq!(journal.read(1, 1).unwrap(), written[..1]);
-    assert_eq!(journal.read(1, 101).unwrap(), written[..2]);
-    assert_eq!(journal.read(201, 1000).unwrap(), []);
+    assert_eq!(journal.read(1, usize::MAX, 1).unwrap(), written[..1]);
+    assert_eq!(journal.read(1, usize::MAX, 101).unwrap(), written[..2]);
+    assert_eq!(journal.read(1, 3, usize::MAX).unwrap(), written[..3]);
+    assert_eq!(journal.read(1, 0, usize::MAX).unwrap(), written[..1]);
+    assert_eq!(journal.read(201, usize::MAX, 1000).unwrap(), []);
     for first in [1, 55, 56, 57, 130, 200, 3] {
         let from = first as usize - 1;
-        let read = journal.read(first, 2_000).unwrap();
+        let read = journal.read(first, usize::MAX, 2_000).unwrap();
         assert_eq!(read, written[from..(from + 20).min(200)], "from {first}");
     }
     let mut next = 1;
     while next <= 200 {
-        next = journal.read(next, 777).unwrap().last().unwrap().position.index + 1;
+        next = journal.read(next, usize::MAX, 777).unwrap().last().unwrap().position.index + 1;
     }
 }
 
@@ -174,12 +176,12 @@ fn places_that_were_remembered_do_not_outlive_a_cut() {
         let (mut journal, _) = Journal::open(&mut disk, large, 0).unwrap();
         journal.append(&entries(1, 1..=300, 1_000)).unwrap();
         if reads {
-            journal.read(1, 10_000).unwrap();
+            journal.read(1, usize::MAX, 10_000).unwrap();
         }
         journal.truncate(2).unwrap();
         journal.append(&entries(2, 3..=300, 900)).unwrap();
-        assert_eq!(journal.read(11, 900).unwrap(), entries(2, 11..=11, 900));
-        assert_eq!(journal.read(299, 900).unwrap(), entries(2, 299..=299, 900));
+        assert_eq!(journal.read(11, usize::MAX, 900).unwrap(), entries(2, 11..=11, 900));
+        assert_eq!(journal.read(299, usize::MAX, 900).unwrap(), entries(2, 299..=299, 900));
     }
 }
 
@@ -221,7 +223,7 @@ fn retention_removes_whole_segments_but_never_what_is_pinned() {
     assert!((38..=50).contains(&first), "{first}");
     assert_eq!(journal.epochs(), epochs);
     assert_eq!(journal.base().position.index, first - 1);
-    assert!(matches!(journal.read(first - 1, 1), Err(Error::Gone { .. })));
+    assert!(matches!(journal.read(first - 1, usize::MAX, 1), Err(Error::Gone { .. })));
     assert_eq!(journal.chain_at(49).unwrap(), chain);
     let (mut journal, recovered) = open(&mut disk, 100);
     assert_eq!(recovered, Recovered::default());

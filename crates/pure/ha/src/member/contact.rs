@@ -10,6 +10,7 @@ use model::Time;
 use super::Member;
 use crate::event::Event;
 use crate::message::{Beacon, From, Message, To};
+use crate::record::Incarnation;
 use crate::replica;
 use crate::settings::Settings;
 
@@ -20,10 +21,19 @@ pub(super) struct Contact {
     pub(super) next_beacon: Time,
     seq: u64,
     introduce_at: Time,
+    /// The peer has recognised this life.
+    peer_knows_life: bool,
+    /// The incarnation of the witness that has.
+    witness_knows_life: Option<Incarnation>,
     /// Anything came from the peer.
     pub(super) peer_heard: Option<Time>,
     heartbeat_is_up: bool,
-    /// The backup answered a beacon of this holder's session.
+    /// When the newest beacon was sent that the peer has answered, whatever it follows.
+    peer_answered: Time,
+    /// The same of the witness.
+    witness_answered: Time,
+    /// When the newest beacon of this holder's session was sent that its backup has answered. What
+    /// comes back after the lease is no use to anybody.
     peer_followed: Time,
     peer_sees_witness: bool,
     /// The run of the peer that stops on purpose.
@@ -57,8 +67,12 @@ impl Contact {
             next_beacon: now,
             seq: 0,
             introduce_at: now,
+            peer_knows_life: false,
+            witness_knows_life: None,
             peer_heard: None,
             heartbeat_is_up: false,
+            peer_answered: now,
+            witness_answered: now,
             peer_followed: now,
             peer_sees_witness: false,
             leaving_run: None,
@@ -96,7 +110,18 @@ impl Contact {
         self.peer_heard.is_some_and(|heard| now.since_ms(heard) < settings.suspect_ms)
     }
 
-    /// The backup of this holder has answered lately.
+    /// How long an answer takes, from whoever of the others is quicker: the age of the newest
+    /// beacon that came back.
+    pub(super) fn answer_ms(&self, now: Time) -> u64 {
+        now.since_ms(self.peer_answered.max(self.witness_answered))
+    }
+
+    /// How long an answer of the peer takes.
+    pub(super) fn peer_answer_ms(&self, now: Time) -> u64 {
+        now.since_ms(self.peer_answered)
+    }
+
+    /// The backup of this holder has answered lately, and soon enough.
     pub(super) fn is_followed(&self, now: Time, settings: &Settings) -> bool {
         now.since_ms(self.peer_followed) < settings.suspect_ms
     }
@@ -134,6 +159,7 @@ impl Member {
             contact.introduce_at = self.now.plus_ms(self.settings.request_ms);
             self.replica.handle(replica::Input::Introduce);
             self.drain();
+            self.greet_the_others();
         }
         let beacon = Beacon {
             seq: self.contact.seq,
@@ -154,6 +180,22 @@ impl Member {
             }
         }
         self.notice_silence();
+    }
+
+    /// One who recognises this node is enough for it to go on. Whoever has not heard of this life yet
+    /// would recognise a disk that is set back behind it, so everybody is to know.
+    fn greet_the_others(&mut self) {
+        if !self.replica.is_recognised() || self.replica.is_mute() {
+            return;
+        }
+        let hello = Message::Hello { life: self.replica.life(), level: self.replica.level() };
+        if !self.contact.peer_knows_life {
+            self.send(To::Peer, hello.clone());
+        }
+        let witness = self.replica.record().witness;
+        if self.settings.has_witness && self.contact.witness_knows_life != Some(witness) {
+            self.send(To::Witness, hello);
+        }
     }
 
     fn notice_silence(&mut self) {
@@ -179,17 +221,30 @@ impl Member {
         if from == From::Peer {
             self.contact.peer_heard = Some(self.now);
         }
+        if let Message::Welcome { run, birth, .. } = message
+            && self.replica.is_meant(run, birth)
+        {
+            match from {
+                From::Peer => self.contact.peer_knows_life = true,
+                From::Witness(incarnation) => {
+                    self.contact.witness_knows_life = Some(incarnation);
+                }
+            }
+        }
         match (from, message) {
             (From::Peer, Message::Beacon(beacon)) => self.beacon_came(&beacon),
             (From::Peer, Message::BeaconAck { sent, session, sees_witness, .. }) => {
                 self.contact.peer_sees_witness = sees_witness;
+                self.contact.peer_answered = self.contact.peer_answered.max(sent.min(self.now));
                 if session.is_some() && session == self.replica.session() {
-                    self.contact.peer_followed = self.now;
+                    self.contact.peer_followed = self.contact.peer_followed.max(sent.min(self.now));
                     let until = sent.plus_ms(self.settings.lease_ms);
                     self.contact.lease_until = self.contact.lease_until.max(until);
                 }
             }
-            (From::Witness(incarnation), Message::BeaconAck { sees_witness, .. }) => {
+            (From::Witness(incarnation), Message::BeaconAck { sent, sees_witness, .. }) => {
+                self.contact.witness_answered =
+                    self.contact.witness_answered.max(sent.min(self.now));
                 let record = self.replica.record();
                 let is_ours = incarnation == record.witness;
                 if !is_ours && record.left_witnesses.contains(&incarnation) {

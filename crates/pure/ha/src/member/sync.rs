@@ -12,8 +12,9 @@ use crate::message::Message;
 use crate::replica::{self, Replica};
 use crate::settings::Settings;
 
-/// Most entries of one message. Ours: with batches of 1,000 rows some megabytes.
-pub const SHIP_ENTRIES_MAX: u64 = 64;
+/// Most entries of one message. Ours: with a row in each they are some kilobytes, and a backup that
+/// lags needs few round trips; who reads them from its journal ends a message of large ones sooner.
+pub const SHIP_ENTRIES_MAX: u64 = 256;
 /// Entries that may be on their way. Ours: some messages, so that a round trip does not idle.
 const IN_FLIGHT_MAX: u64 = 4 * SHIP_ENTRIES_MAX;
 /// Shipped batches whose answer is timed.
@@ -25,7 +26,7 @@ const HASHES_MAX: usize = 16;
 pub(super) struct Sync {
     offer_at: Time,
     shipped: u64,
-    reship_at: Time,
+    shipping_since: Time,
     /// The first index that the journal keeps.
     first_kept: u64,
     snapshot_at: Time,
@@ -48,7 +49,7 @@ impl Sync {
         Self {
             offer_at: now,
             shipped: 0,
-            reship_at: now,
+            shipping_since: now,
             first_kept: 1,
             snapshot_at: now,
             backup_had: 0,
@@ -85,9 +86,15 @@ impl Sync {
         first == self.shipped.max(had) + 1 && first <= had + IN_FLIGHT_MAX
     }
 
-    /// Something is on its way: it is given two round trips before it is sent again.
-    pub(super) fn shipping(&mut self, now: Time, settings: &Settings) {
-        self.reship_at = now.plus_ms(2 * settings.request_ms);
+    /// Something is on its way.
+    pub(super) fn shipping(&mut self, now: Time) {
+        self.shipping_since = now;
+    }
+
+    /// What is on its way was given the time of two answers. A peer that does not answer at all has
+    /// time for as long as that lasts.
+    fn is_overdue(&self, now: Time, answer_ms: u64, settings: &Settings) -> bool {
+        now.since_ms(self.shipping_since) >= 2 * settings.request_ms.max(answer_ms)
     }
 
     /// Whether the backup has all but what is just on its way.
@@ -212,12 +219,16 @@ impl Member {
         let goes_on = has_moved && shipped < end && shipped < had + IN_FLIGHT_MAX;
         if goes_on {
             self.ship_from(shipped + 1);
-        } else if self.now >= self.sync.reship_at {
+        } else if self.sync.is_overdue(
+            self.now,
+            self.contact.peer_answer_ms(self.now),
+            &self.settings,
+        ) {
             self.sync.timed.retain(|(index, _)| *index > had);
             self.sync.shipped = had;
             self.ship_from(had + 1);
         } else if has_moved {
-            self.sync.reship_at = self.now.plus_ms(2 * self.settings.request_ms);
+            self.sync.shipping(self.now);
         }
     }
 
@@ -239,7 +250,7 @@ impl Member {
     }
 
     fn ship_from(&mut self, first: u64) {
-        self.sync.shipping(self.now, &self.settings);
+        self.sync.shipping(self.now);
         self.outputs.push_back(Output::Ship { first });
     }
 

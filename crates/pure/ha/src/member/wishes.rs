@@ -10,16 +10,18 @@ use crate::settings::Settings;
 use crate::table::Standing;
 use crate::value::Change;
 
-/// How often a call is repeated before the proposal is given up. Ours: with the pause that follows
+/// A proposal that nobody answers is given up after so many calls. Ours: with the pause that follows
 /// it stays well below the time in which a holder must be able to go on alone.
-const REPEATS: u8 = 2;
+const CALLS: u64 = 3;
+/// It is given so many times what an answer takes. Ours: it needs two of them, and one may be late.
+const ANSWERS: u64 = 3;
 
 /// Proposals by the clock.
 #[derive(Debug, Clone)]
 pub(super) struct Attempts {
     next_at: Time,
     repeat_at: Time,
-    repeated: u8,
+    begun: Time,
     /// The last change that was tried.
     pub(super) last: Option<Change>,
     /// Since when the accepted value is what it is.
@@ -40,7 +42,7 @@ impl Attempts {
         Self {
             next_at: now,
             repeat_at: now,
-            repeated: 0,
+            begun: now,
             last: None,
             in_doubt_since: now,
             readmit_at: now,
@@ -69,14 +71,17 @@ impl Attempts {
         self.next_at = now.plus_ms(settings.retry_min_ms + self.random() % span);
     }
 
-    /// The backup was lost: the more often, the longer it has to wait.
-    fn lose(&mut self, now: Time, settings: &Settings) {
+    /// The backup was lost: the more often, the longer it has to wait. One that only was not willing
+    /// is taken back at once the first time.
+    fn lose(&mut self, now: Time, why: Loss, settings: &Settings) {
         let is_long_ago =
             self.lost_at.is_none_or(|lost| now.since_ms(lost) >= settings.readmit_reset_ms);
-        self.readmit_pause_ms = if is_long_ago {
-            settings.readmit_ms
-        } else {
-            (self.readmit_pause_ms * 2).clamp(settings.readmit_ms, settings.readmit_max_ms)
+        self.readmit_pause_ms = match is_long_ago {
+            true if why == Loss::Unwilling => 0,
+            true => settings.readmit_ms,
+            false => {
+                (self.readmit_pause_ms * 2).clamp(settings.readmit_ms, settings.readmit_max_ms)
+            }
         };
         self.lost_at = Some(now);
         self.readmit_at = now.plus_ms(self.readmit_pause_ms);
@@ -106,15 +111,20 @@ impl Member {
         }
         let Some(change) = self.wish() else { return };
         self.attempts.last = Some(change);
-        self.attempts.repeated = 0;
+        self.attempts.begun = self.now;
         self.attempts.repeat_at = self.now.plus_ms(self.settings.request_ms);
         self.attempts.pause(self.now, &self.settings);
         self.replica.handle(replica::Input::Attempt(change));
     }
 
     fn repeat_or_withdraw(&mut self) {
-        if self.attempts.repeated < REPEATS {
-            self.attempts.repeated += 1;
+        let settings = &self.settings;
+        // On a slow path a proposal that is given up too early never comes to its end.
+        let enough_ms = (ANSWERS * self.contact.answer_ms(self.now)).clamp(
+            CALLS * settings.request_ms,
+            settings.failover_wait_ms.max(CALLS * settings.request_ms),
+        );
+        if self.now.since_ms(self.attempts.begun) < enough_ms {
             self.attempts.repeat_at = self.now.plus_ms(self.settings.request_ms);
             self.replica.handle(replica::Input::Repeat);
         } else {
@@ -182,8 +192,8 @@ impl Member {
             if self.attempts.lost_in != self.replica.session() {
                 self.attempts.lost_in = self.replica.session();
                 self.attempts.was_disarmed = false;
-                if matches!(why, Loss::Silent | Loss::Slow) {
-                    self.attempts.lose(self.now, &self.settings);
+                if matches!(why, Loss::Silent | Loss::Slow | Loss::Unwilling) {
+                    self.attempts.lose(self.now, why, &self.settings);
                 }
                 self.lost_backup(why);
             }

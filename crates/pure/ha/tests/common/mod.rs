@@ -43,6 +43,8 @@ pub struct World {
     disks: BTreeMap<Seat, (Record, Vec<Entry>)>,
     births: u64,
     cut: Vec<(Voter, Voter)>,
+    /// Whose cable is slow, and how much longer every message takes on it.
+    slow: Option<(Voter, u64)>,
     wire: VecDeque<(Time, Voter, Voter, Message)>,
 }
 
@@ -56,6 +58,7 @@ impl World {
             disks: BTreeMap::new(),
             births: 0,
             cut: Vec::new(),
+            slow: None,
             wire: VecDeque::new(),
         };
         world.disks.insert(Seat::Primary, (Record::founder(1, 1), Vec::new()));
@@ -147,6 +150,22 @@ impl World {
 
     pub fn cut_one_way(&mut self, from: Voter, to: Voter) {
         self.cut.push((from, to));
+    }
+
+    /// Everything on this cable takes so much longer, in either direction.
+    pub fn slow_down(&mut self, voter: Voter, ms: u64) {
+        self.slow = Some((voter, ms));
+    }
+
+    fn latency_ms(&self, from: Voter, to: Voter) -> u64 {
+        let slow = self.slow.filter(|(slow, _)| [from, to].contains(slow));
+        LATENCY_MS + slow.map_or(0, |(_, ms)| ms)
+    }
+
+    fn put(&mut self, from: Voter, to: Voter, message: Message) {
+        let at = self.now.plus_ms(self.latency_ms(from, to));
+        let behind = self.wire.partition_point(|(other, ..)| *other <= at);
+        self.wire.insert(behind, (at, from, to, message));
     }
 
     pub fn heal(&mut self) {
@@ -250,14 +269,14 @@ impl World {
     }
 
     fn drain_witness(&mut self) {
-        let at = self.now.plus_ms(LATENCY_MS);
         while let Some((seat, message)) = self.witness.as_mut().and_then(Witness::poll) {
-            self.wire.push_back((at, Voter::Witness, Voter::Data(seat), message));
+            self.put(Voter::Witness, Voter::Data(seat), message);
         }
     }
 
     fn drain(&mut self, seat: Seat) {
-        let (now, at) = (self.now, self.now.plus_ms(LATENCY_MS));
+        let now = self.now;
+        let mut sent = Vec::new();
         let Some(node) = self.nodes.get_mut(&seat).and_then(Option::as_mut) else { return };
         while let Some(output) = node.member.poll() {
             let mut send = |to: To, message| {
@@ -265,7 +284,7 @@ impl World {
                     To::Peer => Voter::Data(seat.peer()),
                     To::Witness => Voter::Witness,
                 };
-                self.wire.push_back((at, Voter::Data(seat), to, message));
+                sent.push((to, message));
             };
             match output {
                 Output::Persist(record) => node.record = record,
@@ -312,6 +331,9 @@ impl World {
             let rule = ha::rule(step.from, step.trigger);
             let is_allowed = step.from == step.to || rule.next.contains(&step.to);
             assert!(is_allowed, "no row for {step:?}");
+        }
+        for (to, message) in sent {
+            self.put(Voter::Data(seat), to, message);
         }
     }
 }

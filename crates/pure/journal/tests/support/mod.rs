@@ -217,7 +217,7 @@ pub fn entries(round: u32, indexes: std::ops::RangeInclusive<u64>, bytes: usize)
 
 /// Everything that the log holds.
 pub fn all(journal: &mut Journal<&mut Memory>) -> Vec<Entry> {
-    journal.read(journal.first_index(), usize::MAX).unwrap()
+    journal.read(journal.first_index(), usize::MAX, usize::MAX).unwrap()
 }
 
 /// A reproducible coin.

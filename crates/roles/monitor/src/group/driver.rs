@@ -349,8 +349,7 @@ impl Driver {
         if first < self.storage.first_index() || first > self.member.replica().log().end().index {
             return;
         }
-        let mut entries = self.storage.read(first);
-        entries.truncate(SHIP_ENTRIES_MAX as usize);
+        let entries = self.storage.read(first, SHIP_ENTRIES_MAX as usize);
         if let Some(message) = self.member.ship(clock::boot(), entries) {
             self.links.send(To::Peer, message);
         }
@@ -366,13 +365,13 @@ impl Driver {
         let count = last - first + 1;
         let mut entries: Vec<Entry> = Vec::new();
         while (entries.len() as u64) < count {
-            let more = self.storage.read(first + entries.len() as u64);
+            let missing = count as usize - entries.len();
+            let more = self.storage.read(first + entries.len() as u64, missing);
             if more.is_empty() {
                 return;
             }
             entries.extend(more);
         }
-        entries.truncate(count as usize);
         self.links.send(To::Peer, Message::Fetched { entries });
     }
 

@@ -266,8 +266,8 @@ impl Driver {
             && self.feed.given < commit
             && self.feed.given < self.feed.applied.index + WINDOW
         {
-            let mut entries = self.storage.read(self.feed.given + 1);
-            entries.truncate((commit - self.feed.given).min(WINDOW) as usize);
+            let most = (commit - self.feed.given).min(WINDOW) as usize;
+            let entries = self.storage.read(self.feed.given + 1, most);
             // A hole that is known: the state goes on when it is mended.
             let Some(last) = entries.last() else { return };
             let last = last.position.index;

@@ -163,11 +163,11 @@ impl Storage {
 
     /// Entries from `first` on, as many as are read at once. Nothing where there is none, or where it
     /// cannot be read.
-    pub(crate) fn read(&mut self, first: u64) -> Vec<Entry> {
-        if let Some(entries) = self.recent.from(first) {
+    pub(crate) fn read(&mut self, first: u64, most: usize) -> Vec<Entry> {
+        if let Some(entries) = self.recent.from(first, most) {
             return entries;
         }
-        match self.run(move |journal| journal.read(first, READ_BYTES)) {
+        match self.run(move |journal| journal.read(first, most, READ_BYTES)) {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::warn!(first, %error, "entries cannot be read");
@@ -286,7 +286,7 @@ impl Recent {
         }
     }
 
-    fn from(&self, first: u64) -> Option<Vec<Entry>> {
+    fn from(&self, first: u64, most: usize) -> Option<Vec<Entry>> {
         let oldest = self.entries.front()?.position.index;
         let newest = self.entries.back()?.position.index;
         if first < oldest || first > newest {
@@ -294,7 +294,7 @@ impl Recent {
         }
         let mut bytes = 0;
         let wanted = self.entries.range((first - oldest) as usize..);
-        let fits = wanted.take_while(|entry| {
+        let fits = wanted.take(most).take_while(|entry| {
             let is_first = bytes == 0;
             bytes += entry.payload.len().max(1);
             is_first || bytes <= READ_BYTES
