@@ -35,6 +35,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::address::{Holder, Keeper};
 use crate::links::{Delivery, Links};
 use crate::peers::{Group, GroupId};
+use crate::wire::{Push, Refused};
 use driver::Driver;
 pub use events::EventLine;
 use events::Events;
@@ -335,13 +336,20 @@ fn run(
     driver.end();
 }
 
-/// The sender of a delivery.
-fn sender(delivery: Delivery) -> Result<Input, crate::wire::Push> {
+/// What the protocol does not know.
+enum Other {
+    Push(Push),
+    Refused(Refused),
+}
+
+/// What a delivery is to the protocol.
+fn sender(delivery: Delivery) -> Result<Input, Other> {
     match delivery {
         Delivery::Message(message) => Ok(Input::Message(From::Peer, message)),
         Delivery::Vote(life, message) => Ok(Input::Message(From::Witness(life), message)),
         Delivery::Disconnected(to) => Ok(Input::Disconnected(to)),
-        Delivery::Push(push) => Err(push),
+        Delivery::Push(push) => Err(Other::Push(push)),
+        Delivery::Refused(reason) => Err(Other::Refused(reason)),
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use ha::{Message, To};
+use node::clock;
 use node::identity::Identity;
 use node::key_hash::KeyHash;
 use node::tls;
@@ -24,8 +25,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
+use crate::machines::Presence;
 use crate::peers::GroupId;
-use crate::wire::{self, Frame, Hello, Kind, PROTOCOL, Push};
+use crate::wire::{self, Frame, Hello, Kind, PROTOCOL, Push, Refused};
 
 /// A connection must be made after this long. Ours: a LAN answers in milliseconds; the first repeat
 /// of a lost SYN comes after a second.
@@ -59,6 +61,8 @@ pub enum Delivery {
     Push(Push),
     /// The process at the other end is gone.
     Disconnected(To),
+    /// The other end does not want this node.
+    Refused(Refused),
 }
 
 /// The connections of one group.
@@ -173,7 +177,7 @@ impl Links {
                     let hello = Hello { protocol: PROTOCOL, group: self.group, kind };
                     if wire::write(&mut stream, &Frame::Hello(hello)).await.is_ok() {
                         was_told = false;
-                        self.run(stream, target.whom, target.path, kind).await;
+                        self.run(stream, target.whom, target.path, kind, None).await;
                     }
                 }
                 Err(error) if !was_told => {
@@ -187,20 +191,21 @@ impl Links {
         }
     }
 
-    /// Carries one connection until it ends.
+    /// Carries one connection until it ends. One that was accepted has a presence.
     pub async fn run(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
         whom: Whom,
         path: Path,
         kind: Kind,
+        presence: Option<Presence>,
     ) {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (frames, queue) = mpsc::channel(QUEUE_FRAMES_MAX);
         let place = Place { whom, kind, path };
         self.table().insert(place, Outgoing { number, frames });
         tracing::debug!(group = %self.group, ?place, "connected");
-        let end = self.carry(stream, whom, queue).await;
+        let end = self.carry(stream, whom, queue, presence).await;
         let is_last = {
             let mut table = self.table();
             if table.get(&place).is_some_and(|outgoing| outgoing.number == number) {
@@ -224,6 +229,7 @@ impl Links {
         stream: impl AsyncRead + AsyncWrite + Unpin,
         whom: Whom,
         mut queue: mpsc::Receiver<Arc<Frame>>,
+        presence: Option<Presence>,
     ) -> End {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let reading = async {
@@ -235,9 +241,13 @@ impl Links {
                     }
                     Ok(Ok(None) | Err(_)) => return End::Closed,
                     Ok(Ok(Some(frame))) => {
+                        if let Some(presence) = &presence {
+                            presence.heard(clock::boot());
+                        }
                         let delivery = match (whom, frame) {
                             (Whom::Peer, Frame::Message(message)) => Delivery::Message(message),
                             (Whom::Peer, Frame::Push(push)) => Delivery::Push(push),
+                            (_, Frame::Refused(reason)) => Delivery::Refused(reason),
                             (Whom::Witness, Frame::Vote(life, message)) => {
                                 Delivery::Vote(life, message)
                             }

@@ -22,7 +22,8 @@ use crate::config::{Config, ConfigError, Provider};
 use crate::group::{self, Beginning, EventLine, GroupError, Parts, Running, ServiceState, Shown};
 use crate::info::{self, Database, Info, NodeInfo, PeerInfo};
 use crate::links::{Path, Target, Whom};
-use crate::listener;
+use crate::listener::{self, Ends};
+use crate::machines::{self, Machines};
 use crate::operators::Operators;
 use crate::pairing::{
     self, JoinAnswer, JoinRequest, Node, PairError, PairRequest, WitnessRequest, alone,
@@ -108,6 +109,7 @@ pub struct Shared {
     peers: tokio::sync::Mutex<Peers>,
     groups: Mutex<BTreeMap<u32, Hosted>>,
     last: Mutex<Option<Info>>,
+    machines: Arc<Machines>,
     /// Passwords that are checked at once: each takes 19 MiB and a core for a while.
     checks: tokio::sync::Semaphore,
 }
@@ -141,6 +143,7 @@ impl Monitor {
             peers: tokio::sync::Mutex::new(Peers::default()),
             groups: Mutex::default(),
             last: Mutex::default(),
+            machines: Arc::default(),
             checks: tokio::sync::Semaphore::new(CHECKS_MAX),
             identity,
             config,
@@ -168,9 +171,9 @@ impl Monitor {
                 .await
                 .map_err(|source| StartError::LocalListen { address, source })?;
             let (voters, router) = (Arc::clone(&shared), router.network.clone());
-            let voter = move |stream, key, hello: wire::Hello, local: SocketAddr| {
+            let voter = move |stream, key, hello: wire::Hello, ends: Ends| {
                 let shared = Arc::clone(&voters);
-                async move { shared.carry(stream, key, hello, local).await }
+                async move { shared.carry(stream, key, hello, ends).await }
             };
             tasks.spawn(listener::listen(listener, Arc::clone(&server), router, voter));
         }
@@ -295,10 +298,10 @@ impl Shared {
     /// Carries a connection that a primary has dialled.
     async fn carry(
         &self,
-        stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
+        mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
         key: KeyHash,
         hello: wire::Hello,
-        local: SocketAddr,
+        ends: Ends,
     ) {
         let links = {
             let groups = self.groups();
@@ -312,9 +315,16 @@ impl Shared {
             tracing::warn!(group = %hello.group, %key, "a node that is not paired with this one is refused");
             return;
         };
-        let is_direct = self.me.direct_connect.is_some_and(|address| address.ip() == local.ip());
+        let is_direct =
+            self.me.direct_connect.is_some_and(|address| address.ip() == ends.local.ip());
         let path = if is_direct { Path::Direct } else { Path::Lan };
-        links.run(stream, Whom::Peer, path, hello.kind).await;
+        let node = (hello.group, key, path);
+        match self.machines.enter(node, ends.remote.ip(), clock::boot()) {
+            Ok(presence) => {
+                links.run(stream, Whom::Peer, path, hello.kind, Some(presence)).await;
+            }
+            Err(elsewhere) => machines::refuse(&mut stream, ends.remote, elsewhere).await,
+        }
     }
 
     /// Orders something of a group.

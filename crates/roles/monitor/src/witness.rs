@@ -20,7 +20,7 @@ use node::http::Origin;
 use node::identity::{self, Identity};
 use node::key_hash::KeyHash;
 use node::throttle::Throttle;
-use node::{directory, tls, token};
+use node::{clock, directory, tls, token};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -28,7 +28,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::api::ATTEMPTS;
-use crate::listener::{self, ProvenKey};
+use crate::links::Path;
+use crate::listener::{self, Ends, ProvenKey};
+use crate::machines::{self, Machines};
 use crate::monitor::StartError;
 use crate::operators::Operators;
 use crate::pairing::{BODY_BYTES_MAX, Refusal, WITNESS_PATH, WitnessRequest};
@@ -92,6 +94,7 @@ struct Shared {
     folder: PathBuf,
     known: Mutex<Known>,
     voters: Mutex<BTreeMap<GroupId, Voter>>,
+    machines: Arc<Machines>,
     throttle: Throttle,
 }
 
@@ -121,6 +124,7 @@ impl Witness {
             folder,
             known: Mutex::new(known),
             voters: Mutex::new(voters),
+            machines: Arc::default(),
             throttle: Throttle::new(burst, per_minute),
         });
         let protocols: [&[u8]; 2] = [wire::ALPN, b"http/1.1"];
@@ -135,9 +139,9 @@ impl Witness {
             .with_state(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
         let voters = Arc::clone(&shared);
-        let carry = move |stream, key, hello: wire::Hello, _: SocketAddr| {
+        let carry = move |stream, key, hello: wire::Hello, ends: Ends| {
             let shared = Arc::clone(&voters);
-            async move { shared.carry(stream, key, hello.group).await }
+            async move { shared.carry(stream, key, hello.group, ends.remote).await }
         };
         tasks.spawn(listener::listen(listener, server, router, carry));
         tasks.spawn(ask(shared));
@@ -193,13 +197,19 @@ impl Shared {
     /// Carries the connection of a data node.
     async fn carry(
         &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
         key: KeyHash,
         group: GroupId,
+        remote: SocketAddr,
     ) {
         let Some(seat) = self.seat(group, key) else {
             tracing::warn!(%group, %key, "a node for which this witness does not vote is refused; pair it");
             return;
+        };
+        let node = (group, key, Path::Lan);
+        let presence = match self.machines.enter(node, remote.ip(), clock::boot()) {
+            Ok(presence) => presence,
+            Err(elsewhere) => return machines::refuse(&mut stream, remote, elsewhere).await,
         };
         let (frames, mut queue) = mpsc::channel(QUEUE_FRAMES_MAX);
         let number = u64::from_le_bytes(token::random());
@@ -213,6 +223,7 @@ impl Shared {
             while let Ok(Ok(Some(frame))) =
                 tokio::time::timeout(SILENCE_MAX, wire::read(&mut reader)).await
             {
+                presence.heard(clock::boot());
                 if let Frame::Message(message) = frame {
                     self.hear(group, seat, &message);
                 }

@@ -19,11 +19,11 @@ use super::feed::Feed;
 use super::service::{STATE_NAME, Service};
 use super::storage::Storage;
 use super::transfer::{self, Receiving, Sending};
-use super::{Inbound, ServiceState, Shown, generated_by, sender};
+use super::{Inbound, Other, ServiceState, Shown, generated_by, sender};
 use crate::address::Keeper;
 use crate::links::{Delivery, Links};
 use crate::peers::Group;
-use crate::wire::Push;
+use crate::wire::{Push, Refused};
 
 /// Entries that cannot be read are asked for again after so long. Source: `sim`, one second.
 const HOLES_PAUSE_MS: u64 = 1_000;
@@ -211,7 +211,15 @@ impl Driver {
         }
         match sender(delivery) {
             Ok(input) => self.tell(input),
-            Err(push) => self.pushed(push),
+            Err(Other::Push(push)) => self.pushed(push),
+            Err(Other::Refused(Refused::Copy(address))) => {
+                tracing::error!(
+                    "another machine with this node's key is connected from {address}, and this one \
+                     may be its copy; stop that one, or give this one a key and a group of its own in \
+                     an empty data directory; this process stops"
+                );
+                std::process::exit(1);
+            }
         }
     }
 

@@ -335,14 +335,15 @@ mod tests {
     fn the_newest_entries_are_read_without_the_disk() {
         let mut recent = Recent::default();
         recent.push(&[entry(5, 1), entry(6, 1), entry(7, 1)]);
-        assert_eq!(indices(recent.from(6)), [6, 7]);
-        assert_eq!(recent.from(4), None);
-        assert_eq!(recent.from(8), None);
+        assert_eq!(indices(recent.from(6, usize::MAX)), [6, 7]);
+        assert_eq!(indices(recent.from(6, 1)), [6]);
+        assert_eq!(recent.from(4, usize::MAX), None);
+        assert_eq!(recent.from(8, usize::MAX), None);
         recent.cut(5);
-        assert_eq!(indices(recent.from(5)), [5]);
+        assert_eq!(indices(recent.from(5, usize::MAX)), [5]);
         recent.push(&[entry(9, 1)]);
-        assert_eq!(recent.from(5), None, "there is a gap");
-        assert_eq!(indices(recent.from(9)), [9]);
+        assert_eq!(recent.from(5, usize::MAX), None, "there is a gap");
+        assert_eq!(indices(recent.from(9, usize::MAX)), [9]);
     }
 
     #[test]
@@ -352,9 +353,9 @@ mod tests {
             recent.push(&[entry(index, 1 << 20)]);
         }
         assert!(recent.bytes <= RECENT_BYTES_MAX);
-        assert_eq!(recent.from(1), None);
-        assert_eq!(indices(recent.from(20)), [20, 21, 22, 23]);
+        assert_eq!(recent.from(1, usize::MAX), None);
+        assert_eq!(indices(recent.from(20, usize::MAX)), [20, 21, 22, 23]);
         recent.push(&[entry(41, 6 << 20)]);
-        assert_eq!(indices(recent.from(41)), [41], "one that is longer goes alone");
+        assert_eq!(indices(recent.from(41, usize::MAX)), [41], "one that is longer goes alone");
     }
 }
