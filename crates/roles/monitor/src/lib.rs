@@ -10,7 +10,7 @@
 //! | [`monitor`](mod@monitor), [`api`] | the node's groups, and what operators ask of them |
 //! | [`pairing`], [`listener`] | how nodes come to know each other, and port 8082 |
 //! | [`witness`] | the third voter, on a machine of its own |
-//! | [`wire`], [`links`], [`machines`] | what travels between nodes, on which connections, and from which machines |
+//! | [`wire`], [`links`], [`datagrams`], [`machines`] | what travels between nodes, on which connections, and from which machines |
 //! | [`info`] | what `gethainfo` tells |
 //!
 //! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
@@ -20,6 +20,7 @@
 pub mod address;
 pub mod api;
 pub mod config;
+pub mod datagrams;
 pub mod group;
 pub mod info;
 pub mod links;

@@ -1,8 +1,8 @@
 //! Connections to the other voters of a group, over every path, and who dials.
 //!
 //! The primary dials its secondary, both dial their witness. Beacons and the register travel on
-//! every path at once, entries on the first that is up, the direct cable before the LAN. What cannot
-//! be sent now is dropped: the protocol says it again.
+//! every path at once, as datagrams too, entries on the first that is up, the direct cable before
+//! the LAN. What cannot be sent now is dropped: the protocol says it again.
 //!
 //! A connection that its other end closed says that the process there is gone; one that fell silent
 //! says nothing, and is made anew.
@@ -25,6 +25,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
+use crate::datagrams::Channel;
 use crate::machines::Presence;
 use crate::peers::GroupId;
 use crate::wire::{self, Frame, Hello, Kind, PROTOCOL, Push, Refused};
@@ -80,6 +81,16 @@ struct Place {
     whom: Whom,
     kind: Kind,
     path: Path,
+    carrier: Carrier,
+}
+
+/// How frames travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Carrier {
+    /// Inside TLS.
+    Stream,
+    /// Beside it.
+    Datagram,
 }
 
 /// The other end.
@@ -95,6 +106,17 @@ pub enum Whom {
 struct Outgoing {
     number: u64,
     frames: mpsc::Sender<Arc<Frame>>,
+}
+
+/// What one connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// The other end.
+    pub whom: Whom,
+    /// Over which path.
+    pub path: Path,
+    /// Which traffic.
+    pub kind: Kind,
 }
 
 /// Whom to dial.
@@ -177,7 +199,15 @@ impl Links {
                     let hello = Hello { protocol: PROTOCOL, group: self.group, kind };
                     if wire::write(&mut stream, &Frame::Hello(hello)).await.is_ok() {
                         was_told = false;
-                        self.run(stream, target.whom, target.path, kind, None).await;
+                        let channel = match kind {
+                            Kind::Control => {
+                                let (_, connection) = stream.get_ref();
+                                Channel::dialled(connection, target.address, target.from).await
+                            }
+                            Kind::Replication | Kind::Transfer => None,
+                        };
+                        let line = Line { whom: target.whom, path: target.path, kind };
+                        self.run(stream, line, channel, None).await;
                     }
                 }
                 Err(error) if !was_told => {
@@ -191,29 +221,36 @@ impl Links {
         }
     }
 
-    /// Carries one connection until it ends. One that was accepted has a presence.
+    /// Carries one connection until it ends, with its datagrams where it has any. One that was
+    /// accepted has a presence.
     pub async fn run(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
-        whom: Whom,
-        path: Path,
-        kind: Kind,
+        line: Line,
+        channel: Option<Channel>,
         presence: Option<Presence>,
     ) {
+        let Line { whom, path, kind } = line;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let (frames, queue) = mpsc::channel(QUEUE_FRAMES_MAX);
-        let place = Place { whom, kind, path };
-        self.table().insert(place, Outgoing { number, frames });
-        tracing::debug!(group = %self.group, ?place, "connected");
-        let end = self.carry(stream, whom, queue, presence).await;
+        let enter = |carrier| {
+            let (frames, queue) = mpsc::channel(QUEUE_FRAMES_MAX);
+            let place = Place { whom, kind, path, carrier };
+            self.table().insert(place, Outgoing { number, frames });
+            queue
+        };
+        let queue = enter(Carrier::Stream);
+        let channel = channel.map(|channel| (channel, enter(Carrier::Datagram)));
+        tracing::debug!(group = %self.group, ?line, has_datagrams = channel.is_some(), "connected");
+        let end = tokio::select! {
+            end = self.carry(stream, whom, queue, presence.as_ref()) => end,
+            () = self.carry_datagrams(channel, whom, presence.as_ref()) => End::Replaced,
+        };
         let is_last = {
             let mut table = self.table();
-            if table.get(&place).is_some_and(|outgoing| outgoing.number == number) {
-                table.remove(&place);
-            }
+            table.retain(|_, outgoing| outgoing.number != number);
             !table.keys().any(|it| (it.whom, it.kind) == (whom, Kind::Control))
         };
-        tracing::debug!(group = %self.group, ?place, %end, "disconnected");
+        tracing::debug!(group = %self.group, ?line, %end, "disconnected");
         if kind == Kind::Control && is_last && matches!(end, End::Closed) {
             let to = match whom {
                 Whom::Peer => To::Peer,
@@ -229,7 +266,7 @@ impl Links {
         stream: impl AsyncRead + AsyncWrite + Unpin,
         whom: Whom,
         mut queue: mpsc::Receiver<Arc<Frame>>,
-        presence: Option<Presence>,
+        presence: Option<&Presence>,
     ) -> End {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let reading = async {
@@ -241,19 +278,7 @@ impl Links {
                     }
                     Ok(Ok(None) | Err(_)) => return End::Closed,
                     Ok(Ok(Some(frame))) => {
-                        if let Some(presence) = &presence {
-                            presence.heard(clock::boot());
-                        }
-                        let delivery = match (whom, frame) {
-                            (Whom::Peer, Frame::Message(message)) => Delivery::Message(message),
-                            (Whom::Peer, Frame::Push(push)) => Delivery::Push(push),
-                            (_, Frame::Refused(reason)) => Delivery::Refused(reason),
-                            (Whom::Witness, Frame::Vote(life, message)) => {
-                                Delivery::Vote(life, message)
-                            }
-                            _ => continue,
-                        };
-                        if self.inbox.send(delivery).await.is_err() {
+                        if !self.deliver(whom, frame, presence).await {
                             return End::Replaced;
                         }
                     }
@@ -280,6 +305,46 @@ impl Links {
             end = reading => end,
             end = writing => end,
         }
+    }
+}
+
+impl Links {
+    /// Carries the datagrams of a connection for as long as that lasts.
+    async fn carry_datagrams(
+        &self,
+        channel: Option<(Channel, mpsc::Receiver<Arc<Frame>>)>,
+        whom: Whom,
+        presence: Option<&Presence>,
+    ) {
+        let Some((mut channel, mut queue)) = channel else { return std::future::pending().await };
+        loop {
+            tokio::select! {
+                frame = queue.recv() => match frame {
+                    Some(frame) => channel.send(&frame).await,
+                    None => return,
+                },
+                frame = channel.next() => {
+                    if !self.deliver(whom, frame, presence).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands on what has come. Says whether anybody wants more.
+    async fn deliver(&self, whom: Whom, frame: Frame, presence: Option<&Presence>) -> bool {
+        if let Some(presence) = presence {
+            presence.heard(clock::boot());
+        }
+        let delivery = match (whom, frame) {
+            (Whom::Peer, Frame::Message(message)) => Delivery::Message(message),
+            (Whom::Peer, Frame::Push(push)) => Delivery::Push(push),
+            (Whom::Witness, Frame::Vote(life, message)) => Delivery::Vote(life, message),
+            (_, Frame::Refused(reason)) => Delivery::Refused(reason),
+            _ => return true,
+        };
+        self.inbox.send(delivery).await.is_ok()
     }
 }
 

@@ -19,9 +19,10 @@ use tokio::task::JoinSet;
 
 use crate::address;
 use crate::config::{Config, ConfigError, Provider};
+use crate::datagrams::{self, Channel, Port};
 use crate::group::{self, Beginning, EventLine, GroupError, Parts, Running, ServiceState, Shown};
 use crate::info::{self, Database, Info, NodeInfo, PeerInfo};
-use crate::links::{Path, Target, Whom};
+use crate::links::{Line, Path, Target, Whom};
 use crate::listener::{self, Ends};
 use crate::machines::{self, Machines};
 use crate::operators::Operators;
@@ -171,9 +172,10 @@ impl Monitor {
                 .await
                 .map_err(|source| StartError::LocalListen { address, source })?;
             let (voters, router) = (Arc::clone(&shared), router.network.clone());
+            let port = datagrams::port(address, &mut tasks).await;
             let voter = move |stream, key, hello: wire::Hello, ends: Ends| {
-                let shared = Arc::clone(&voters);
-                async move { shared.carry(stream, key, hello, ends).await }
+                let (shared, port) = (Arc::clone(&voters), port.clone());
+                async move { shared.carry(stream, key, hello, ends, port).await }
             };
             tasks.spawn(listener::listen(listener, Arc::clone(&server), router, voter));
         }
@@ -302,6 +304,7 @@ impl Shared {
         key: KeyHash,
         hello: wire::Hello,
         ends: Ends,
+        port: Option<Arc<Port>>,
     ) {
         let links = {
             let groups = self.groups();
@@ -321,7 +324,10 @@ impl Shared {
         let node = (hello.group, key, path);
         match self.machines.enter(node, ends.remote.ip(), clock::boot()) {
             Ok(presence) => {
-                links.run(stream, Whom::Peer, path, hello.kind, Some(presence)).await;
+                let port = port.filter(|_| hello.kind == Kind::Control);
+                let channel = port.and_then(|port| Channel::accepted(stream.get_ref().1, &port));
+                let line = Line { whom: Whom::Peer, path, kind: hello.kind };
+                links.run(stream, line, channel, Some(presence)).await;
             }
             Err(elsewhere) => machines::refuse(&mut stream, ends.remote, elsewhere).await,
         }
