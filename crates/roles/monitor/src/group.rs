@@ -314,6 +314,7 @@ fn run(
     mut queue: mpsc::UnboundedReceiver<Inbound>,
     mut deliveries: mpsc::Receiver<Delivery>,
 ) {
+    let _or_nothing = OrNothing;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(%error, "the group's thread cannot start"),
@@ -334,6 +335,21 @@ fn run(
         }
     });
     driver.end();
+}
+
+/// A group's thread that panics takes the process with it: half a monitor would keep a service alive
+/// that nobody looks after, and its peer takes over sooner from a process that is gone.
+struct OrNothing;
+
+impl Drop for OrNothing {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!(
+                "the thread of a group has failed; this process stops, its peer takes over"
+            );
+            std::process::abort();
+        }
+    }
 }
 
 /// What the protocol does not know.
