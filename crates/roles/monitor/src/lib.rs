@@ -12,6 +12,7 @@
 //! | [`witness`] | the third voter, on a machine of its own |
 //! | [`wire`], [`links`] | what travels between nodes, and on which connections |
 //! | [`info`] | what `gethainfo` tells |
+//! | [`process`] | which process the monitor is |
 //!
 //! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
 //! its journal and the virtual address go on, and the peer takes over at once. It does not know
@@ -28,6 +29,7 @@ pub mod monitor;
 pub mod operators;
 pub mod pairing;
 pub mod peers;
+pub mod process;
 pub mod wire;
 pub mod witness;
 

@@ -390,6 +390,7 @@ impl Process {
             recovery: false,
             service: Service { command },
             max_active: 2,
+            logs: monitor::config::Logs::default(),
         })
     }
 
