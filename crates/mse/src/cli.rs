@@ -56,6 +56,9 @@ pub(crate) enum Command {
         #[arg(long)]
         once: bool,
         /// Show a pair instead: a primary, a secondary and a witness, and words that kill things.
+        ///
+        /// The words are also buttons on a page whose address it prints: on 127.0.0.1, with a random
+        /// token, for this user only.
         #[arg(long, conflicts_with = "once")]
         ha: bool,
         /// Port of the console; another one is taken when it is in use.
