@@ -12,6 +12,7 @@
 //! | [`witness`] | the third voter, on a machine of its own |
 //! | [`wire`], [`links`], [`datagrams`], [`machines`] | what travels between nodes, on which connections, and from which machines |
 //! | [`info`] | what `gethainfo` tells |
+//! | [`process`] | which process the monitor is |
 //!
 //! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
 //! its journal and the virtual address go on, and the peer takes over at once. It does not know
@@ -30,6 +31,7 @@ pub mod monitor;
 pub mod operators;
 pub mod pairing;
 pub mod peers;
+pub mod process;
 pub mod wire;
 pub mod witness;
 

@@ -30,6 +30,7 @@ use crate::pairing::{
     self, JoinAnswer, JoinRequest, Node, PairError, PairRequest, WitnessRequest, alone,
 };
 use crate::peers::{FIRST_INSTANCE, Group, GroupId, Peers};
+use crate::process;
 use crate::wire::{self, Kind};
 
 /// How often what operators see is brought up to date.
@@ -95,6 +96,8 @@ pub enum StartError {
 pub struct Monitor {
     /// Its parts.
     pub shared: Arc<Shared>,
+    /// Last of all: who waits for the end waits for this.
+    held: process::Held,
     tasks: JoinSet<()>,
 }
 
@@ -157,6 +160,11 @@ impl Monitor {
             StartError::LocalMake { what: socket.display().to_string(), source }
         })?;
         tasks.spawn(local);
+        let file_failed = |source| {
+            let what = shared.folder.join(process::FILE_NAME).display().to_string();
+            StartError::LocalMake { what, source }
+        };
+        let mut held = process::Held::take(&shared.folder).map_err(file_failed)?;
         for group in peers.groups.clone() {
             shared.host(group).await?;
         }
@@ -180,9 +188,10 @@ impl Monitor {
             tasks.spawn(listener::listen(listener, Arc::clone(&server), router, voter));
         }
         tasks.spawn(look(Arc::clone(&shared)));
+        held.is_up().map_err(file_failed)?;
         let Node { name, address, .. } = &shared.me;
         tracing::info!(name, %address, role = %shared.config.role, "health monitor started");
-        Ok(Self { shared, tasks })
+        Ok(Self { shared, held, tasks })
     }
 
     /// Stops: groups that serve hand over first.
@@ -206,6 +215,7 @@ impl Monitor {
         }
         let _ = fs::remove_file(self.shared.config.data.join(info::SOCKET_NAME));
         tracing::info!("health monitor stopped");
+        drop(self.held);
     }
 }
 
@@ -247,6 +257,10 @@ impl Shared {
             group: group.clone(),
             data: self.config.data.clone(),
             command: self.config.service.command.clone(),
+            log: self.config.log(&format!("service-{}", group.instance)).map_err(|source| {
+                let what = self.config.log_directory().display().to_string();
+                StartError::LocalMake { what, source }
+            })?,
             holder,
             beginning,
         };
@@ -682,7 +696,7 @@ impl Shared {
 /// How a group goes on that has come to an end.
 #[derive(Debug, Clone, Copy)]
 enum Again {
-    /// As one that has lost its memory.
+    /// From its record; without one, as one that has lost its memory.
     Blank,
     /// As a primary without a peer.
     Alone,

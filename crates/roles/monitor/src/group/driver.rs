@@ -19,7 +19,7 @@ use super::feed::Feed;
 use super::service::{STATE_NAME, Service};
 use super::storage::Storage;
 use super::transfer::{self, Receiving, Sending};
-use super::{Inbound, Other, ServiceState, Shown, generated_by, sender};
+use super::{Inbound, Other, ServiceState, Shown, generated_by, level, sender};
 use crate::address::Keeper;
 use crate::links::{Delivery, Links};
 use crate::peers::Group;
@@ -41,6 +41,8 @@ enum Ended {
     Stopped,
     /// Its state is not what its journal makes: it begins anew.
     Rebuild,
+    /// Its service is of another level: its member begins anew, from its record.
+    Level,
 }
 
 /// An address that was released. The member counts on more than its name says: once it is gone,
@@ -79,6 +81,8 @@ pub(super) struct Driver {
     chunk_at: Time,
     holes_at: Time,
     response_ms: Option<f64>,
+    /// Why the service is down.
+    pub(super) failure: Option<String>,
     events: Arc<Events>,
     ended: Option<Ended>,
 }
@@ -122,6 +126,7 @@ impl Driver {
             chunk_at: now,
             holes_at: now,
             response_ms: None,
+            failure: None,
             events,
             ended: None,
         };
@@ -287,7 +292,11 @@ impl Driver {
                     tracing::warn!(%command, reason, "a command is refused");
                 }
             }
-            Output::Stopped => self.ended = Some(Ended::Stopped),
+            Output::Stopped => {
+                self.ended = Some(Ended::Stopped);
+                // The last word of `gethainfo`; nothing is shown after it.
+                self.show();
+            }
         }
     }
 
@@ -513,6 +522,18 @@ impl Driver {
         self.ended = Some(Ended::Rebuild);
     }
 
+    /// The service is of another release than the one that the pair was told of.
+    pub(super) fn take_level(&mut self, level: u16) {
+        let before = self.member.replica().level();
+        tracing::info!(
+            before,
+            level,
+            "the service has another feature level; the member begins anew"
+        );
+        must(level::keep(&self.folder, level), "the service's level cannot be kept");
+        self.ended = Some(Ended::Level);
+    }
+
     fn event(&self, event: Event) {
         let instance = self.group.instance;
         match event.severity() {
@@ -533,6 +554,8 @@ impl Driver {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.status = Some(status);
         shown.service = service;
+        shown.failure.clone_from(&self.failure);
+        shown.level = Some(self.member.replica().level());
         shown.applied = self.feed.applied;
         shown.response_ms = self.response_ms;
         shown.has_address = self.has_address;
