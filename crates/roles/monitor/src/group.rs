@@ -8,6 +8,7 @@
 //! driver     what the member wants done, in its order
 //! feed       entries to the service, and what it says
 //! events     the events log
+//! scrub      looks over the journal
 //! ```
 //!
 //! The thread does one thing after the other. What must be on disk before the next step is: the
@@ -16,6 +17,7 @@
 mod driver;
 mod events;
 mod feed;
+mod scrub;
 mod service;
 mod storage;
 mod transfer;
@@ -32,12 +34,14 @@ use node::journal::Progress;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::address::carrier::Watch;
 use crate::address::{Holder, Keeper};
 use crate::links::{Delivery, Links};
 use crate::peers::{Group, GroupId};
 use driver::Driver;
 pub use events::EventLine;
 use events::Events;
+use scrub::Scrub;
 pub use service::{SOCKET_NAME, SOCKET_VARIABLE, STATE_NAME, STATE_VARIABLE};
 use service::{Service, Word};
 use storage::Storage;
@@ -63,6 +67,10 @@ pub(crate) enum Inbound {
     Command(Command, oneshot::Sender<Result<(), String>>),
     /// Whether this machine has room for another active instance.
     Admission(bool),
+    /// Whether the interface of the virtual address has a link.
+    Carrier(bool),
+    /// A segment of the journal is not as it was written.
+    Damaged,
     /// End, without handing over.
     Stop,
 }
@@ -77,6 +85,8 @@ pub struct Parts {
     pub command: Vec<String>,
     /// Who holds the virtual address.
     pub holder: Box<dyn Holder>,
+    /// The interface without whose link this node cannot serve; none when it does not matter.
+    pub carrier: Option<String>,
     /// A primary that founds its group, a secondary that joins one, or one that has lost its memory.
     pub beginning: Beginning,
 }
@@ -101,6 +111,8 @@ pub struct Running {
     status: Arc<Mutex<Shown>>,
     events: Arc<Events>,
     thread: Option<thread::JoinHandle<()>>,
+    _carrier: Option<Watch>,
+    _scrub: Scrub,
 }
 
 /// What operators see of a group.
@@ -154,7 +166,7 @@ pub enum GroupError {
 impl Running {
     /// Opens the disk, starts the service, and drives the member from then on.
     pub fn start(parts: Parts) -> Result<Self, GroupError> {
-        let Parts { group, data, command, holder, beginning } = parts;
+        let Parts { group, data, command, holder, carrier, beginning } = parts;
         let folder = group.folder(&data);
         let made = |what: String| move |source| GroupError::LocalMake { what, source };
         fs::create_dir_all(&folder).map_err(made(folder.display().to_string()))?;
@@ -197,6 +209,7 @@ impl Running {
         let member = Member::start(settings, identity, disk, clock::boot(), seed);
         let status = Arc::new(Mutex::new(Shown::new()));
         let events = Arc::new(Events::open(&folder));
+        let journal = folder.join("journal");
         let driver = Driver::new(
             group,
             folder,
@@ -214,7 +227,21 @@ impl Running {
         let thread = thread
             .spawn(move || run(driver, queue, deliveries))
             .map_err(made("the group's thread".to_owned()))?;
-        Ok(Self { orders, links, status, events, thread: Some(thread) })
+        let told = orders.clone();
+        let damaged = move || {
+            let _ = told.send(Inbound::Damaged);
+        };
+        let scrub = Scrub::start(journal, damaged).map_err(made("the scrub thread".to_owned()))?;
+        let told = orders.clone();
+        let watch = carrier.map(|interface| {
+            let carrier = move |is_there| {
+                let _ = told.send(Inbound::Carrier(is_there));
+            };
+            Watch::start(&interface, carrier).map_err(made(format!("the watch of {interface}")))
+        });
+        let watch = watch.transpose()?;
+        let thread = Some(thread);
+        Ok(Self { orders, links, status, events, thread, _carrier: watch, _scrub: scrub })
     }
 
     /// What operators see.

@@ -236,6 +236,14 @@ impl Storage {
         repaired
     }
 
+    /// Reads every sealed segment once and finds its holes. Appends go on between two of them.
+    pub(crate) fn scrub(&mut self) -> Result<(), Error> {
+        let first = self.run(Journal::scrub)?;
+        while first.is_some() && self.run(Journal::scrub)? != first {}
+        self.note_holes();
+        Ok(())
+    }
+
     /// How long an entry is on disk, of those that were written lately.
     pub(crate) fn mean_bytes(&self) -> u64 {
         let count = self.recent.entries.len().max(1);
@@ -335,14 +343,41 @@ mod tests {
     fn the_newest_entries_are_read_without_the_disk() {
         let mut recent = Recent::default();
         recent.push(&[entry(5, 1), entry(6, 1), entry(7, 1)]);
-        assert_eq!(indices(recent.from(6)), [6, 7]);
-        assert_eq!(recent.from(4), None);
-        assert_eq!(recent.from(8), None);
+        assert_eq!(indices(recent.from(6, usize::MAX)), [6, 7]);
+        assert_eq!(recent.from(4, usize::MAX), None);
+        assert_eq!(recent.from(8, usize::MAX), None);
         recent.cut(5);
-        assert_eq!(indices(recent.from(5)), [5]);
+        assert_eq!(indices(recent.from(5, usize::MAX)), [5]);
         recent.push(&[entry(9, 1)]);
-        assert_eq!(recent.from(5), None, "there is a gap");
-        assert_eq!(indices(recent.from(9)), [9]);
+        assert_eq!(recent.from(5, usize::MAX), None, "there is a gap");
+        assert_eq!(indices(recent.from(9, usize::MAX)), [9]);
+    }
+
+    #[test]
+    fn damage_to_a_sealed_segment_is_found_and_repaired() {
+        let folder = std::env::temp_dir().join(format!("openmse-scrub-{}", std::process::id()));
+        let open = || Storage::open(&folder, GroupId([3; 16]), |_| {}).unwrap().0;
+        let mut storage = open();
+        // Two segments and the beginning of a third.
+        let all: Vec<Entry> = (1..=17).map(|index| entry(index, 8 << 20)).collect();
+        for entry in &all {
+            storage.append(vec![entry.clone()]);
+        }
+        drop(storage);
+        let mut names: Vec<_> = std::fs::read_dir(folder.join("journal")).unwrap().collect();
+        names.retain(|file| file.as_ref().unwrap().path().extension().is_some());
+        names.sort_by_key(|file| file.as_ref().unwrap().path());
+        let first = std::fs::OpenOptions::new().write(true).open(names[0].as_ref().unwrap().path());
+        std::os::unix::fs::FileExt::write_all_at(&first.unwrap(), b"damage", 20 << 20).unwrap();
+        let mut storage = open();
+        assert_eq!(storage.holes(), []);
+        storage.scrub().unwrap();
+        assert_eq!(storage.holes(), [Hole { first: 3, last: 3 }]);
+        storage.repair(vec![all[2].clone()]).unwrap();
+        storage.scrub().unwrap();
+        assert_eq!(storage.holes(), []);
+        drop(storage);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
@@ -352,9 +387,9 @@ mod tests {
             recent.push(&[entry(index, 1 << 20)]);
         }
         assert!(recent.bytes <= RECENT_BYTES_MAX);
-        assert_eq!(recent.from(1), None);
-        assert_eq!(indices(recent.from(20)), [20, 21, 22, 23]);
+        assert_eq!(recent.from(1, usize::MAX), None);
+        assert_eq!(indices(recent.from(20, usize::MAX)), [20, 21, 22, 23]);
         recent.push(&[entry(41, 6 << 20)]);
-        assert_eq!(indices(recent.from(41)), [41], "one that is longer goes alone");
+        assert_eq!(indices(recent.from(41, usize::MAX)), [41], "one that is longer goes alone");
     }
 }
