@@ -1,7 +1,7 @@
 //! The command line: which scenarios, how often, and the table at the end.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -24,6 +24,7 @@ Needs root, `ip` and `nft`; without them it says so and exits with 0.
   --json       print one JSON document instead of the table
   --list       say which scenarios there are
   --mse FILE   the program under test
+  --older DIR  where an older `mse` and `chaos` are, which `upgrade` begins with
   --logs DIR   where logs are kept
 ";
 
@@ -35,6 +36,7 @@ struct Arguments {
     is_json: bool,
     is_list: bool,
     mse: PathBuf,
+    older: Option<PathBuf>,
     logs: PathBuf,
 }
 
@@ -45,6 +47,7 @@ fn parse(words: &[String]) -> Result<Arguments> {
         is_json: false,
         is_list: false,
         mse: PathBuf::from("target/release/mse"),
+        older: None,
         logs: PathBuf::from("target/chaos"),
     };
     let mut words = words.iter();
@@ -55,6 +58,7 @@ fn parse(words: &[String]) -> Result<Arguments> {
             "--json" => arguments.is_json = true,
             "--list" => arguments.is_list = true,
             "--mse" => arguments.mse = value()?.into(),
+            "--older" => arguments.older = Some(value()?.into()),
             "--logs" => arguments.logs = value()?.into(),
             name if name.starts_with('-') => bail!("{name} is unknown"),
             name => arguments.names.push(name.to_owned()),
@@ -96,10 +100,11 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
         writeln!(out, "skipped: {reason}")?;
         return Ok(true);
     }
-    let mse = arguments.mse.canonicalize();
-    let mse = mse.with_context(|| format!("there is no {}", arguments.mse.display()))?;
-    let own = std::env::current_exe()?.to_string_lossy().into_owned();
-    let programs = Programs { mse, ledger: vec![own, "ledger".to_owned()] };
+    let older = arguments
+        .older
+        .as_ref()
+        .map(|folder| build(&folder.join("mse"), &folder.join("chaos"), None).map(Box::new));
+    let programs = build(&arguments.mse, &std::env::current_exe()?, older.transpose()?)?;
     let mut reports = Vec::new();
     for run in 1..=arguments.repeat {
         for scenario in &scenarios {
@@ -118,6 +123,15 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
         table(out, &reports)?;
     }
     Ok(reports.iter().all(Report::is_kept))
+}
+
+/// The programs of one build.
+fn build(mse: &Path, chaos: &Path, older: Option<Box<Programs>>) -> Result<Programs> {
+    let there = |file: &Path| {
+        file.canonicalize().with_context(|| format!("there is no {}", file.display()))
+    };
+    let ledger = vec![there(chaos)?.to_string_lossy().into_owned(), "ledger".to_owned()];
+    Ok(Programs { mse: there(mse)?, ledger, older })
 }
 
 /// One line for each run.

@@ -57,6 +57,10 @@ pub struct Report {
     pub gap_p50_ms: Option<u64>,
     /// The same, 99 of 100.
     pub gap_p99_ms: Option<u64>,
+    /// Why it was not run at all.
+    pub skipped: Option<String>,
+    /// What a reader has to know of this run.
+    pub note: Option<String>,
     /// What is wrong; nothing when all is well.
     pub problems: Vec<Problem>,
     /// What was done, and when.
@@ -115,8 +119,15 @@ impl Report {
 
     /// What is wrong, in words.
     pub fn verdict(&self) -> String {
+        if let Some(reason) = &self.skipped {
+            return format!("skipped: {reason}");
+        }
         let problems: Vec<String> = self.problems.iter().map(Problem::to_string).collect();
-        if problems.is_empty() { "ok".to_owned() } else { problems.join(", ") }
+        let verdict = if problems.is_empty() { "ok".to_owned() } else { problems.join(", ") };
+        match &self.note {
+            Some(note) => format!("{verdict} ({note})"),
+            None => verdict,
+        }
     }
 
     /// Adds what clients of one group saw between two times, and what could be read afterwards.
@@ -160,6 +171,9 @@ impl Report {
 
     /// Compares with what is allowed.
     pub(crate) fn judge(&mut self, limits: Limits) {
+        if self.skipped.is_some() {
+            return;
+        }
         let mut problems = Vec::new();
         problems.extend((self.missing > 0).then_some(Problem::Lost));
         problems.extend((self.dual_acks + self.stale > 0).then_some(Problem::Split));
@@ -303,6 +317,18 @@ mod tests {
         check(&[claim(0, 1), claim(20, 2), claim(30, 1)], 1);
         // Away for a while, and back.
         check(&[claim(0, 1), claim(100, 2), claim(200, 1)], 0);
+    }
+
+    #[test]
+    fn what_was_not_run_is_neither_well_nor_broken() {
+        let skipped = Some("no clock can be stepped".to_owned());
+        let mut report = Report { skipped, ..Report::default() };
+        report.judge(Limits { gap_ms: Some(1), stall_ms: Some(1), two_owners_ms: 0 });
+        assert_eq!(report.verdict(), "skipped: no clock can be stepped");
+        assert!(report.is_kept());
+        let mut report = Report { note: Some("twice".to_owned()), ..Report::default() };
+        report.judge(Limits { gap_ms: None, stall_ms: None, two_owners_ms: 0 });
+        assert_eq!(report.verdict(), "BROKEN: nothing was acknowledged (twice)");
     }
 
     #[test]

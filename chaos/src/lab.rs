@@ -3,6 +3,7 @@
 //! Every machine has one cable into the switch, which is a bridge in a namespace of its own. Pulling
 //! a cable takes the switch's port down, so that the machine sees its link go, as in a server room.
 //! What is cut or lost between two machines only is done by the switch, and nobody sees it.
+//! The data nodes may have a cable between each other besides, which is pulled at both its ends.
 //!
 //! A shell of its own waits for this process to end, however it ends, and then removes everything:
 //! the processes in the namespaces, the namespaces, mounts and the folder.
@@ -26,6 +27,9 @@ pub(crate) const PREFIX: u8 = 24;
 pub(crate) const VIRTUAL: &str = "10.9.0.11";
 /// The same of the second primary.
 pub(crate) const VIRTUAL_2: &str = "10.9.0.12";
+
+/// The ends of the direct cable.
+const DIRECT: [Host; 2] = [Host::A, Host::B];
 
 /// Removes everything when its standard input ends.
 const JANITOR: &str = r#"
@@ -84,6 +88,11 @@ impl Host {
         }
     }
 
+    /// Its address on the direct cable.
+    pub(crate) fn direct_address(self) -> String {
+        format!("10.9.1.{}", self.number())
+    }
+
     fn number(self) -> u8 {
         self as u8 + 1
     }
@@ -120,8 +129,9 @@ pub fn missing() -> Option<String> {
 }
 
 impl Lab {
-    /// Makes machines; those of `wired` have a cable whose delay can be set.
-    pub(crate) fn new(wired: &[Host]) -> Result<Self> {
+    /// Makes machines; those of `wired` have a cable whose delay can be set, and the data nodes perhaps
+    /// one between each other.
+    pub(crate) fn new(wired: &[Host], has_direct: bool) -> Result<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let made = MADE.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("mse-{}-{made}", std::process::id());
@@ -151,7 +161,24 @@ impl Lab {
         for host in Host::ALL {
             lab.connect(host, wired.contains(&host), !wired.is_empty())?;
         }
+        if has_direct {
+            lab.connect_directly()?;
+        }
         Ok(lab)
+    }
+
+    fn connect_directly(&self) -> Result<()> {
+        let far = format!("{}-sw", self.prefix);
+        self.ip("sw", "link add br1 type bridge forward_delay 0 mcast_snooping 0")?;
+        self.ip("sw", "link set br1 up")?;
+        for host in DIRECT {
+            let name = host.name();
+            self.ip(name, &format!("link add eth1 type veth peer name direct-{name} netns {far}"))?;
+            self.ip(name, &format!("addr add {}/{PREFIX} dev eth1", host.direct_address()))?;
+            self.ip(name, "link set eth1 up")?;
+            self.ip("sw", &format!("link set direct-{name} master br1 up"))?;
+        }
+        Ok(())
     }
 
     fn connect(&mut self, host: Host, is_wired: bool, is_slow: bool) -> Result<()> {
@@ -236,6 +263,13 @@ impl Lab {
         let is_wired = self.wires.iter().any(|(wired, _)| *wired == host);
         let port = if is_wired { "near" } else { "port" };
         self.ip("sw", &format!("link set {port}-{} {state}", host.name())).map(drop)
+    }
+
+    /// Pulls the direct cable, or plugs it in.
+    pub(crate) fn plug_direct(&self, is_in: bool) -> Result<()> {
+        let state = if is_in { "up" } else { "down" };
+        let mut ends = DIRECT.iter().map(|host| format!("link set direct-{} {state}", host.name()));
+        ends.try_for_each(|end| self.ip("sw", &end).map(drop))
     }
 
     /// From now on the switch loses so many percent of the packets from one machine to another.

@@ -9,6 +9,7 @@
 //! PUT 7 700      -> OK <index> <epoch> <node>     safe, and applied here
 //!                   NO <reason>                   not written, or nobody knows
 //! GET 7          -> IS 700 <index>                or NONE, or NO <reason>
+//! FILL 1000      -> OK, as for PUT                an entry of so many bytes of nothing
 //! ALL            -> <index> <key> <value>         for every row, in order; then END <count>
 //! ```
 //!
@@ -16,10 +17,11 @@
 //! index. On UDP port [`ECHO_PORT`] every
 //! datagram comes back with `<node> <epoch> <index>` behind it, as long as reads may be answered.
 //!
-//! Its state is a file of lines that only grows: what was applied, in order. It deliberately knows
-//! no other kind of entry, no deletion and no compression.
+//! Its state is a file of lines that only grows: what was applied, in order; and perhaps one of
+//! ballast, which is there from the beginning and goes along with every snapshot. It deliberately
+//! knows no other kind of entry, no deletion and no compression.
 
-mod state;
+pub(crate) mod state;
 mod talk;
 
 use std::net::{IpAddr, SocketAddr};
@@ -82,7 +84,7 @@ struct Serving {
 }
 
 /// Runs the service until its monitor is gone. Its words are the node's name and, if need be, how
-/// `Entries` are: most rows, bytes of nothing.
+/// `Entries` are: most rows, bytes of nothing; then MiB of ballast.
 pub fn run(words: &[String]) -> Result<()> {
     let number = |nth: usize| words.get(nth).map(|word| word.parse()).transpose();
     let name = words.first().context("the node's name is missing")?;
@@ -98,7 +100,7 @@ pub fn run(words: &[String]) -> Result<()> {
     let address = address
         .parse()
         .with_context(|| format!("{ADDRESS_VARIABLE} is no address: '{address}'"))?;
-    let state = Arc::new(State::open(&folder)?);
+    let state = Arc::new(State::open(&folder, number(3)?.unwrap_or(0))?);
     let (line, orders) = node::service::connect(&socket)
         .with_context(|| format!("nobody listens at {}", socket.display()))?;
     let name = name.clone();

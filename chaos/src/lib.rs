@@ -61,7 +61,10 @@ pub fn run_by_name(name: &str, programs: &Programs, logs: &Path) -> Result<Repor
 /// Runs a scenario. What goes wrong is in the report.
 fn run(scenario: &Scenario, run: u32, programs: &Programs, logs: &Path) -> Report {
     let mut report = Report { scenario: scenario.name.to_owned(), run, ..Report::default() };
-    if let Err(error) = run_into(scenario, programs, logs, &mut report) {
+    report.skipped = (scenario.missing)();
+    if report.skipped.is_none()
+        && let Err(error) = run_into(scenario, programs, logs, &mut report)
+    {
         report.problems.push(Problem::Broken(format!("{error:#}")));
     }
     report.judge(scenario.limits);
@@ -77,7 +80,11 @@ fn run_into(
     // Logs of an earlier run would only confuse; there may be none.
     let _ = std::fs::remove_dir_all(logs);
     let mut site = Site::set_up(programs, scenario.plan, logs)?;
+    if scenario.plan.is_older && !site.has_older() {
+        report.note = Some("the same build twice; --older DIR names another one".to_owned());
+    }
     site.probe(scenario.patience, WRITERS)?;
+    (scenario.prepares)(&mut site).context("before it happened")?;
     pass(CALM_S);
     let first_mark = site.marks.len();
     site.mark("begins");

@@ -15,7 +15,7 @@ use anyhow::Result;
 use model::pair::{Ballot, Epoch, Seat};
 
 use crate::lab::{Host, Lab};
-pub(crate) use writer::{BATCH, read_all};
+pub(crate) use writer::{BATCH, fill, read_all};
 
 /// A row that was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,10 @@
 //!
 //! A scenario is what a site has, what happens there while clients write and ask, and the figures
 //! that it is held to. Mending, waiting and reading back are everybody's: see [`crate::run`].
+//!
+//! Those that take several steps are in [`steps`].
+
+mod steps;
 
 use std::time::Duration;
 
@@ -38,14 +42,31 @@ pub(crate) struct Scenario {
     pub(crate) plan: Plan,
     pub(crate) patience: Duration,
     pub(crate) limits: Limits,
+    /// Why it cannot run here, beyond what all need.
+    pub(crate) missing: fn() -> Option<String>,
+    /// What has to be there before anything is counted; clients write already.
+    pub(crate) prepares: fn(&mut Site) -> Result<()>,
     pub(crate) happens: fn(&mut Site) -> Result<()>,
 }
 
-const PLAIN: Plan =
-    Plan { wired: &[], small_disk: None, has_second: false, rows_max: usize::MAX, pad_bytes: 0 };
+const PLAIN: Plan = Plan {
+    wired: &[],
+    small_disk: None,
+    has_second: false,
+    rows_max: usize::MAX,
+    pad_bytes: 0,
+    ballast_mib: 0,
+    has_direct: false,
+    own_clock: None,
+    is_older: false,
+};
 /// A journal's segment of 64 MiB is full within seconds, and 20,000 entries, which the monitor keeps
 /// for its peer, still fit on a disk of [`DISK_MIB`].
 const FILLING: Plan = Plan { pad_bytes: 8 << 10, ..PLAIN };
+/// A cable between the data nodes besides.
+const DIRECT: Plan = Plan { has_direct: true, ..PLAIN };
+/// A state that takes a while to send.
+const LARGE: Plan = Plan { ballast_mib: 300, ..PLAIN };
 /// Ours: a tmpfs, so it must fit into memory.
 const DISK_MIB: u32 = 1_536;
 
@@ -68,7 +89,16 @@ const fn scenario(
     limits: Limits,
     happens: fn(&mut Site) -> Result<()>,
 ) -> Scenario {
-    Scenario { name, about, plan: PLAIN, patience: PATIENCE, limits, happens }
+    Scenario {
+        name,
+        about,
+        plan: PLAIN,
+        patience: PATIENCE,
+        limits,
+        missing: || None,
+        prepares: |_| Ok(()),
+        happens,
+    }
 }
 
 /// All of them, in the order in which they run.
@@ -265,6 +295,128 @@ pub(crate) const ALL: &[Scenario] = &[
         pass(FAULT_S);
         site.plug_in(C)
     }),
+    Scenario {
+        plan: Plan { own_clock: Some(A), ..PLAIN },
+        missing: crate::site::clock::missing,
+        ..scenario(
+            "clock",
+            "the primary's wall clock steps a year ahead, two years back, and home",
+            goes_on(STALL_MS),
+            steps::step_clock,
+        )
+    },
+    Scenario {
+        prepares: steps::fill_segments,
+        ..scenario(
+            "corrupt-a",
+            "the primary's monitor is killed, and its journal is damaged",
+            moves(TAKEOVER_MS),
+            |site| steps::corrupt(site, A),
+        )
+    },
+    Scenario {
+        prepares: steps::fill_segments,
+        ..scenario(
+            "corrupt-b",
+            "the secondary's monitor is killed, and its journal is damaged",
+            goes_on(STALL_MS),
+            |site| steps::corrupt(site, B),
+        )
+    },
+    Scenario {
+        plan: DIRECT,
+        ..scenario(
+            "direct-connect",
+            "the nodes hear each other over the direct cable only",
+            goes_on(NOTHING_MS),
+            |site| {
+                site.lose(&[(A, B), (B, A)], 100)?;
+                pass(FAULT_S);
+                steps::expect_whole(site)?;
+                site.lose_nothing()?;
+                pass(FAULT_S);
+                steps::expect_whole(site)
+            },
+        )
+    },
+    Scenario {
+        plan: DIRECT,
+        ..scenario(
+            "direct-both",
+            "the direct cable goes while the nodes hear each other over nothing else",
+            goes_on(STALL_MS),
+            |site| {
+                site.lose(&[(A, B), (B, A)], 100)?;
+                pass(FAULT_S);
+                steps::expect_whole(site)?;
+                site.pull_direct()?;
+                pass(FAULT_S);
+                site.lose_nothing()?;
+                site.plug_in_direct()
+            },
+        )
+    },
+    Scenario {
+        plan: DIRECT,
+        ..scenario(
+            "direct-cable",
+            "the direct cable goes, the network stays",
+            goes_on(STALL_MS),
+            |site| {
+                site.pull_direct()?;
+                pass(FAULT_S);
+                steps::expect_whole(site)?;
+                site.plug_in_direct()?;
+                pass(FAULT_S);
+                steps::expect_whole(site)
+            },
+        )
+    },
+    Scenario {
+        plan: DIRECT,
+        ..scenario(
+            "direct-cable-a",
+            "the primary's cable is pulled, the direct cable stays",
+            moves(TAKEOVER_MS),
+            |site| {
+                site.pull(A)?;
+                pass(FAULT_S);
+                steps::expect_holder(site, B)?;
+                site.plug_in(A)
+            },
+        )
+    },
+    Scenario {
+        plan: Plan { is_older: true, ..PLAIN },
+        ..scenario(
+            "upgrade",
+            "one node after the other goes from an older build to this one",
+            moves(SWITCH_MS),
+            steps::upgrade,
+        )
+    },
+    scenario(
+        "second-self",
+        "another machine starts with a copy of the primary's disk",
+        goes_on(STALL_MS),
+        steps::second_self,
+    ),
+    scenario(
+        "recovery",
+        "the primary dies with its disk, and gets everything back from the secondary",
+        moves(TAKEOVER_MS),
+        steps::recover,
+    ),
+    Scenario {
+        plan: LARGE,
+        prepares: steps::outgrow_journal,
+        ..scenario(
+            "large-sync",
+            "a large snapshot to a secondary without memory, whose cable is pulled twice",
+            goes_on(STALL_MS),
+            steps::sync_large,
+        )
+    },
 ];
 
 /// Fills a machine's disk, lets it be full for a while, and makes room.

@@ -1,4 +1,14 @@
 //! A site: machines that run the program, paired as an operator would, with clients that look on.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `clock` | a machine whose wall clock steps |
+//! | `disk` | what is on a machine's disk: damaged, lost, copied, looked at |
+//! | `sync` | how far a backup has come, from moment to moment |
+
+pub(crate) mod clock;
+mod disk;
+pub(crate) mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -30,6 +40,8 @@ const PAIR_MAX: Duration = Duration::from_secs(5);
 /// Everything that was broken is whole again after so long. Ours: a lost backup is taken back in
 /// after 10 s, and after 20 s when it was lost twice.
 const WHOLE_MAX: Duration = Duration::from_secs(90);
+/// A program that was asked to end has ended after so long. Ours: it hands over for 10 s at most.
+const END_MAX: Duration = Duration::from_secs(20);
 
 /// The programs under test.
 #[derive(Debug, Clone)]
@@ -38,6 +50,8 @@ pub struct Programs {
     pub mse: PathBuf,
     /// What runs the [`ledger`](crate::ledger); its arguments are added.
     pub ledger: Vec<String>,
+    /// The same of an older build, where there is one.
+    pub older: Option<Box<Self>>,
 }
 
 /// What a site has besides a primary, its secondary and a witness.
@@ -53,6 +67,14 @@ pub(crate) struct Plan {
     pub(crate) rows_max: usize,
     /// Entries have so many bytes of nothing, so that a journal fills up.
     pub(crate) pad_bytes: usize,
+    /// The primary's state has so many MiB besides its rows.
+    pub(crate) ballast_mib: usize,
+    /// The data nodes have a cable between each other.
+    pub(crate) has_direct: bool,
+    /// The machine whose wall clock can be stepped.
+    pub(crate) own_clock: Option<Host>,
+    /// Every machine begins with the older build.
+    pub(crate) is_older: bool,
 }
 
 /// Machines that run.
@@ -64,6 +86,12 @@ pub(crate) struct Site {
     logs: PathBuf,
     running: BTreeMap<Host, Child>,
     stopped: BTreeSet<Host>,
+    /// Who runs the older build.
+    older: BTreeSet<Host>,
+    /// Who was set up anew to get back what its peer keeps.
+    recovering: BTreeSet<Host>,
+    /// Processes that had a clock of their own.
+    clocked: Vec<u32>,
     start: Instant,
     probes: Option<Probes>,
     /// When something was done, and what.
@@ -83,6 +111,8 @@ pub(crate) struct Told {
 #[derive(Debug, Deserialize)]
 struct Info {
     running: bool,
+    /// By its wall clock.
+    at_ms: u64,
     peers: Vec<Told>,
 }
 
@@ -93,7 +123,7 @@ impl Told {
     }
 
     /// Nobody could be lost now without being missed for more than a moment.
-    fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let serves = ["PRIMARY_ACTIVE", "FAILOVER_ACTIVE"].contains(&self.state().as_str());
         serves && self.heartbeat_is_up && self.sync_percent >= 100
     }
@@ -104,12 +134,15 @@ impl Site {
     pub(crate) fn set_up(programs: &Programs, plan: Plan, logs: &Path) -> Result<Self> {
         fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))?;
         let mut site = Self {
-            lab: Lab::new(plan.wired)?,
+            lab: Lab::new(plan.wired, plan.has_direct)?,
             programs: programs.clone(),
             plan,
             logs: logs.to_owned(),
             running: BTreeMap::new(),
             stopped: BTreeSet::new(),
+            older: BTreeSet::new(),
+            recovering: BTreeSet::new(),
+            clocked: Vec::new(),
             start: Instant::now(),
             probes: None,
             marks: Vec::new(),
@@ -118,7 +151,10 @@ impl Site {
             site.lab.mount(host.name(), mib)?;
         }
         for host in site.machines() {
-            site.configure(host)?;
+            if plan.is_older {
+                site.older.insert(host);
+            }
+            site.set_up_host(host)?;
             site.start(host)?;
         }
         for primary in site.primaries() {
@@ -154,33 +190,56 @@ impl Site {
         self.lab.folder().join(format!("{}.toml", host.name()))
     }
 
+    /// The build that a machine runs.
+    fn programs(&self, host: Host) -> &Programs {
+        let older = self.programs.older.as_deref().filter(|_| self.older.contains(&host));
+        older.unwrap_or(&self.programs)
+    }
+
+    /// Writes a machine's configuration, and gives it a key and an operator.
+    pub(crate) fn set_up_host(&self, host: Host) -> Result<()> {
+        self.configure(host)?;
+        self.mse(host, &["init"], None)?;
+        self.mse(host, &["ha", "passwd", OPERATOR.0], Some(OPERATOR.1)).map(drop)
+    }
+
     fn configure(&self, host: Host) -> Result<()> {
         let (name, address, data) = (host.name(), host.address(), self.data(host));
         let data_line = format!("data = {:?}\n", data.to_string_lossy());
         let virtual_address = match host {
-            Host::A => Some(VIRTUAL),
-            Host::A2 => Some(VIRTUAL_2),
+            // Where there is no second primary, its machine is for somebody who takes A for itself.
+            Host::A2 if self.plan.has_second => Some(VIRTUAL_2),
+            Host::A | Host::A2 => Some(VIRTUAL),
             _ => None,
         };
         let role = if virtual_address.is_some() { "primary" } else { "secondary" };
         let text = if host == Host::W {
             format!("{data_line}listen = \"{address}:{PORT}\"\n")
         } else {
-            let mut command = self.programs.ledger.clone();
-            let Plan { rows_max, pad_bytes, .. } = self.plan;
-            command.extend([name.to_owned(), rows_max.to_string(), pad_bytes.to_string()]);
+            let mut command = self.programs(host).ledger.clone();
+            let Plan { rows_max, pad_bytes, ballast_mib, has_direct, .. } = self.plan;
+            let ballast_mib = if role == "primary" { ballast_mib } else { 0 };
+            let numbers = [rows_max, pad_bytes, ballast_mib].map(|number| number.to_string());
+            command.push(name.to_owned());
+            command.extend(numbers);
             let virtual_address = virtual_address.map_or_else(String::new, |address| {
                 format!("[virtual_address]\naddress = \"{address}\"\nprefix = {PREFIX}\n")
             });
+            let recovery = if self.recovering.contains(&host) { "recovery = true\n" } else { "" };
+            let direct = if has_direct {
+                let address = host.direct_address();
+                format!("direct_connect = {{ interface = \"eth1\", address = \"{address}\" }}\n")
+            } else {
+                String::new()
+            };
             format!(
-                "{data_line}name = \"{name}\"\nrole = \"{role}\"\n[health_monitor]\n\
-                 interface = \"eth0\"\naddress = \"{address}\"\n{virtual_address}\
+                "{data_line}name = \"{name}\"\nrole = \"{role}\"\n{recovery}[health_monitor]\n\
+                 interface = \"eth0\"\naddress = \"{address}\"\n{direct}{virtual_address}\
                  [service]\ncommand = {command:?}\n"
             )
         };
         fs::write(self.file(host), text)?;
-        self.mse(host, &["init"], None)?;
-        self.mse(host, &["ha", "passwd", OPERATOR.0], Some(OPERATOR.1)).map(drop)
+        Ok(())
     }
 
     /// Starts the program on a machine where it does not run.
@@ -194,12 +253,19 @@ impl Site {
         };
         let (out, errors) = (log()?, log()?);
         let role = if host == Host::W { "witness" } else { "monitor" };
-        let mut command = Command::new(&self.programs.mse);
+        let mut command = Command::new(&self.programs(host).mse);
         command.args([role, "--config"]).arg(self.file(host));
+        if self.plan.own_clock == Some(host) {
+            command.envs(self.clock_variables(host)?);
+        }
         // Its own group: Ctrl-C is for this program, which then has everything removed.
         command.stdin(Stdio::null()).stdout(out).stderr(errors).process_group(0);
         let child = self.lab.inside(host.name(), move || command.spawn())?;
-        self.running.insert(host, child.context("cannot start mse")?);
+        let child = child.context("cannot start mse")?;
+        if self.plan.own_clock == Some(host) {
+            self.clocked.push(child.id());
+        }
+        self.running.insert(host, child);
         if host == Host::W {
             return Ok(());
         }
@@ -207,7 +273,8 @@ impl Site {
         self.wait(BEGIN_MAX, "a monitor that answers", |site| site.info(host).is_some())
     }
 
-    fn pair(&self, primary: Host) -> Result<()> {
+    /// Pairs a primary with the secondary.
+    pub(crate) fn pair(&self, primary: Host) -> Result<()> {
         let hash = |host| -> Result<String> {
             let shown = self.mse(host, &["init"], None)?;
             let hash = shown.split_whitespace().find(|word| is_hash(word));
@@ -215,10 +282,11 @@ impl Site {
         };
         let (peer, witness) = (hash(Host::B)?, hash(Host::W)?);
         let witness_address = format!("{}:{PORT}", Host::W.address());
-        let words = [
+        let secondary = Host::B.address();
+        let mut words = vec![
             "ha",
             "pair",
-            &Host::B.address(),
+            &secondary,
             "--key-hash",
             &peer,
             "--user",
@@ -230,6 +298,7 @@ impl Site {
             "--witness-key-hash",
             &witness,
         ];
+        words.extend(self.plan.has_direct.then_some("--direct-connect"));
         // A monitor answers operators of its machine a moment before it answers others.
         let begun = Instant::now();
         loop {
@@ -243,7 +312,7 @@ impl Site {
 
     /// Runs the program as an operator of the machine would, and returns what it printed.
     fn mse(&self, host: Host, words: &[&str], input: Option<&str>) -> Result<String> {
-        let mut command = Command::new(&self.programs.mse);
+        let mut command = Command::new(&self.programs(host).mse);
         command.args(words).arg("--data").arg(self.data(host)).env_remove("MSE_NODE_CONFIG");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start mse")?;
@@ -350,6 +419,23 @@ impl Site {
         self.lab.plug_in(host)
     }
 
+    /// Pulls the direct cable.
+    pub(crate) fn pull_direct(&mut self) -> Result<()> {
+        self.mark("direct cable pulled");
+        self.lab.plug_direct(false)
+    }
+
+    pub(crate) fn plug_in_direct(&mut self) -> Result<()> {
+        self.mark("direct cable plugged in");
+        self.lab.plug_direct(true)
+    }
+
+    /// The switch forwards everything again.
+    pub(crate) fn lose_nothing(&mut self) -> Result<()> {
+        self.mark("nothing is lost any more");
+        self.lab.lose_nothing()
+    }
+
     /// Loses so many percent of the packets in each of these directions.
     pub(crate) fn lose(&mut self, ways: &[(Host, Host)], percent: u8) -> Result<()> {
         for (from, to) in ways {
@@ -371,6 +457,38 @@ impl Site {
         child.kill()?;
         child.wait()?;
         Ok(())
+    }
+
+    /// Asks the program to end, and waits for that.
+    pub(crate) fn stop(&mut self, host: Host) -> Result<()> {
+        self.mark(format!("{} stopped in order", host.name()));
+        let mut child = self.running.remove(&host).context("it does not run")?;
+        signal(child.id(), Signal::TERM)?;
+        let begun = Instant::now();
+        while child.try_wait()?.is_none() {
+            if begun.elapsed() >= END_MAX {
+                // It must not stay behind.
+                child.kill()?;
+                child.wait()?;
+                bail!("{} does not end within {} s", host.name(), END_MAX.as_secs());
+            }
+            sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// Ends the older build on a machine and starts the newer one, as an operator upgrades.
+    pub(crate) fn upgrade(&mut self, host: Host) -> Result<()> {
+        self.stop(host)?;
+        self.mark(format!("{} is upgraded", host.name()));
+        self.older.remove(&host);
+        self.configure(host)?;
+        self.start(host)
+    }
+
+    /// Whether another build is there to upgrade from.
+    pub(crate) fn has_older(&self) -> bool {
+        self.programs.older.is_some()
     }
 
     /// `kill -9` of the service.
@@ -425,6 +543,9 @@ impl Site {
     pub(crate) fn mend(&mut self) -> Result<()> {
         self.mark("everything is mended");
         self.lab.lose_nothing()?;
+        if self.plan.has_direct {
+            self.lab.plug_direct(true)?;
+        }
         for host in self.plan.wired {
             self.lab.delay(*host, 0)?;
         }
@@ -469,6 +590,14 @@ impl Site {
         })
     }
 
+    /// Has so many MiB of nothing written to a primary's group.
+    pub(crate) fn fill(&mut self, primary: Host, mib: usize) -> Result<()> {
+        let address = address_of(primary);
+        self.lab.inside(Host::C.name(), || crate::probes::fill(address, mib))??;
+        self.mark(format!("{mib} MiB of nothing written"));
+        Ok(())
+    }
+
     /// Everything that clients of a primary's group can read: index by key, with the value.
     pub(crate) fn read_all(&self, primary: Host) -> Result<BTreeMap<u64, (u64, u64)>> {
         let address = address_of(primary);
@@ -503,6 +632,7 @@ impl Drop for Site {
             let _ = child.kill();
             let _ = child.wait();
         }
+        self.clocked.iter().for_each(|process| clock::clean_up(*process));
     }
 }
 

@@ -76,10 +76,11 @@ enum Command {
     },
     /// Break real pairs in network namespaces, and compare what clients were told with what is there.
     ///
-    /// As root on Debian it installs what it misses (iproute2, nftables). Where it cannot run it says
-    /// so and succeeds.
+    /// As root on Debian it installs what it misses (iproute2, nftables, faketime). Where it cannot run
+    /// it says so and succeeds.
     Chaos {
-        /// Arguments of the program: scenarios, `--repeat N`, `--json`, `--list`.
+        /// Arguments of the program: scenarios, `--repeat N`, `--json`, `--list`; and `--from REV`,
+        /// which builds that revision too, for `upgrade` to begin with.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

@@ -1,6 +1,6 @@
-//! Finds Node.js, npm, Chromium, `ip` and `nft`, and installs what is missing where that is safe to do
-//! unasked: as root on Debian, which is what a CI container is. Everywhere else it says what to
-//! install.
+//! Finds Node.js, npm, Chromium, `ip`, `nft` and libfaketime, and installs what is missing where that
+//! is safe to do unasked: as root on Debian, which is what a CI container is. Everywhere else it says
+//! what to install.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ pub(crate) enum Tool {
     Ip,
     /// Cuts machines off from each other there.
     Nft,
+    /// Steps the wall clock of one machine there.
+    Faketime,
 }
 
 /// Makes sure that the console's `tools` are there.
@@ -53,6 +55,7 @@ impl Tool {
             Self::Chromium => &["chromium", "fonts-inter", "fonts-dejavu-core"],
             Self::Ip => &["iproute2"],
             Self::Nft => &["nftables"],
+            Self::Faketime => &["faketime"],
         }
     }
 
@@ -66,6 +69,8 @@ impl Tool {
                 .is_file(),
             Self::Ip => is_in_path("ip"),
             Self::Nft => is_in_path("nft"),
+            // It comes with the library that is wanted.
+            Self::Faketime => is_in_path("faketime"),
         }
     }
 }

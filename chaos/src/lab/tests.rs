@@ -11,7 +11,7 @@ fn lab(wired: &[Host]) -> Option<Lab> {
         crate::say(&format!("SKIPPED {test}: {reason}"));
         return None;
     }
-    Some(Lab::new(wired).unwrap())
+    Some(Lab::new(wired, false).unwrap())
 }
 
 /// A datagram from one machine to another and back; how long that took, if it came back.

@@ -12,6 +12,8 @@ use model::pair::{Ballot, Epoch, Position, Seat};
 
 /// Its file, here and in snapshots.
 const FILE_NAME: &str = "rows";
+/// Bytes that nobody looks at, so that a snapshot takes its time; here and in snapshots.
+pub(crate) const BALLAST_NAME: &str = "ballast";
 /// States are compared between the nodes at every so many entries. Ours: every few seconds under load.
 const COMPARED_EVERY: u64 = 1_000;
 /// Source: Fowler, Noll, Vo; FNV-1a of 64 bits.
@@ -70,9 +72,14 @@ pub(super) fn unpacked(payload: &[u8]) -> Vec<(u64, u64)> {
 }
 
 impl State {
-    /// The state that is in the folder, which is made.
-    pub(super) fn open(folder: &Path) -> Result<Self> {
+    /// The state that is in the folder, which is made, with so much ballast.
+    pub(super) fn open(folder: &Path, ballast_mib: usize) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let ballast = folder.join(BALLAST_NAME);
+        if ballast_mib > 0 && !ballast.exists() {
+            load(&ballast, ballast_mib)
+                .with_context(|| format!("cannot make {}", ballast.display()))?;
+        }
         let inner = Inner::open(&folder.join(FILE_NAME))?;
         Ok(Self { folder: folder.to_owned(), inner: Mutex::new(inner) })
     }
@@ -111,6 +118,7 @@ impl State {
         fs::create_dir_all(folder)?;
         let inner = self.inner();
         fs::copy(self.folder.join(FILE_NAME), folder.join(FILE_NAME))?;
+        take_ballast(&self.folder, folder)?;
         Ok(inner.position)
     }
 
@@ -119,7 +127,10 @@ impl State {
         let path = self.folder.join(FILE_NAME);
         let mut inner = self.inner();
         match folder {
-            Some(folder) => fs::copy(folder.join(FILE_NAME), &path).map(|_| ())?,
+            Some(folder) => {
+                fs::copy(folder.join(FILE_NAME), &path)?;
+                take_ballast(folder, &self.folder)?;
+            }
             None => fs::write(&path, "")?,
         }
         *inner = Inner::open(&path)?;
@@ -189,6 +200,31 @@ impl Inner {
     }
 }
 
+/// Ballast of which no two parts are alike. It is there whole or not at all.
+fn load(path: &Path, mib: usize) -> io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    let mut file = File::create(&unfinished)?;
+    let mut block = vec![0x5a; 1 << 20];
+    for nth in 0..mib as u64 {
+        block[..8].copy_from_slice(&nth.to_le_bytes());
+        file.write_all(&block)?;
+    }
+    file.sync_all()?;
+    fs::rename(unfinished, path)
+}
+
+/// A link: nobody changes it, and a copy would keep writers waiting.
+fn take_ballast(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (from.join(BALLAST_NAME), to.join(BALLAST_NAME));
+    if !from.exists() {
+        return Ok(());
+    }
+    if to.exists() {
+        fs::remove_file(&to)?;
+    }
+    fs::hard_link(from, to)
+}
+
 /// `<index> <generation> <round> <seat> <run> <key> <value> ..`
 fn line(batch: &Batch) -> String {
     let Position { index, epoch: Epoch { ballot, run } } = batch.position;
@@ -232,12 +268,15 @@ mod tests {
         let copy = folder.join("copy");
         let batches = [batch(1, &[]), batch(2, &[(70, 700)]), batch(3, &[(71, 710), (72, 720)])];
         let last = batches[2].position;
-        let state = State::open(&folder).unwrap();
+        let state = State::open(&folder, 1).unwrap();
         assert_eq!(state.append(batches.into()).unwrap(), []);
         assert_eq!(state.copy_to(&copy).unwrap(), last);
         let mut file = OpenOptions::new().append(true).open(folder.join(FILE_NAME)).unwrap();
         file.write_all(b"4 1 7 secondary 3 7").unwrap();
-        for again in [State::open(&folder).unwrap(), State::open(&copy).unwrap()] {
+        let ballast = |folder: &Path| fs::read(folder.join(BALLAST_NAME)).unwrap();
+        assert_eq!(ballast(&folder).len(), 1 << 20);
+        assert!(ballast(&folder) == ballast(&copy));
+        for again in [State::open(&folder, 1).unwrap(), State::open(&copy, 0).unwrap()] {
             assert_eq!(again.position(), last);
             assert_eq!(again.value(70), Some((2, 700)));
             assert_eq!(again.value(73), None);

@@ -28,6 +28,8 @@ const BATCH_MAX: usize = 256;
 const CLIENTS_MAX: usize = 512;
 /// A client that says nothing for so long is gone. Ours: those of the harness never pause.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Longest entry of nothing. Ours: others wait while it is written.
+const FILL_BYTES_MAX: usize = 1 << 20;
 /// Rows that are copied at once for `ALL`.
 const PAGE: usize = 10_000;
 
@@ -160,13 +162,20 @@ impl Talk {
                         self.put(&mut writer, &mut puts)?;
                         self.get(&mut writer, *key)?;
                     }
+                    (Some("FILL"), [bytes]) => {
+                        self.put(&mut writer, &mut puts)?;
+                        self.fill(&mut writer, (*bytes as usize).min(FILL_BYTES_MAX))?;
+                    }
                     (Some("ALL"), []) => {
                         self.put(&mut writer, &mut puts)?;
                         self.all(&mut writer)?;
                     }
                     _ => {
                         self.put(&mut writer, &mut puts)?;
-                        writeln!(writer, "NO such command: PUT KEY VALUE, GET KEY, ALL")?;
+                        writeln!(
+                            writer,
+                            "NO such command: PUT KEY VALUE, GET KEY, FILL BYTES, ALL"
+                        )?;
                     }
                 }
             }
@@ -195,6 +204,17 @@ impl Talk {
                 rows.iter().try_for_each(|_| writeln!(writer, "{line}"))
             }),
             Err(error) => puts.iter().try_for_each(|_| writeln!(writer, "NO {error}")),
+        }
+    }
+
+    /// Writes nothing, of a certain length.
+    fn fill(&self, writer: &mut impl io::Write, bytes: usize) -> io::Result<()> {
+        let draft = Draft { kind: KIND, version: 1, payload: packed(&[], bytes) };
+        match self.line.write_blocking(vec![draft]) {
+            Ok(written) => written.iter().try_for_each(|Written(position)| {
+                writeln!(writer, "OK {} {} {}", position.index, position.epoch, self.name)
+            }),
+            Err(error) => writeln!(writer, "NO {error}"),
         }
     }
 

@@ -18,7 +18,7 @@ fn what_is_put_is_found_and_nothing_is_answered_after_the_end() {
     let socket = folder.join("service.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let (line, orders) = node::service::connect(&socket).unwrap();
-    let state = Arc::new(State::open(&folder.join("state")).unwrap());
+    let state = Arc::new(State::open(&folder.join("state"), 0).unwrap());
     let mut ledger = Ledger {
         name: "a".to_owned(),
         entries: Entries { rows_max: 256, pad_bytes: 0 },
@@ -55,7 +55,7 @@ fn what_is_put_is_found_and_nothing_is_answered_after_the_end() {
     say(Order::Apply(entries.collect()));
     assert_eq!([answer(), answer()], ["OK 1 0.0p/0 a", "OK 1 0.0p/0 a"]);
     (&client).write_all(b"GET 8\nGET 9\nFLY\nALL\n").unwrap();
-    let expected = ["IS 800 1", "NONE", "NO such command: PUT KEY VALUE, GET KEY, ALL"];
+    let expected = ["IS 800 1", "NONE", "NO such command: PUT KEY VALUE, GET KEY, FILL BYTES, ALL"];
     assert_eq!([answer(), answer(), answer()], expected);
     assert_eq!([answer(), answer(), answer()], ["1 7 700", "1 8 800", "END 2"]);
 

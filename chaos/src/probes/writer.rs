@@ -20,6 +20,8 @@ pub(crate) const BATCH: u64 = 32;
 const KEYS: u64 = 1 << 40;
 /// Before a connection is tried again.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Bytes of nothing that are written at once. Ours: a few milliseconds.
+const FILL_BYTES: usize = 128 << 10;
 /// Everything is read by then, or again. Ours: some million rows.
 const READ_MAX: Duration = Duration::from_secs(30);
 
@@ -94,6 +96,24 @@ fn write_on(
 /// The value of a key: another number, that nothing else would be.
 fn value(key: u64) -> u64 {
     key.wrapping_mul(3) + 1
+}
+
+/// Has so many MiB of nothing written, and waits for each part, so that others wait little.
+pub(crate) fn fill(address: &str, mib: usize) -> Result<()> {
+    let address = SocketAddr::new(address.parse()?, PORT);
+    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(READ_MAX))?;
+    let mut reader = BufReader::new(&stream);
+    for _ in 0..(mib << 20) / FILL_BYTES {
+        writeln!(&stream, "FILL {FILL_BYTES}")?;
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if !line.starts_with("OK") {
+            bail!("no room is filled: {line}");
+        }
+    }
+    Ok(())
 }
 
 /// Everything that can be read: index and value by key.

@@ -24,6 +24,7 @@ fn check(scenario: &str) {
     let programs = Programs {
         mse: env!("CARGO_BIN_EXE_mse").into(),
         ledger: ledger.into_iter().map(str::to_owned).collect(),
+        older: None,
     };
     let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaos").join(scenario);
     let report = chaos::run_by_name(scenario, &programs, &logs).unwrap();

@@ -10,9 +10,11 @@
 //! | `announce` | gratuitous ARP and unsolicited neighbour advertisements |
 //! | `probe` | whether somebody else has the address |
 //! | `rules` | which interface answers for it |
+//! | `carrier` | whether that interface has a link |
 //! | `link`, `netlink` | the interface, and the way to the kernel |
 
 mod announce;
+pub mod carrier;
 mod kernel;
 mod link;
 mod netlink;

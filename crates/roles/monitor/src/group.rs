@@ -10,6 +10,7 @@
 //! level      the feature level, which is the service's
 //! output     what the service prints
 //! events     the events log
+//! scrub      looks over the journal
 //! ```
 //!
 //! The thread does one thing after the other. What must be on disk before the next step is: the
@@ -20,6 +21,7 @@ mod events;
 mod feed;
 mod level;
 mod output;
+mod scrub;
 mod service;
 mod storage;
 mod transfer;
@@ -39,6 +41,7 @@ use node::service::Report;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::address::carrier::Watch;
 use crate::address::{Holder, Keeper};
 use crate::links::{Delivery, Links};
 use crate::peers::{Group, GroupId};
@@ -46,6 +49,7 @@ use crate::wire::{Push, Refused};
 use driver::Driver;
 pub use events::EventLine;
 use events::Events;
+use scrub::Scrub;
 pub use service::{
     ADDRESS_VARIABLE, PREFIX_VARIABLE, SOCKET_NAME, SOCKET_VARIABLE, STATE_NAME, STATE_VARIABLE,
 };
@@ -76,6 +80,10 @@ pub(crate) enum Inbound {
     Command(Command, oneshot::Sender<Result<(), String>>),
     /// Whether this machine has room for another active instance.
     Admission(bool),
+    /// Whether the interface of the virtual address has a link.
+    Carrier(bool),
+    /// A segment of the journal is not as it was written.
+    Damaged,
     /// End, without handing over.
     Stop,
 }
@@ -92,6 +100,8 @@ pub struct Parts {
     pub log: Rotating,
     /// Who holds the virtual address.
     pub holder: Box<dyn Holder>,
+    /// The interface without whose link this node cannot serve; none when it does not matter.
+    pub carrier: Option<String>,
     /// A primary that founds its group, a secondary that joins one, or one that has lost its memory.
     pub beginning: Beginning,
 }
@@ -116,6 +126,8 @@ pub struct Running {
     status: Arc<Mutex<Shown>>,
     events: Arc<Events>,
     thread: Option<thread::JoinHandle<()>>,
+    _carrier: Option<Watch>,
+    _scrub: Scrub,
 }
 
 /// What operators see of a group.
@@ -173,7 +185,7 @@ pub enum GroupError {
 impl Running {
     /// Opens the disk, starts the service, and drives the member from then on.
     pub fn start(parts: Parts) -> Result<Self, GroupError> {
-        let Parts { group, data, command, log, holder, beginning } = parts;
+        let Parts { group, data, command, log, holder, carrier, beginning } = parts;
         let folder = group.folder(&data);
         let made = |what: String| move |source| GroupError::LocalMake { what, source };
         fs::create_dir_all(&folder).map_err(made(folder.display().to_string()))?;
@@ -205,6 +217,7 @@ impl Running {
 
         let status = Arc::new(Mutex::new(Shown::new()));
         let events = Arc::new(Events::open(&folder));
+        let journal = folder.join("journal");
         let prepared = Prepared {
             settings,
             group,
@@ -223,7 +236,21 @@ impl Running {
         let thread = thread
             .spawn(move || run(prepared, queue, deliveries))
             .map_err(made("the group's thread".to_owned()))?;
-        Ok(Self { orders, links, status, events, thread: Some(thread) })
+        let told = orders.clone();
+        let damaged = move || {
+            let _ = told.send(Inbound::Damaged);
+        };
+        let scrub = Scrub::start(journal, damaged).map_err(made("the scrub thread".to_owned()))?;
+        let told = orders.clone();
+        let watch = carrier.map(|interface| {
+            let carrier = move |is_there| {
+                let _ = told.send(Inbound::Carrier(is_there));
+            };
+            Watch::start(&interface, carrier).map_err(made(format!("the watch of {interface}")))
+        });
+        let watch = watch.transpose()?;
+        let thread = Some(thread);
+        Ok(Self { orders, links, status, events, thread, _carrier: watch, _scrub: scrub })
     }
 
     /// What operators see.
@@ -339,6 +366,8 @@ struct Prepared {
 struct Heard {
     words: Vec<Word>,
     has_room: Option<bool>,
+    has_carrier: Option<bool>,
+    is_damaged: bool,
 }
 
 impl Heard {
@@ -419,6 +448,8 @@ impl Prepared {
                     let _ = answer.send(Err(text.to_owned()));
                 }
                 Inbound::Admission(has_room) => heard.has_room = Some(has_room),
+                Inbound::Carrier(is_there) => heard.has_carrier = Some(is_there),
+                Inbound::Damaged => heard.is_damaged = true,
                 Inbound::Stop => return None,
                 Inbound::Journal(_) | Inbound::AddressGone | Inbound::SnapshotReady(_) => {}
             }
@@ -491,9 +522,14 @@ fn run(
             },
         };
         let mut driver = prepared.drive(level);
-        let Heard { words, has_room } = heard;
+        let Heard { words, has_room, has_carrier, is_damaged } = heard;
         let words = words.into_iter().map(Inbound::Service);
-        for inbound in words.chain(has_room.map(Inbound::Admission)) {
+        let others = [
+            has_room.map(Inbound::Admission),
+            has_carrier.map(Inbound::Carrier),
+            is_damaged.then_some(Inbound::Damaged),
+        ];
+        for inbound in words.chain(others.into_iter().flatten()) {
             driver.hear(inbound);
         }
         loop {

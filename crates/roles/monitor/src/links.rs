@@ -1,8 +1,9 @@
 //! Connections to the other voters of a group, over every path, and who dials.
 //!
 //! The primary dials its secondary, both dial their witness. Beacons and the register travel on
-//! every path at once, as datagrams too, entries on the first that is up, the direct cable before
-//! the LAN. What cannot be sent now is dropped: the protocol says it again.
+//! every path at once, as datagrams too, entries on one, the direct cable before the LAN, but a path
+//! on which the peer was heard just now before one that has fallen silent. What cannot be sent now
+//! is dropped: the protocol says it again.
 //!
 //! A connection that its other end closed says that the process there is gone; one that fell silent
 //! says nothing, and is made anew.
@@ -15,10 +16,10 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use ha::{Message, To};
-use node::clock;
+use model::Time;
 use node::identity::Identity;
 use node::key_hash::KeyHash;
-use node::tls;
+use node::{clock, tls};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
@@ -39,6 +40,9 @@ const DIAL_PAUSE: Duration = Duration::from_millis(200);
 const ALIVE_INTERVAL: Duration = Duration::from_millis(500);
 /// A connection from which nothing has come for so long is made anew. Ours: six signs of life.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// A path on which the peer was not heard for so long is the last choice. Ours: three beacons of the
+/// slowest profile, and sooner than a holder gives its backup up.
+const FRESH_MS: u64 = 300;
 /// Frames that wait to be sent. Ours: a second of beacons, and all entries that may be in flight.
 const QUEUE_FRAMES_MAX: usize = 64;
 
@@ -106,6 +110,25 @@ pub enum Whom {
 struct Outgoing {
     number: u64,
     frames: mpsc::Sender<Arc<Frame>>,
+    /// When something came last, by [`clock::boot`], in milliseconds.
+    heard_ms: Arc<AtomicU64>,
+}
+
+/// Notes that something has come by a connection.
+#[derive(Debug)]
+struct Ear {
+    presence: Option<Presence>,
+    heard_ms: Arc<AtomicU64>,
+}
+
+impl Ear {
+    fn hears(&self) {
+        let now = clock::boot();
+        self.heard_ms.store(now.0, Ordering::Relaxed);
+        if let Some(presence) = &self.presence {
+            presence.heard(now);
+        }
+    }
 }
 
 /// What one connection is for.
@@ -172,6 +195,18 @@ impl Links {
         let frame = Arc::new(frame);
         let table = self.table();
         let ways = table.iter().filter(|(place, _)| (place.whom, place.kind) == (whom, kind));
+        let mut ways: Vec<_> = ways.collect();
+        if ways.len() > 1 && kind != Kind::Control {
+            let now = clock::boot();
+            let is_stale = |path: Path| {
+                let all =
+                    table.iter().filter(|(place, _)| (place.whom, place.path) == (whom, path));
+                let heard = all.map(|(_, outgoing)| outgoing.heard_ms.load(Ordering::Relaxed));
+                now.since_ms(Time(heard.max().unwrap_or(0))) > FRESH_MS
+            };
+            // Those that are alike stay in their order.
+            ways.sort_by_cached_key(|(place, _)| is_stale(place.path));
+        }
         let mut is_sent = false;
         for (_, outgoing) in ways {
             is_sent |= outgoing.frames.try_send(Arc::clone(&frame)).is_ok();
@@ -232,18 +267,20 @@ impl Links {
     ) {
         let Line { whom, path, kind } = line;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let ear = Ear { presence, heard_ms: Arc::new(AtomicU64::new(clock::boot().0)) };
         let enter = |carrier| {
             let (frames, queue) = mpsc::channel(QUEUE_FRAMES_MAX);
             let place = Place { whom, kind, path, carrier };
-            self.table().insert(place, Outgoing { number, frames });
+            let heard_ms = Arc::clone(&ear.heard_ms);
+            self.table().insert(place, Outgoing { number, frames, heard_ms });
             queue
         };
         let queue = enter(Carrier::Stream);
         let channel = channel.map(|channel| (channel, enter(Carrier::Datagram)));
         tracing::debug!(group = %self.group, ?line, has_datagrams = channel.is_some(), "connected");
         let end = tokio::select! {
-            end = self.carry(stream, whom, queue, presence.as_ref()) => end,
-            () = self.carry_datagrams(channel, whom, presence.as_ref()) => End::Replaced,
+            end = self.carry(stream, whom, queue, &ear) => end,
+            () = self.carry_datagrams(channel, whom, &ear) => End::Replaced,
         };
         let is_last = {
             let mut table = self.table();
@@ -266,7 +303,7 @@ impl Links {
         stream: impl AsyncRead + AsyncWrite + Unpin,
         whom: Whom,
         mut queue: mpsc::Receiver<Arc<Frame>>,
-        presence: Option<&Presence>,
+        ear: &Ear,
     ) -> End {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let reading = async {
@@ -278,7 +315,7 @@ impl Links {
                     }
                     Ok(Ok(None) | Err(_)) => return End::Closed,
                     Ok(Ok(Some(frame))) => {
-                        if !self.deliver(whom, frame, presence).await {
+                        if !self.deliver(whom, frame, ear).await {
                             return End::Replaced;
                         }
                     }
@@ -314,7 +351,7 @@ impl Links {
         &self,
         channel: Option<(Channel, mpsc::Receiver<Arc<Frame>>)>,
         whom: Whom,
-        presence: Option<&Presence>,
+        ear: &Ear,
     ) {
         let Some((mut channel, mut queue)) = channel else { return std::future::pending().await };
         loop {
@@ -324,7 +361,7 @@ impl Links {
                     None => return,
                 },
                 frame = channel.next() => {
-                    if !self.deliver(whom, frame, presence).await {
+                    if !self.deliver(whom, frame, ear).await {
                         return;
                     }
                 }
@@ -333,10 +370,8 @@ impl Links {
     }
 
     /// Hands on what has come. Says whether anybody wants more.
-    async fn deliver(&self, whom: Whom, frame: Frame, presence: Option<&Presence>) -> bool {
-        if let Some(presence) = presence {
-            presence.heard(clock::boot());
-        }
+    async fn deliver(&self, whom: Whom, frame: Frame, ear: &Ear) -> bool {
+        ear.hears();
         let delivery = match (whom, frame) {
             (Whom::Peer, Frame::Message(message)) => Delivery::Message(message),
             (Whom::Peer, Frame::Push(push)) => Delivery::Push(push),
@@ -380,4 +415,40 @@ pub async fn connect(
     tokio::time::timeout(CONNECT_MAX, connecting)
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What waits on each path, the direct cable first.
+    fn sent(heard_ms: [u64; 2], kind: Kind) -> [bool; 2] {
+        let (inbox, _) = mpsc::channel(1);
+        let links = Links::new(GroupId([1; 16]), inbox);
+        let mut queues = Vec::new();
+        for (path, heard_ms) in [Path::Direct, Path::Lan].into_iter().zip(heard_ms) {
+            let (frames, queue) = mpsc::channel(1);
+            let heard_ms = Arc::new(AtomicU64::new(heard_ms));
+            let carrier = Carrier::Stream;
+            let place = Place { whom: Whom::Peer, kind, path, carrier };
+            links.table().insert(place, Outgoing { number: 0, frames, heard_ms });
+            queues.push(queue);
+        }
+        assert!(links.send_frame(Whom::Peer, kind, Frame::Alive));
+        let mut sent = queues.iter_mut().map(|queue| queue.try_recv().is_ok());
+        [sent.next(), sent.next()].map(Option::unwrap)
+    }
+
+    #[test]
+    fn entries_take_the_direct_cable_unless_only_the_network_was_heard_just_now() {
+        let check = |ago_ms: [u64; 2], kind, expected| {
+            let heard_ms = ago_ms.map(|ago_ms| clock::boot().0.saturating_sub(ago_ms));
+            assert_eq!(sent(heard_ms, kind), expected, "{ago_ms:?} {kind:?}");
+        };
+        check([0, 0], Kind::Replication, [true, false]);
+        check([2 * FRESH_MS, 0], Kind::Replication, [false, true]);
+        check([0, 2 * FRESH_MS], Kind::Transfer, [true, false]);
+        check([3 * FRESH_MS, 2 * FRESH_MS], Kind::Replication, [true, false]);
+        check([2 * FRESH_MS, 0], Kind::Control, [true, true]);
+    }
 }

@@ -262,6 +262,7 @@ impl Shared {
                 StartError::LocalMake { what, source }
             })?,
             holder,
+            carrier: self.carrier(&group),
             beginning,
         };
         let running = tokio::task::spawn_blocking(move || Running::start(parts)).await;
@@ -279,6 +280,13 @@ impl Shared {
         let hosted = Hosted { group, running, _dials: dials, has_room: true };
         self.groups().insert(hosted.group.instance, hosted);
         Ok(())
+    }
+
+    /// The interface whose link decides whether this node can serve. One that has no peer serves
+    /// whom it can.
+    fn carrier(&self, group: &Group) -> Option<String> {
+        let is_ours = group.peer.is_some() && group.virtual_address.provider == Provider::Kernel;
+        self.config.health_monitor.interface.clone().filter(|_| is_ours)
     }
 
     /// Whom this node dials for a group, and for what.
@@ -556,6 +564,7 @@ impl Shared {
                 group,
                 primary: self.me.key_hash,
                 secondary: secondary.key_hash,
+                is_recovery: own.is_none(),
             };
             let path = pairing::WITNESS_PATH;
             let asked = pairing::ask::<serde_json::Value>(

@@ -121,6 +121,9 @@ pub struct WitnessRequest {
     pub primary: KeyHash,
     /// The secondary's key.
     pub secondary: KeyHash,
+    /// The primary has lost everything, and gets the group back: its witness must not forget, too.
+    #[serde(default)]
+    pub is_recovery: bool,
 }
 
 /// Any refusal, as JSON.

@@ -290,8 +290,9 @@ impl Shared {
 
     /// Votes for a group from now on.
     fn enter(&self, request: &WitnessRequest) -> Result<(), String> {
-        let WitnessRequest { group, primary, secondary, .. } = *request;
+        let WitnessRequest { group, primary, secondary, is_recovery, .. } = *request;
         let mut known = self.known();
+        let was_known = known.groups.iter().any(|it| it.id == group && it.secondary == secondary);
         let entry = KnownGroup { id: group, primary, secondary };
         let mut next = known.clone();
         next.groups.retain(|it| it.id != group);
@@ -303,10 +304,18 @@ impl Shared {
             .map_err(|error| error.to_string())?;
         *known = next;
         drop(known);
-        // A new life, as after a start: what an earlier pair of that group dissolved is no matter, and
-        // connections of keys that count no more end.
-        self.voters().insert(group, Voter::new());
-        tracing::info!(%group, "this witness votes for one more group");
+        let mut voters = self.voters();
+        match voters.get_mut(&group).filter(|_| is_recovery && was_known) {
+            // Its memory and the secondary's are all that is left of the register. The connection of
+            // the key that counts no more ends.
+            Some(voter) => voter.ways[place(Seat::Primary)] = None,
+            // A new life, as after a start: what an earlier pair of that group dissolved is no matter,
+            // and connections of keys that count no more end.
+            None => {
+                voters.insert(group, Voter::new());
+            }
+        }
+        tracing::info!(%group, is_recovery, "this witness votes for a group that was paired");
         Ok(())
     }
 }
@@ -367,4 +376,46 @@ fn incarnation() -> Incarnation {
 
 fn place(seat: Seat) -> usize {
     usize::from(seat == Seat::Secondary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(primary: u8, is_recovery: bool) -> WitnessRequest {
+        WitnessRequest {
+            user: String::new(),
+            password: String::new(),
+            group: GroupId([1; 16]),
+            primary: KeyHash::Sha256([primary; 32]),
+            secondary: KeyHash::Sha256([2; 32]),
+            is_recovery,
+        }
+    }
+
+    #[test]
+    fn a_witness_remembers_what_a_primary_that_recovers_has_lost() {
+        let folder = std::env::temp_dir().join(format!("openmse-witness-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (burst, per_minute) = ATTEMPTS;
+        let shared = Shared {
+            folder: folder.clone(),
+            known: Mutex::default(),
+            voters: Mutex::default(),
+            machines: Arc::default(),
+            throttle: Throttle::new(burst, per_minute),
+        };
+        let enter = |primary: u8, is_recovery: bool| {
+            shared.enter(&request(primary, is_recovery)).unwrap();
+            let key = KeyHash::Sha256([primary; 32]);
+            assert_eq!(shared.seat(GroupId([1; 16]), key), Some(Seat::Primary));
+            let voters = shared.voters();
+            voters.values().next().map(|voter| voter.witness.incarnation()).unwrap()
+        };
+        let first = enter(7, true);
+        assert_eq!(enter(8, true), first, "another key, the same memory");
+        assert_ne!(enter(8, false), first, "a pair that is new");
+        assert_eq!(shared.seat(GroupId([1; 16]), KeyHash::Sha256([7; 32])), None);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

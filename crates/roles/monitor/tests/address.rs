@@ -447,6 +447,27 @@ fn an_address_is_announced_again_while_it_is_held_and_not_after() {
 }
 
 #[test]
+fn a_link_that_goes_and_comes_back_is_told_once_each_time() {
+    let Some(lab) = Lab::new() else { return };
+    let (told, words) = mpsc::channel();
+    let watch = lab.inside("a", || {
+        let told = move |is_there| told.send(is_there).unwrap();
+        monitor::address::carrier::Watch::start("eth0", told).unwrap()
+    });
+    let next = |ms| words.recv_timeout(Duration::from_millis(ms)).ok();
+    assert_eq!(next(300), None);
+    lab.ip("c", "link set port-a down");
+    let begun = boot();
+    assert_eq!(next(2_000), Some(false));
+    assert!(boot().since_ms(begun) >= 150, "a blink is no loss");
+    lab.ip("c", "link set port-a up");
+    assert_eq!(next(2_000), Some(true));
+    assert_eq!(next(500), None);
+    drop(watch);
+    assert_eq!(words.recv(), Err(mpsc::RecvError));
+}
+
+#[test]
 fn a_probe_finds_who_has_an_address_and_finds_nobody() {
     let Some(lab) = Lab::new() else { return };
     let holder = lab.mac("b");

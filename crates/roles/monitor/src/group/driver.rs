@@ -203,6 +203,8 @@ impl Driver {
                 }
             }
             Inbound::Admission(has_room) => self.tell(Input::Admission(has_room)),
+            Inbound::Carrier(is_there) => self.carrier(is_there),
+            Inbound::Damaged => self.scrub(),
             Inbound::Stop => self.ended = Some(Ended::Ordered),
         }
     }
@@ -415,6 +417,17 @@ impl Driver {
         self.holes_at = clock::boot();
     }
 
+    /// Finds out what of the journal cannot be read; it is asked for with the next tick.
+    fn scrub(&mut self) {
+        tracing::error!(
+            "the journal is damaged; what is missing is fetched from the peer; replace the disk if this comes again"
+        );
+        if let Err(error) = self.storage.scrub() {
+            tracing::error!(%error, "the journal cannot be looked over");
+        }
+        self.holes_at = clock::boot();
+    }
+
     /// The backup needs a snapshot: offers one, the same as before if it still helps.
     pub(super) fn offer(&mut self) {
         let Some(session) = self.member.replica().session() else { return };
@@ -532,6 +545,23 @@ impl Driver {
         );
         must(level::keep(&self.folder, level), "the service's level cannot be kept");
         self.ended = Some(Ended::Level);
+    }
+
+    /// The link of the interface that clients come over is lost, or back: a service that nobody
+    /// reaches is of no more use than one that has failed.
+    fn carrier(&mut self, is_there: bool) {
+        let (text, severity) = if is_there {
+            tracing::info!("the interface of the virtual address has a link again");
+            ("Network interface has a link again", ha::Severity::Information)
+        } else {
+            tracing::error!(
+                "the interface of the virtual address has no link; the peer is to serve"
+            );
+            ("Network interface has no link", ha::Severity::Critical)
+        };
+        self.events.note(text.to_owned(), severity, generated_by(self.group.seat));
+        self.feed.has_carrier = is_there;
+        self.tell_health(self.feed.health);
     }
 
     fn event(&self, event: Event) {

@@ -61,16 +61,21 @@ impl Events {
         self.log().lines.iter().cloned().collect()
     }
 
-    /// Something happened.
+    /// Something happened to the pair.
     pub(super) fn add(&self, event: &ha::Event, generated_by: &str) {
+        self.note(event.to_string(), event.severity(), generated_by);
+    }
+
+    /// Something happened.
+    pub(super) fn note(&self, event: String, severity: ha::Severity, generated_by: &str) {
         let mut log = self.log();
         let id = log.lines.back().map_or(1, |last| last.id + 1);
         log.lines.push_back(EventLine {
             id,
             at_ms: clock::wall().0,
-            event: event.to_string(),
+            event,
             generated_by: generated_by.to_owned(),
-            severity: event.severity(),
+            severity,
         });
         if log.lines.len() > LINES_MAX {
             log.lines.pop_front();

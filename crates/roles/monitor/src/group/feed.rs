@@ -55,6 +55,10 @@ pub(super) struct Feed {
     /// It serves.
     pub(super) is_active: bool,
     has_failed: bool,
+    /// How the service is, whether anybody can reach it or not.
+    pub(super) health: Health,
+    /// Clients can reach this node, as far as its interface knows.
+    pub(super) has_carrier: bool,
     started: Time,
     /// It does not take orders any more.
     has_overflowed: bool,
@@ -80,6 +84,8 @@ impl Feed {
             is_ordered_active: false,
             is_active: false,
             has_failed: false,
+            health: Health::Well,
+            has_carrier: true,
             started: now,
             has_overflowed: false,
             endings: 0,
@@ -220,7 +226,7 @@ impl Driver {
             self.feed.is_ready = true;
             self.feed.has_failed = false;
             self.failure = None;
-            self.tell(Input::Service(Health::Well));
+            self.tell_health(Health::Well);
             self.feed_on();
             return;
         }
@@ -231,7 +237,7 @@ impl Driver {
         let is_ahead = applied.index > log.end().index;
         if !is_holder {
             // Until its state is there, this node would not take over.
-            self.tell(Input::Service(Health::Failed));
+            self.tell_health(Health::Failed);
         }
         let arrived = self.receiving.as_ref().filter(|it| it.is_complete());
         let snapshot = arrived.filter(|it| it.base().position.index + 1 == first);
@@ -374,7 +380,14 @@ impl Driver {
         self.service.kill();
         self.is_preparing = false;
         self.reads_ended(u64::MAX);
-        self.tell(Input::Service(Health::Failed));
+        self.tell_health(Health::Failed);
+    }
+
+    /// Tells the member how the service is, as clients find it.
+    pub(super) fn tell_health(&mut self, health: Health) {
+        self.feed.health = health;
+        let found = if self.feed.has_carrier { health } else { Health::Failed };
+        self.tell(Input::Service(found));
     }
 
     /// The state is durable up to here: the journal need not keep all before it.

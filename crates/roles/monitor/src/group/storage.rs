@@ -236,6 +236,14 @@ impl Storage {
         repaired
     }
 
+    /// Reads every sealed segment once and finds its holes. Appends go on between two of them.
+    pub(crate) fn scrub(&mut self) -> Result<(), Error> {
+        let first = self.run(Journal::scrub)?;
+        while first.is_some() && self.run(Journal::scrub)? != first {}
+        self.note_holes();
+        Ok(())
+    }
+
     /// How long an entry is on disk, of those that were written lately.
     pub(crate) fn mean_bytes(&self) -> u64 {
         let count = self.recent.entries.len().max(1);
@@ -344,6 +352,33 @@ mod tests {
         recent.push(&[entry(9, 1)]);
         assert_eq!(recent.from(5, usize::MAX), None, "there is a gap");
         assert_eq!(indices(recent.from(9, usize::MAX)), [9]);
+    }
+
+    #[test]
+    fn damage_to_a_sealed_segment_is_found_and_repaired() {
+        let folder = std::env::temp_dir().join(format!("openmse-scrub-{}", std::process::id()));
+        let open = || Storage::open(&folder, GroupId([3; 16]), |_| {}).unwrap().0;
+        let mut storage = open();
+        // Two segments and the beginning of a third.
+        let all: Vec<Entry> = (1..=17).map(|index| entry(index, 8 << 20)).collect();
+        for entry in &all {
+            storage.append(vec![entry.clone()]);
+        }
+        drop(storage);
+        let mut names: Vec<_> = std::fs::read_dir(folder.join("journal")).unwrap().collect();
+        names.retain(|file| file.as_ref().unwrap().path().extension().is_some());
+        names.sort_by_key(|file| file.as_ref().unwrap().path());
+        let first = std::fs::OpenOptions::new().write(true).open(names[0].as_ref().unwrap().path());
+        std::os::unix::fs::FileExt::write_all_at(&first.unwrap(), b"damage", 20 << 20).unwrap();
+        let mut storage = open();
+        assert_eq!(storage.holes(), []);
+        storage.scrub().unwrap();
+        assert_eq!(storage.holes(), [Hole { first: 3, last: 3 }]);
+        storage.repair(vec![all[2].clone()]).unwrap();
+        storage.scrub().unwrap();
+        assert_eq!(storage.holes(), []);
+        drop(storage);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
