@@ -3,11 +3,12 @@
 //! What is expected follows from the registers at that moment, by the rules of `ha.md` sections
 //! 4.5 and 4.7; how long it may take follows from the settings.
 
-use ha::{Command, Memory, Mode, Value};
+use ha::{Command, Input, Memory, Mode, Standing, Value};
 use model::pair::Seat;
 
 use crate::coverage::Seen;
 use crate::options::{Ending, LEVEL_MAX};
+use crate::process::Inbound;
 use crate::queue::{Event, Micros, SECOND};
 use crate::world::{MACHINES, SECONDARY, WITNESS, World, seat_of};
 
@@ -226,7 +227,9 @@ impl World {
             return Expected::Nothing;
         }
         if record.value == Value::Sole(seat) && record.is_decided() {
-            return Expected::Served;
+            // Who hands over at the moment in which the other one dies has given away what only an
+            // operator can take back.
+            return if self.hands_over(process) { Expected::Nothing } else { Expected::Served };
         }
         let settings = &self.options.settings[group];
         if !settings.has_witness {
@@ -245,6 +248,12 @@ impl World {
         let known = voter.and_then(ha::Witness::known).filter(|_| is_bound);
         let Some(known) = known else { return Expected::Nothing };
         let value = if known.accepted > record.accepted { known.value } else { record.value };
+        // What the other one has proposed at last may still be on its way to the witness.
+        let last_words = self.processes[process ^ 1]
+            .record
+            .as_ref()
+            .filter(|other| other.accepted > known.accepted && other.accepted > record.accepted);
+        let value = last_words.map_or(value, |other| other.value);
         let has_room = self.options.max_active >= self.options.groups || seat == Seat::Primary;
         match value {
             Value::Sole(holder) if holder == seat => Expected::Served,
@@ -253,6 +262,18 @@ impl World {
             Value::Pair(_) if settings.is_automatic() && has_room => Expected::Served,
             _ => Expected::Nothing,
         }
+    }
+
+    /// Whether a handover runs, or is ordered.
+    fn hands_over(&self, process: usize) -> bool {
+        let is_order = |inbound: &Inbound| {
+            matches!(
+                inbound,
+                Inbound::Input(Input::Command(Command::Switchover | Command::Shutdown))
+            )
+        };
+        self.standing(process) == Some(Standing::Frozen)
+            || self.processes[process].inbox.iter().any(is_order)
     }
 
     /// What is still missing to what was expected.

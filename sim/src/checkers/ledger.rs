@@ -35,7 +35,11 @@ impl World {
         let is_pair = replica.record().value == Value::Pair(replica.seat());
         let group = process / 2;
         if generation > self.groups[group].ledger.generation {
-            return self.begin_volume(process);
+            return self.begin_volume(process, false);
+        }
+        let on_disk = self.processes[process].record.as_ref();
+        if on_disk.is_none_or(|record| record.promised.generation < generation) {
+            return;
         }
         let ledger = &self.groups[group].ledger;
         // Who was forced out keeps what it had until its log follows the new one.
@@ -92,8 +96,9 @@ impl World {
     }
 
     /// An operator made this node holder by decree: what it has is what there is. A decree that is
-    /// not on disk yet is forgotten with the process, and nobody has heard of it.
-    pub(crate) fn begin_volume(&mut self, process: usize) {
+    /// not on disk yet is forgotten with the process, and nobody has heard of it. One that `founds`
+    /// begins anew even if there was another of that number: its disk was lost since.
+    pub(crate) fn begin_volume(&mut self, process: usize, founds: bool) {
         let node = &self.processes[process];
         let Some((member, on_disk)) = node.member.as_ref().zip(node.record.as_ref()) else {
             return;
@@ -101,7 +106,7 @@ impl World {
         let replica = member.replica();
         let (commit, generation) = (replica.commit(), on_disk.promised.generation);
         let is_new = generation > self.groups[process / 2].ledger.generation;
-        if !is_new || !replica.standing().serves() {
+        if !(is_new || founds) || !replica.standing().serves() {
             return;
         }
         let mut chain = self.processes[process].storage.truth.clone();

@@ -64,6 +64,10 @@ impl World {
     /// A record is on disk.
     pub(crate) fn persisted(&mut self, process: usize, record: &Record) {
         let before = self.processes[process].record.replace(record.clone());
+        let generation = record.promised.generation;
+        let is_higher =
+            before.as_ref().is_some_and(|before| before.promised.generation < generation);
+        let founds = is_higher && Ballot::founding(generation).by == seat_of(process);
         self.trace.fold(u64::from(record.promised.round) << 20 ^ u64::from(record.accepted.round));
         if let Some(before) = before {
             self.check_monotone(process, &before, record);
@@ -75,7 +79,7 @@ impl World {
         if record.memory == Memory::Lost {
             self.processes[process].is_amnesiac = true;
         }
-        self.begin_volume(process);
+        self.begin_volume(process, founds);
     }
 
     fn check_monotone(&mut self, process: usize, before: &Record, record: &Record) {
