@@ -69,8 +69,8 @@ pub(crate) enum Inbound {
     Admission(bool),
     /// Whether the interface of the virtual address has a link.
     Carrier(bool),
-    /// A segment of the journal is not as it was written.
-    Damaged,
+    /// A sealed segment of the journal is not as it was written; so many are sealed.
+    Damaged(usize),
     /// End, without handing over.
     Stop,
 }
@@ -228,8 +228,8 @@ impl Running {
             .spawn(move || run(driver, queue, deliveries))
             .map_err(made("the group's thread".to_owned()))?;
         let told = orders.clone();
-        let damaged = move || {
-            let _ = told.send(Inbound::Damaged);
+        let damaged = move |segments| {
+            let _ = told.send(Inbound::Damaged(segments));
         };
         let scrub = Scrub::start(journal, damaged).map_err(made("the scrub thread".to_owned()))?;
         let told = orders.clone();

@@ -78,6 +78,8 @@ pub(super) struct Driver {
     pub(super) receiving: Option<Receiving>,
     chunk_at: Time,
     holes_at: Time,
+    /// Sealed segments that are still to be read, because one of them is damaged.
+    scrub_left: usize,
     response_ms: Option<f64>,
     events: Arc<Events>,
     ended: Option<Ended>,
@@ -121,6 +123,7 @@ impl Driver {
             receiving: None,
             chunk_at: now,
             holes_at: now,
+            scrub_left: 0,
             response_ms: None,
             events,
             ended: None,
@@ -149,6 +152,7 @@ impl Driver {
     pub(super) fn tick(&mut self) {
         let now = clock::boot();
         self.tell(Input::Tick);
+        self.scrub_on();
         if now >= self.holes_at && !self.storage.holes().is_empty() {
             self.holes_at = now.plus_ms(HOLES_PAUSE_MS);
             if let Some(hole) = self.storage.holes().first() {
@@ -199,7 +203,7 @@ impl Driver {
             }
             Inbound::Admission(has_room) => self.tell(Input::Admission(has_room)),
             Inbound::Carrier(is_there) => self.carrier(is_there),
-            Inbound::Damaged => self.scrub(),
+            Inbound::Damaged(segments) => self.scrub(segments),
             Inbound::Stop => self.ended = Some(Ended::Ordered),
         }
     }
@@ -400,15 +404,21 @@ impl Driver {
         self.holes_at = clock::boot();
     }
 
-    /// Finds out what of the journal cannot be read; it is asked for with the next tick.
-    fn scrub(&mut self) {
+    /// Finds out what of the journal cannot be read, and asks for it.
+    fn scrub(&mut self, segments: usize) {
         tracing::error!(
             "the journal is damaged; what is missing is fetched from the peer; replace the disk if this comes again"
         );
+        self.scrub_left = segments;
+    }
+
+    /// One segment at a time: beacons and entries go between two of them.
+    fn scrub_on(&mut self) {
+        let Some(left) = self.scrub_left.checked_sub(1) else { return };
+        self.scrub_left = left;
         if let Err(error) = self.storage.scrub() {
-            tracing::error!(%error, "the journal cannot be looked over");
+            tracing::error!(%error, "a segment of the journal cannot be looked over");
         }
-        self.holes_at = clock::boot();
     }
 
     /// The backup needs a snapshot: offers one, the same as before if it still helps.
