@@ -17,6 +17,8 @@ Usage: cargo xtask chaos [SCENARIO..] [--repeat N] [--json] [--list]
 Breaks a real pair in network namespaces and compares what clients were told with what is there.
 Needs root, `ip` and `nft`; without them it says so and exits with 0.
 
+  positions    instead of scenarios: the real engine, and how long nobody is told where anything is;
+               it runs on loopback and needs nothing. --repeat N hurts it N times each way (5)
   SCENARIO     run only those whose names begin so; all of them when none is named
   --repeat N   run each N times
   --json       print one JSON document instead of the table

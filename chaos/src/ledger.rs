@@ -33,7 +33,6 @@ use std::thread::JoinHandle;
 use anyhow::{Context as _, Result, bail};
 use model::pair::{Entry, Epoch, Position};
 use node::service::{Applied, Line, Replicated};
-use serde::Deserialize;
 
 use self::state::{Batch, State};
 use self::talk::Talk;
@@ -50,6 +49,8 @@ const LEVEL: u16 = 1;
 const SOCKET_VARIABLE: &str = "MSE_SERVICE_SOCKET";
 /// Set by the monitor. Source: `monitor::group::service`.
 const DATA_VARIABLE: &str = "MSE_SERVICE_DATA";
+/// Set by the monitor. Source: `monitor::group::service`.
+const ADDRESS_VARIABLE: &str = "MSE_SERVICE_ADDRESS";
 
 /// How rows become entries.
 #[derive(Debug, Clone, Copy)]
@@ -90,12 +91,15 @@ pub fn run(words: &[String]) -> Result<()> {
     let (rows_max, pad_bytes) = (number(1)?.unwrap_or(usize::MAX), number(2)?.unwrap_or(0));
     let entries = Entries { rows_max, pad_bytes };
     let variable = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
+        std::env::var(name)
             .with_context(|| format!("{name} is not set; the health monitor starts this service"))
     };
-    let (socket, folder) = (variable(SOCKET_VARIABLE)?, variable(DATA_VARIABLE)?);
-    let address = address_of(&socket)?;
+    let socket = PathBuf::from(variable(SOCKET_VARIABLE)?);
+    let folder = PathBuf::from(variable(DATA_VARIABLE)?);
+    let address = variable(ADDRESS_VARIABLE)?;
+    let address = address
+        .parse()
+        .with_context(|| format!("{ADDRESS_VARIABLE} is no address: '{address}'"))?;
     let state = Arc::new(State::open(&folder, number(3)?.unwrap_or(0))?);
     let (line, orders) = node::service::connect(&socket)
         .with_context(|| format!("nobody listens at {}", socket.display()))?;
@@ -105,40 +109,6 @@ pub fn run(words: &[String]) -> Result<()> {
         Ok(()) => Ok(()),
         Err(reason) => bail!("{reason}"),
     }
-}
-
-/// What the service reads of `node/peers.toml`.
-#[derive(Debug, Deserialize)]
-struct Peers {
-    #[serde(default, rename = "group")]
-    groups: Vec<Group>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Group {
-    instance: u32,
-    virtual_address: VirtualAddress,
-}
-
-#[derive(Debug, Deserialize)]
-struct VirtualAddress {
-    address: IpAddr,
-}
-
-/// The virtual address of the instance whose folder the socket is in: the monitor says nothing of
-/// it, and a secondary has one for each of its instances.
-fn address_of(socket: &Path) -> Result<IpAddr> {
-    let folder = socket.parent().context("the socket is in no folder")?;
-    let instance = folder.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
-    let data = folder.parent().and_then(Path::parent);
-    let (instance, data) = instance.zip(data).context("the socket is in no instance's folder")?;
-    let path = data.join("node/peers.toml");
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let peers: Peers = toml::from_str(&text).with_context(|| path.display().to_string())?;
-    let group = peers.groups.into_iter().find(|group| group.instance == instance);
-    let group = group.with_context(|| format!("{} has no {instance}", path.display()))?;
-    Ok(group.virtual_address.address)
 }
 
 impl Replicated for Ledger {

@@ -21,12 +21,14 @@
 //! | `probes` | clients that record what they see |
 //! | `judge` | what it means |
 //! | [`ledger`] | the service that is replicated |
+//! | [`positions`] | the real engine: how long nobody is told where anything is |
 
 pub mod command;
 mod judge;
 mod lab;
 pub mod ledger;
 mod packets;
+pub mod positions;
 mod probes;
 mod scenarios;
 mod site;

@@ -8,6 +8,9 @@ fn main() -> ExitCode {
     let mut out = io::stdout();
     let verdict = match &arguments[..] {
         [ledger, words @ ..] if ledger == "ledger" => chaos::ledger::run(words).map(|()| true),
+        [positions, words @ ..] if positions == "positions" => {
+            chaos::positions::run(words, &mut out)
+        }
         [help] if help == "--help" || help == "-h" => {
             let _closed_pipe = out.write_all(chaos::command::USAGE.as_bytes());
             return ExitCode::SUCCESS;

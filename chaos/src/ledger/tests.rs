@@ -4,7 +4,7 @@ use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use model::Time;
-use node::service::{Order, Report, read_frame, write_frame};
+use node::service::{Order, Report, read_frame, read_greeting, write_frame};
 
 use super::*;
 
@@ -14,12 +14,8 @@ fn what_is_put_is_found_and_nothing_is_answered_after_the_end() {
     let data = std::env::temp_dir().join(format!("openmse-ledger-node-{}", std::process::id()));
     let folder = data.join("instances/3");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::create_dir_all(data.join("node")).unwrap();
     let address = "127.9.7.3";
-    let peers = format!("[[group]]\ninstance = 3\nvirtual_address.address = \"{address}\"\n");
-    std::fs::write(data.join("node/peers.toml"), peers).unwrap();
     let socket = folder.join("service.sock");
-    assert_eq!(address_of(&socket).unwrap().to_string(), address);
     let listener = UnixListener::bind(&socket).unwrap();
     let (line, orders) = node::service::connect(&socket).unwrap();
     let state = Arc::new(State::open(&folder.join("state"), 0).unwrap());
@@ -33,6 +29,7 @@ fn what_is_put_is_found_and_nothing_is_answered_after_the_end() {
     };
     let service = std::thread::spawn(move || orders.serve(&mut ledger));
     let (mut monitor, _) = listener.accept().unwrap();
+    read_greeting(&mut monitor).unwrap();
     let mut hear = {
         let mut monitor = monitor.try_clone().unwrap();
         move || read_frame::<Report>(&mut monitor).unwrap().unwrap()

@@ -9,6 +9,7 @@ use crate::output::EXIT_CODES;
 
 pub(crate) mod ha;
 pub(crate) mod node;
+pub(crate) mod service;
 pub(crate) mod setup;
 
 /// Open mobility services suite: locates Wi-Fi devices on a campus.
@@ -55,6 +56,9 @@ pub(crate) enum Command {
         #[arg(long)]
         once: bool,
         /// Show a pair instead: a primary, a secondary and a witness, and words that kill things.
+        ///
+        /// The words are also buttons on a page whose address it prints: on 127.0.0.1, with a random
+        /// token, for this user only.
         #[arg(long, conflicts_with = "once")]
         ha: bool,
         /// Port of the console; another one is taken when it is in use.
@@ -90,6 +94,14 @@ pub(crate) enum Command {
             value_name = "FILE"
         )]
         config: PathBuf,
+        /// Log to the log directory only, and leave the terminal; `mse service start` says so.
+        #[arg(long, hide = true)]
+        detached: bool,
+    },
+    /// Start, stop and look at this node, as `/etc/init.d/msed` of the appliance.
+    Service {
+        #[command(subcommand)]
+        command: service::ServiceCommand,
     },
     /// Run a stand-alone witness: the third voter of pairs. It belongs on a third machine.
     Witness {
@@ -175,6 +187,18 @@ pub(crate) enum Command {
     Journal {
         #[command(subcommand)]
         command: JournalCommand,
+    },
+    /// Write one archive with what is needed to help: configurations, state, events, logs, versions.
+    ///
+    /// It holds no keys, password hashes, tokens or data of elements; secrets in configurations are
+    /// replaced, and so is every MAC address. Look into it with `tar` before you send it. The node
+    /// may be running or not; run it as root or as the user of the node.
+    Support {
+        /// The archive; mse-support-HOST-SECONDS.tar.gz when it is not given. None is replaced.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        node: node::Node,
     },
     /// Users of the console and the APIs.
     User {

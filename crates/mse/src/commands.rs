@@ -10,7 +10,9 @@ mod maps;
 mod nmsp;
 mod roles;
 mod server_info;
+mod service;
 mod show;
+mod support;
 mod track;
 mod user;
 
@@ -31,7 +33,8 @@ pub(crate) async fn run(
         Command::Init { data } => cmdshell::init(output, &data.data),
         Command::Engine { config } => roles::engine(&config).await,
         Command::Controller { config } => roles::controller(&config).await,
-        Command::Monitor { config } => roles::monitor(&config).await,
+        Command::Monitor { config, detached } => roles::monitor(&config, detached).await,
+        Command::Service { command } => service::run(output, command).await,
         Command::Witness { config } => roles::witness(&config).await,
         Command::CheckConfig { files } => check_config::run(output, &files),
         Command::Setup(arguments) => crate::setup::run(output, &arguments),
@@ -44,6 +47,7 @@ pub(crate) async fn run(
         Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
         Command::Maps { command } => maps::run(output, command).await,
         Command::Journal { command } => journal::run(output, command),
+        Command::Support { output: file, node } => support::run(output, file, &node).await,
         Command::User { command } => user::run(output, command).await,
         Command::Openapi => {
             output.writer().write_all(engine::api::openapi().as_bytes()).map_err(Failure::from)

@@ -3,8 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -133,4 +133,73 @@ fn a_pair_survives_its_engine_and_its_monitor_and_comes_back() {
     demo.say("nonsense");
     demo.until("'nonsense' is none of these words");
     assert!(demo.quit().success());
+}
+
+/// The page's buttons, and who may not press them.
+#[test]
+fn the_page_does_what_its_words_do_for_nobody_else() {
+    let mut demo = Demo::start();
+    let line = demo.said.iter().find(|line| line.contains("Buttons ")).unwrap();
+    let address = line.split_whitespace().last().unwrap().to_owned();
+    let (host, path) = address.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    assert!(host.starts_with("127.0.0.1:") && path.len() > 32, "{address}");
+    let own = format!("origin: http://{host}\r\n");
+    let ask = |method: &str, path: &str, asked: &str, more: &str, body: &str| {
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(
+            stream,
+            "{method} /{path} HTTP/1.1\r\nhost: {asked}\r\nconnection: close\r\n{more}\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let check = |answer: &str, status: &str, expected: &str| {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains(expected), "no {expected}: {answer}");
+    };
+    check(&ask("GET", path, host, "", ""), "200", "data-word=\"kill witness\"");
+    check(&ask("GET", path, host, "", ""), "200", "content-security-policy: default-src 'none'");
+    check(&ask("GET", &format!("{path}view"), host, "", ""), "200", "\"witness_runs\":true");
+    let kill = "{\"word\":\"kill witness\"}";
+    let word = format!("{path}word");
+    // Without the token, from another site, and by another name of this machine.
+    let other = format!("{}/", "0".repeat(64));
+    check(&ask("GET", &other, host, "", ""), "404", "");
+    check(&ask("POST", &format!("{other}word"), host, &own, kill), "404", "");
+    check(&ask("POST", &word, host, "", kill), "403", "");
+    check(&ask("POST", &word, host, "origin: http://evil.example\r\n", kill), "403", "");
+    check(&ask("POST", &word, "evil.example", &own, kill), "404", "");
+    check(&ask("GET", &format!("{path}view"), host, "", ""), "200", "\"witness_runs\":true");
+    check(&ask("POST", &word, host, &own, kill), "200", "kill -9");
+    demo.until("the witness of the witness");
+    let view = ask("GET", &format!("{path}view"), host, "", "");
+    check(&view, "200", "\"witness_runs\":false");
+    check(&view, "200", "[kill witness]");
+    assert!(demo.quit().success());
+}
+
+/// A path of a socket has 108 bytes at most: here the controller's still fits, the engine's does not.
+#[test]
+fn a_demo_that_cannot_start_shows_the_last_words_of_what_failed() {
+    let base = std::env::temp_dir();
+    let name = "x".repeat(39 - base.as_os_str().len());
+    let dir = base.join(name);
+    std::fs::create_dir_all(&dir).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mse"))
+        .args(["demo", "--ha", "--port", "0"])
+        .env("TMPDIR", &dir)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let left = std::fs::read_dir(&dir).unwrap().count();
+    std::fs::remove_dir_all(&dir).unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("the last words of the primary:"), "{text}");
+    assert!(text.contains("engine.sock") && text.contains("SUN_LEN"), "{text}");
+    assert_eq!(left, 0, "its storage is removed");
 }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use model::pair::{Entry, Epoch, Position};
-use node::service::{Order, Report, read_frame, write_frame};
+use node::service::{Order, Report, read_frame, read_greeting, write_frame};
 use serde_json::Value;
 use store::{Change, holds_secret};
 
@@ -30,6 +30,11 @@ struct Pair {
 
 impl Pair {
     fn start(name: &str) -> Self {
+        Self::start_at(name, "127.0.0.1")
+    }
+
+    /// With this virtual address.
+    fn start_at(name: &str, address: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("openmse-pair-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let (socket, config) = (dir.join("monitor.sock"), dir.join("engine.toml"));
@@ -44,6 +49,7 @@ impl Pair {
             .arg(&config)
             .env("MSE_SERVICE_SOCKET", &socket)
             .env("MSE_SERVICE_DATA", dir.join("data"))
+            .env("MSE_SERVICE_ADDRESS", address)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -51,6 +57,7 @@ impl Pair {
         let (mut reader, mut writer) = (stream.try_clone().unwrap(), stream.try_clone().unwrap());
         let journal = Arc::new(Mutex::new(Vec::new()));
         let (kept, (say, reports)) = (Arc::clone(&journal), channel());
+        read_greeting(&mut reader).unwrap();
         thread::spawn(move || {
             while let Ok(Some(report)) = read_frame::<Report>(&mut reader) {
                 let Report::Write { ticket, drafts } = report else {
@@ -215,4 +222,14 @@ fn an_engine_that_is_terminated_leaves_its_monitor() {
     let (code, log) = pair.ended();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("deactivated in"), "{log}");
+}
+
+#[test]
+fn an_engine_of_a_pair_listens_at_the_virtual_address() {
+    let pair = Pair::start_at("address", "127.9.8.7");
+    pair.activate();
+    let text = std::fs::read_to_string(pair.dir.join("engine.toml")).unwrap();
+    let port = text.split("127.0.0.1:").nth(1).unwrap().split('"').next().unwrap();
+    assert!(std::net::TcpStream::connect(format!("127.9.8.7:{port}")).is_ok());
+    assert!(std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_err());
 }

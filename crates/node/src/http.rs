@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
@@ -33,6 +33,9 @@ pub const LIMITS: Limits = Limits { connections_max: 1_024, per_address_max: 256
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// A request header must be whole after this long.
 const HEADER_MAX: Duration = Duration::from_secs(30);
+
+/// Connections that wait to be accepted. Source: linux, `net.core.somaxconn` of old.
+const BACKLOG: u32 = 128;
 
 /// Where a request came from; an extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,23 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>
         }
     })
     .await;
+}
+
+/// Listens at an address that this machine may not have yet: a node of a pair opens its listeners
+/// before the virtual address comes to it.
+pub fn listen_early(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        let socket = TcpSocket::new_v4()?;
+        rustix::net::sockopt::set_ip_freebind(&socket, true)?;
+        socket
+    } else {
+        let socket = TcpSocket::new_v6()?;
+        rustix::net::sockopt::set_ipv6_freebind(&socket, true)?;
+        socket
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves `router` on a Unix socket at `path`, open to the node's own user only.
@@ -183,4 +203,18 @@ pub async fn call(
 /// Sends one request to the role behind the Unix socket at `socket`; the client of [`serve_local`].
 pub async fn call_local(socket: &Path, request: Call<'_>) -> std::io::Result<(u16, Vec<u8>)> {
     call(tokio::net::UnixStream::connect(socket).await?, request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 192.0.2.0/24 is nobody's. Source: RFC 5737.
+    #[tokio::test]
+    async fn an_address_that_is_yet_to_come_can_be_listened_at() {
+        let address: SocketAddr = "192.0.2.11:0".parse().unwrap();
+        assert!(TcpListener::bind(address).await.is_err(), "this machine has {address}");
+        assert!(listen_early(address).is_ok());
+        assert!(listen_early("[2001:db8::11]:0".parse().unwrap()).is_ok());
+    }
 }

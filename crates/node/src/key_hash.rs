@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// One key hash, as typed into a configuration or printed by `show server-auth-info`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyHash {
     /// 40 hexadecimal digits.
     Sha1([u8; 20]),

@@ -5,6 +5,7 @@
 //! | [`accept`] | the accept loop behind every listener, with its limits |
 //! | [`clock`] | the only place that asks what time it is |
 //! | [`config`] | configuration files, with errors that name file, line and key |
+//! | [`datagram`] | datagrams beside a TLS connection, sealed with its keys |
 //! | [`directory`] | a data directory belongs to one role |
 //! | [`identity`] | a node's key, certificate and MAC; made once, kept for good |
 //! | [`journal`] | the replicated log on a real disk, and the thread that writes it |
@@ -22,6 +23,7 @@
 pub mod accept;
 pub mod clock;
 pub mod config;
+pub mod datagram;
 pub mod directory;
 pub mod http;
 pub mod identity;

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! service                               monitor
-//!    | -- Hello {applied, level} -------> |   first word of every line
+//!    | == greeting: line version ======> |   before any frame; another version ends the line
+//!    | -- Hello {applied, level} -------> |   the first word
 //!    | <------------- Apply {entries} --- |   committed, in order; on both nodes
 //!    | -- Applied {position, hashes} ---> |
 //!    | <---------------- Activate ------- |   this node serves; everything acknowledged is applied
@@ -20,7 +21,8 @@
 //! ```
 //!
 //! A line that ends means that the monitor is gone: the service stops serving at once, because
-//! nobody keeps its lease any more. Frames are a length (u32, little endian) and `postcard`.
+//! nobody keeps its lease any more. Frames are a length (u32, little endian) and `postcard`; the
+//! greeting is older than any frame, so that every version can read every other one's.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
@@ -40,6 +42,11 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 
+/// The version of this line: raised whenever an [`Order`] or a [`Report`] looks otherwise. What a
+/// service writes into the journal is none of it; that is its feature level.
+pub const LINE_VERSION: u16 = 1;
+/// How a greeting begins. As the length of a frame it is longer than any.
+const LINE_MAGIC: [u8; 4] = *b"MSEL";
 /// Longest frame. Ours: one entry of the longest kind and its envelope; batches stay below.
 pub const FRAME_BYTES_MAX: usize = ENTRY_BYTES_MAX + (1 << 20);
 /// Writes whose outcome is awaited. Ours: as many as the pair lets wait.
@@ -125,6 +132,27 @@ pub enum Report {
     Snapshot(Position),
     /// The state is that of the snapshot, or empty.
     Restored(Position),
+}
+
+/// A service that cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum GreetingError {
+    /// It is of another release.
+    #[error(
+        "the service speaks version {service} of the line to its health monitor, this health monitor version {LINE_VERSION}; install both from one release"
+    )]
+    PeerVersion {
+        /// The service's.
+        service: u16,
+    },
+    /// It is older than the greeting, or something else altogether.
+    #[error(
+        "the service names no version of the line to its health monitor, this health monitor speaks version {LINE_VERSION}; install both from one release"
+    )]
+    PeerUnknown,
+    /// The line ended.
+    #[error("the line to the service ended: {0}")]
+    LocalEnded(#[from] io::Error),
 }
 
 /// What became of applied entries.
@@ -315,7 +343,7 @@ fn serve<O: Send + 'static>(
     service: &mut impl Replicated<Outcome = O>,
 ) -> Result<(), String> {
     let hello = Report::Hello { applied: service.applied()?, level: service.level() };
-    if shared.say(&hello).is_err() {
+    if shared.greet().is_err() || shared.say(&hello).is_err() {
         return Ok(());
     }
     // Bounded by the monitor, which gives few orders before it has heard of the ones before.
@@ -432,6 +460,11 @@ impl<O> Shared<O> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn greet(&self) -> io::Result<()> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        write_greeting(&mut *writer, LINE_VERSION)
+    }
+
     fn say(&self, report: &Report) -> io::Result<()> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         write_frame(&mut *writer, report)
@@ -478,6 +511,28 @@ impl<O> Shared<O> {
         for (_, Appended { answer, .. }) in std::mem::take(&mut waiting.appended) {
             let _ = answer.send(Err(WriteError::Unknown));
         }
+    }
+}
+
+/// Says which version of the line this is; a service does so before its first frame.
+pub fn write_greeting(writer: &mut impl Write, version: u16) -> io::Result<()> {
+    let mut greeting = LINE_MAGIC.to_vec();
+    greeting.extend(version.to_le_bytes());
+    writer.write_all(&greeting)
+}
+
+/// Reads what a service says before its first frame.
+pub fn read_greeting(reader: &mut impl Read) -> Result<(), GreetingError> {
+    let mut magic = [0; 4];
+    reader.read_exact(&mut magic)?;
+    if magic != LINE_MAGIC {
+        return Err(GreetingError::PeerUnknown);
+    }
+    let mut version = [0; 2];
+    reader.read_exact(&mut version)?;
+    match u16::from_le_bytes(version) {
+        LINE_VERSION => Ok(()),
+        service => Err(GreetingError::PeerVersion { service }),
     }
 }
 

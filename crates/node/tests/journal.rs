@@ -69,7 +69,7 @@ fn what_was_appended_is_durable_when_it_is_reported_and_when_the_writer_ends() {
     for index in 1..=300 {
         writer.append(vec![entry(index)]).unwrap();
     }
-    let read = writer.run(|journal| journal.read(299, usize::MAX)).unwrap().unwrap();
+    let read = writer.run(|journal| journal.read(299, usize::MAX, usize::MAX)).unwrap().unwrap();
     assert_eq!(read, [entry(299), entry(300)]);
     let mut syncs = 0;
     loop {
@@ -88,7 +88,7 @@ fn what_was_appended_is_durable_when_it_is_reported_and_when_the_writer_ends() {
     drop(writer);
     let mut journal = open(Files::open(&scratch.0).unwrap());
     assert_eq!(journal.durable().index, 301);
-    assert_eq!(journal.read(1, usize::MAX).unwrap().len(), 301);
+    assert_eq!(journal.read(1, usize::MAX, usize::MAX).unwrap().len(), 301);
     journal.truncate(10).unwrap();
     journal.retain_from(10).unwrap();
     drop(journal);

@@ -20,7 +20,8 @@ const KNOWLEDGE: [Knowledge; 7] = [
     Knowledge {
         what: "HTTP",
         libraries: &["axum", "hyper", "hyper-util"],
-        crates: &["node", "controller", "engine", "monitor"],
+        // The binary for the page of its demonstration.
+        crates: &["node", "controller", "engine", "monitor", "mse"],
     },
     Knowledge {
         what: "the asynchronous runtime",

@@ -8,7 +8,7 @@ use monitor::config::Config;
 use crate::output::Failure;
 
 /// Where a node's configuration is. Ours, next to `engine.toml`.
-const CONFIG: &str = "/etc/mse/node.toml";
+pub(crate) const CONFIG: &str = "/etc/mse/node.toml";
 /// Where a node keeps its things when nothing says otherwise.
 pub(crate) const DATA: &str = "/var/lib/mse";
 

@@ -4,6 +4,7 @@
 //! one simulates the hospital of `demo/campus.toml`. One engine tracks what both report. All of it
 //! is the real thing: identities, mutual TLS, NMSP, SQLite, HTTP.
 
+mod page;
 mod pair;
 mod score;
 

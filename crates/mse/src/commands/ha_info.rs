@@ -30,7 +30,7 @@ pub(crate) async fn load(place: &Place) -> Result<Info, Failure> {
 }
 
 /// What the monitor said last; what was configured when it never ran.
-fn last(place: &Place) -> Result<Info, Failure> {
+pub(crate) fn last(place: &Place) -> Result<Info, Failure> {
     let folder = place.data.join("node");
     if let Some(last) = Info::load_last(&folder).map_err(anyhow::Error::from)? {
         return Ok(last);

@@ -50,7 +50,7 @@ struct Told {
     heals_itself: bool,
 }
 
-fn verify(output: &mut Output<impl Write>, dir: &Path) -> Result<(), Failure> {
+pub(super) fn verify(output: &mut Output<impl Write>, dir: &Path) -> Result<(), Failure> {
     let files = files(dir)?;
     let report = journal::verify(&files).map_err(|error| failed(dir, error))?;
     if report.segments.is_empty() {

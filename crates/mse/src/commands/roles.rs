@@ -57,10 +57,18 @@ pub(crate) async fn controller(file: &Path) -> Result<(), Failure> {
 }
 
 /// Runs the health monitor of a node.
-pub(crate) async fn monitor(file: &Path) -> Result<(), Failure> {
+///
+/// Detached, it has left the terminal that it was started in, and its log is in a file alone.
+pub(crate) async fn monitor(file: &Path, is_detached: bool) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
     let config: monitor::config::Config = load(file)?;
     config.validate().map_err(|error| config_failure(file, &error))?;
+    if is_detached {
+        rustix::process::setsid().context("cannot leave the terminal")?;
+    }
+    let directory = config.log_directory();
+    let log = config.log("monitor").with_context(|| directory.display().to_string())?;
+    node::log::also_into(log, is_detached);
     let monitor = monitor::Monitor::start(config).await.map_err(anyhow::Error::from)?;
     stop.wait().await;
     monitor.stop().await;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use model::pair::Seat;
 use monitor::config::{
-    Config, ConfigError, DirectConnect, HealthMonitor, PORT, Provider, Service, VirtualAddress,
+    Config, ConfigError, DirectConnect, HealthMonitor, Logs, PORT, Provider, Service,
+    VirtualAddress,
 };
 
 use super::answers::{Answers, Network};
@@ -35,6 +36,7 @@ pub(crate) struct Base {
     port: u16,
     provider: Provider,
     max_active: Option<usize>,
+    logs: Logs,
     command: Vec<String>,
 }
 
@@ -95,6 +97,7 @@ impl Base {
             port: current.map_or(PORT, |it| it.health_monitor.port),
             provider: provider.unwrap_or_default(),
             max_active: current.map(|it| it.max_active),
+            logs: current.map(|it| it.logs.clone()).unwrap_or_default(),
             command: current.map_or(command, |it| it.service.command.clone()),
         }
     }
@@ -164,6 +167,7 @@ impl<'a> Known<'a> {
             recovery: self.answers.recovery && self.answers.role == Seat::Primary,
             service: Service { command: base.command.clone() },
             max_active: base.max_active.unwrap_or(2),
+            logs: base.logs.clone(),
         };
         config.validate()?;
         self.check_gateway()?;

@@ -91,6 +91,7 @@ impl Pair {
             end.send((outcome, counter)).unwrap();
         });
         let mut pair = Self { monitor, line, ended };
+        read_greeting(&mut pair.monitor).unwrap();
         assert_eq!(pair.hear(), Report::Hello { applied: Position::default(), level: 3 });
         pair
     }
@@ -199,4 +200,25 @@ fn a_frame_that_is_too_long_or_no_order_is_refused() {
         let (outcome, _) = pair.ended.recv().unwrap();
         assert!(outcome.unwrap_err().contains("no order"));
     }
+}
+
+/// What a service of another release says first.
+#[test]
+fn a_greeting_of_another_version_names_both() {
+    let check = |greeting: &[u8], expected: &[&str]| {
+        let text = read_greeting(&mut &*greeting).unwrap_err().to_string();
+        for word in expected {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    };
+    let own = format!("this health monitor version {LINE_VERSION}");
+    let mut newer = Vec::new();
+    write_greeting(&mut newer, LINE_VERSION + 1).unwrap();
+    check(&newer, &[&format!("version {} of", LINE_VERSION + 1), &own]);
+    // The first frame of a release that had no greeting: a length.
+    check(&[9, 0, 0, 0, 0, 0, 0], &["names no version", &LINE_VERSION.to_string()]);
+    check(&newer[..3], &["ended"]);
+    let mut own = Vec::new();
+    write_greeting(&mut own, LINE_VERSION).unwrap();
+    assert!(read_greeting(&mut own.as_slice()).is_ok());
 }

@@ -111,6 +111,8 @@ pub(crate) struct Ground {
     pub(crate) starts: u64,
     /// Where everything was last, oldest knowledge first; empty when nobody served before.
     pub(crate) newest: Vec<HistoryRow>,
+    /// The address to listen at comes to this machine once the engine listens.
+    pub(crate) is_early: bool,
 }
 
 impl Engine {
@@ -129,7 +131,8 @@ impl Engine {
         let starts = starts_before(&config.data, &store)? + 1;
         accounts::make_first_user(&store, &config.data)?;
         let writer = Writer::Own(Arc::clone(&store));
-        let ground = Ground { identity, store, writer, starts, newest: Vec::new() };
+        let (newest, is_early) = (Vec::new(), false);
+        let ground = Ground { identity, store, writer, starts, newest, is_early };
         let mut engine = Self::open(&config, ground).await?;
         // The socket shows whether another engine runs here: nothing is counted or connected before.
         let socket = config.data.join(SOCKET_NAME);
@@ -147,7 +150,7 @@ impl Engine {
 
     /// Makes what is in memory, then listens. No controller is connected yet.
     pub(crate) async fn open(config: &Config, ground: Ground) -> Result<Self, StartError> {
-        let Ground { identity, store, writer, starts, newest } = ground;
+        let Ground { identity, store, writer, starts, newest, is_early } = ground;
         let (revision, maps) = store.maps()?;
         let site = CurrentSite::new(Site::new(revision, maps));
         let mut services = JoinSet::new();
@@ -172,7 +175,9 @@ impl Engine {
         let address = config.https.listen;
         let listen_error =
             |source| StartError::LocalListen { address: address.to_string(), source };
-        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+        let listener =
+            if is_early { http::listen_early(address) } else { TcpListener::bind(address).await };
+        let listener = listener.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let shared = Arc::new(Shared {
             address,

@@ -11,12 +11,12 @@
 //! | `newest` | where every element was last, for the moment of activation |
 //! | `founding` | what the first activation makes once: the service's identity, the first user |
 //!
-//! The monitor starts the process and tells it its place by two variables of the environment. When
-//! the line to the monitor ends, nobody keeps the node's lease any more: the engine stops serving,
+//! The monitor starts the process and tells it its place by variables of the environment. When the
+//! line to the monitor ends, nobody keeps the node's lease any more: the engine stops serving,
 //! and the process ends.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -45,6 +45,9 @@ pub const SOCKET_VARIABLE: &str = "MSE_SERVICE_SOCKET";
 /// The variable with the directory of the service's state, which stands for `data`.
 pub const DATA_VARIABLE: &str = "MSE_SERVICE_DATA";
 
+/// The variable with the address at which clients look for the service: the pair's virtual one.
+pub const ADDRESS_VARIABLE: &str = "MSE_SERVICE_ADDRESS";
+
 /// Where a service finds its monitor and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -52,6 +55,9 @@ pub struct Place {
     pub socket: PathBuf,
     /// The directory of the state.
     pub data: PathBuf,
+    /// Stands for the address in `https.listen`, whose port stays: a secondary runs one engine for
+    /// each of its primaries, and each has an address of its own.
+    pub address: Option<IpAddr>,
 }
 
 impl Place {
@@ -60,7 +66,17 @@ impl Place {
         let path = |name| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
         match (path(SOCKET_VARIABLE), path(DATA_VARIABLE)) {
             (None, None) => Ok(None),
-            (Some(socket), Some(data)) => Ok(Some(Self { socket, data })),
+            (Some(socket), Some(data)) => {
+                let address = std::env::var(ADDRESS_VARIABLE).ok().filter(|it| !it.is_empty());
+                let parsed = |text: String| {
+                    text.parse().map_err(|_| {
+                        let text = format!("{ADDRESS_VARIABLE} is no address: '{text}'");
+                        StartError::LocalMonitor(text)
+                    })
+                };
+                let address = address.map(parsed).transpose()?;
+                Ok(Some(Self { socket, data, address }))
+            }
             _ => {
                 let text = format!(
                     "{SOCKET_VARIABLE} and {DATA_VARIABLE} belong together: set both, as the health monitor does, or none for a stand-alone engine"
@@ -86,6 +102,9 @@ impl Service {
     /// Opens the state in its place, and stands by for what the monitor orders.
     pub async fn start(mut config: Config, place: Place) -> Result<Self, StartError> {
         config.data = place.data;
+        if let Some(address) = place.address {
+            config.https.listen.set_ip(address);
+        }
         config.validate()?;
         make_node_directory(&config.data)?;
         node::directory::claim(&config.data, "engine")?;

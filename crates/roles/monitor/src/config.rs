@@ -3,15 +3,24 @@
 //! `demo/node.toml` is a commented example that a test keeps valid.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
+use std::{fs, io};
 
 use model::pair::Seat;
+use node::log::{Limits, Rotating};
 use serde::{Deserialize, Serialize};
 
 /// Source: `shared/design/architecture.md`, "Ports".
 pub const PORT: u16 = 8082;
 /// Active instances of one secondary. Source: the pairing matrix of the guides, two primaries.
 const ACTIVE_MAX: usize = 2;
+/// The directory of logs in the data directory.
+const LOGS_NAME: &str = "logs";
+/// Largest log file. Ours: one that an editor still opens.
+const FILE_MIB_MAX: u32 = 1_024;
+/// Most log files of one process. Ours.
+const FILES_MAX: u32 = 100;
 
 /// What a node is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +47,24 @@ pub struct Config {
     /// Most instances that a secondary serves at once.
     #[serde(default = "active_max")]
     pub max_active: usize,
+    /// Where logs are kept, and how much of them.
+    #[serde(default, skip_serializing_if = "Logs::are_usual")]
+    pub logs: Logs,
+}
+
+/// Where logs are kept, and how much of them.
+///
+/// `monitor.log` is this process's, `service-<instance>.log` what a service prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Logs {
+    /// `logs` in the data directory when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// MiB of one file.
+    pub file_mib_max: u32,
+    /// Files of one process, with the one that is written.
+    pub files_max: u32,
 }
 
 /// How the other nodes reach this one.
@@ -97,8 +124,9 @@ pub enum Provider {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// Program and arguments. `MSE_SERVICE_SOCKET` and `MSE_SERVICE_DATA` in its environment say
-    /// where its monitor listens and where its state belongs.
+    /// Program and arguments. Its environment says where its monitor listens (`MSE_SERVICE_SOCKET`),
+    /// where its state belongs (`MSE_SERVICE_DATA`), and at which address clients look for it
+    /// (`MSE_SERVICE_ADDRESS`, `MSE_SERVICE_PREFIX`).
     pub command: Vec<String>,
 }
 
@@ -143,6 +171,11 @@ pub enum ConfigError {
     /// Nothing to supervise.
     #[error("service.command is empty; write the program and its arguments")]
     ConfigNoCommand,
+    /// No log at all, or one that fills the disk.
+    #[error(
+        "logs.file_mib_max must be 1 to {FILE_MIB_MAX} MiB, and logs.files_max 1 to {FILES_MAX} files"
+    )]
+    ConfigLogs,
     /// A secondary that may serve nobody.
     #[error("max_active must be at least 1")]
     ConfigMaxActive,
@@ -156,10 +189,37 @@ fn active_max() -> usize {
     ACTIVE_MAX
 }
 
+impl Logs {
+    fn are_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Logs {
+    /// Source: ours; 50 MiB are weeks of a node that is well, and fit on every disk.
+    fn default() -> Self {
+        Self { directory: None, file_mib_max: 10, files_max: 5 }
+    }
+}
+
 impl Config {
     /// Where the other nodes reach this one.
     pub fn listen(&self) -> SocketAddr {
         SocketAddr::new(self.health_monitor.address, self.health_monitor.port)
+    }
+
+    /// Where logs are kept.
+    pub fn log_directory(&self) -> PathBuf {
+        self.logs.directory.clone().unwrap_or_else(|| self.data.join(LOGS_NAME))
+    }
+
+    /// Opens the log of that name, such as `monitor`.
+    pub fn log(&self, name: &str) -> io::Result<Rotating> {
+        let Logs { file_mib_max, files_max, .. } = self.logs;
+        let limits = Limits { file_bytes_max: u64::from(file_mib_max) << 20, files_max };
+        // Closed to others, as it is when it is made for the key; the log comes first.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data)?;
+        Rotating::open(self.log_directory().join(format!("{name}.log")), limits)
     }
 
     /// Checks what one value alone cannot show.
@@ -169,6 +229,10 @@ impl Config {
         }
         if self.max_active == 0 {
             return Err(ConfigError::ConfigMaxActive);
+        }
+        let Logs { file_mib_max, files_max, .. } = self.logs;
+        if !(1..=FILE_MIB_MAX).contains(&file_mib_max) || !(1..=FILES_MAX).contains(&files_max) {
+            return Err(ConfigError::ConfigLogs);
         }
         match (self.role, &self.virtual_address) {
             (Seat::Primary, None) => Err(ConfigError::ConfigNoVirtualAddress),
@@ -231,6 +295,9 @@ mod tests {
         prefix = 24
         [service]
         command = ["mse", "engine"]
+        [logs]
+        file_mib_max = 10
+        files_max = 5
     "#;
 
     fn check_refused(from: &str, to: &str, expected: &str) {
@@ -260,6 +327,8 @@ mod tests {
         check_refused("prefix = 24", "prefix = 24\nprovider = \"loopback\"", "127.0.0.0/8");
         check_refused("[\"mse\", \"engine\"]", "[]", "service.command");
         check_refused("role = \"primary\"", "role = \"third\"", "third");
+        check_refused("files_max = 5", "files_max = 0", "logs.files_max");
+        check_refused("file_mib_max = 10", "file_mib_max = 4096", "logs.file_mib_max");
     }
 
     #[test]

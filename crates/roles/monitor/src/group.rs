@@ -7,6 +7,8 @@
 //! transfer   snapshots on their way
 //! driver     what the member wants done, in its order
 //! feed       entries to the service, and what it says
+//! level      the feature level, which is the service's
+//! output     what the service prints
 //! events     the events log
 //! scrub      looks over the journal
 //! ```
@@ -17,20 +19,25 @@
 mod driver;
 mod events;
 mod feed;
+mod level;
+mod output;
 mod scrub;
 mod service;
 mod storage;
 mod transfer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io, thread};
 
-use ha::{Command, Disk, From, Identity, Input, Member, Record};
+use ha::{Command, Disk, From, Identity, Input, Log, Member, Record, SafeSettings};
 use model::pair::{Position, Seat};
 use node::clock;
 use node::journal::Progress;
+use node::log::Rotating;
+use node::service::Report;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,19 +45,25 @@ use crate::address::carrier::Watch;
 use crate::address::{Holder, Keeper};
 use crate::links::{Delivery, Links};
 use crate::peers::{Group, GroupId};
+use crate::wire::{Push, Refused};
 use driver::Driver;
 pub use events::EventLine;
 use events::Events;
 use scrub::Scrub;
-pub use service::{SOCKET_NAME, SOCKET_VARIABLE, STATE_NAME, STATE_VARIABLE};
+pub use service::{
+    ADDRESS_VARIABLE, PREFIX_VARIABLE, SOCKET_NAME, SOCKET_VARIABLE, STATE_NAME, STATE_VARIABLE,
+};
 use service::{Service, Word};
 use storage::Storage;
 pub use storage::StorageError;
 
 /// Messages of other nodes that wait. Ours: beyond that their connections wait.
 const DELIVERIES_MAX: usize = 1_024;
-/// This program's feature level, as the pair knows it: that of its services.
-const LEVEL: u16 = 2;
+/// The feature level of a record that is made before the service has said its own.
+const LEVEL_UNTOLD: u16 = 0;
+/// A service that has not said its level for so long is worth a line. Ours: starting takes less than
+/// a second.
+const LEVEL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What comes to the thread from its own node.
 #[derive(Debug)]
@@ -83,6 +96,8 @@ pub struct Parts {
     pub data: PathBuf,
     /// Program and arguments of the service; nothing when somebody else starts it.
     pub command: Vec<String>,
+    /// Where what the service prints is kept.
+    pub log: Rotating,
     /// Who holds the virtual address.
     pub holder: Box<dyn Holder>,
     /// The interface without whose link this node cannot serve; none when it does not matter.
@@ -122,6 +137,10 @@ pub struct Shown {
     pub status: Option<ha::Status>,
     /// Whether the service is on the line, and what it does.
     pub service: ServiceState,
+    /// Why the service is down, if that is known.
+    pub failure: Option<String>,
+    /// The service's feature level, which is this node's in the pair; none before it has ever said it.
+    pub level: Option<u16>,
     /// How far the service's state has come.
     pub applied: Position,
     /// Mean time from a beacon to its answer.
@@ -166,7 +185,7 @@ pub enum GroupError {
 impl Running {
     /// Opens the disk, starts the service, and drives the member from then on.
     pub fn start(parts: Parts) -> Result<Self, GroupError> {
-        let Parts { group, data, command, holder, carrier, beginning } = parts;
+        let Parts { group, data, command, log, holder, carrier, beginning } = parts;
         let folder = group.folder(&data);
         let made = |what: String| move |source| GroupError::LocalMake { what, source };
         fs::create_dir_all(&folder).map_err(made(folder.display().to_string()))?;
@@ -183,9 +202,6 @@ impl Running {
         };
         let (mut storage, found) = Storage::open(&folder, group.id, progress)?;
         let record = found.record.unwrap_or_else(|| first_record(&mut storage, beginning));
-        let has_holes = !storage.holes().is_empty();
-        let applied = storage.first_index().saturating_sub(1);
-        let disk = Disk { record: record.clone(), log: found.log, applied, has_holes };
 
         let told = orders.clone();
         let gone = move || {
@@ -196,36 +212,29 @@ impl Running {
         let word = move |word| {
             let _ = told.send(Inbound::Service(word));
         };
-        let service = Service::start(&folder, &command, word)
+        let service = Service::start(&folder, &command, &group.virtual_address, log, word)
             .map_err(made(folder.join(SOCKET_NAME).display().to_string()))?;
 
-        let identity = Identity {
-            seat: group.seat,
-            has_witness: settings.has_witness,
-            level: LEVEL,
-            birth: u64::from_le_bytes(node::token::random()) | 1,
-        };
-        let seed = u64::from_le_bytes(node::token::random());
-        let member = Member::start(settings, identity, disk, clock::boot(), seed);
         let status = Arc::new(Mutex::new(Shown::new()));
         let events = Arc::new(Events::open(&folder));
         let journal = folder.join("journal");
-        let driver = Driver::new(
+        let prepared = Prepared {
+            settings,
             group,
             folder,
             record,
-            member,
+            log: found.log,
             storage,
             service,
             keeper,
-            links.clone(),
-            orders.clone(),
-            Arc::clone(&status),
-            Arc::clone(&events),
-        );
+            links: links.clone(),
+            orders: orders.clone(),
+            shown: Arc::clone(&status),
+            events: Arc::clone(&events),
+        };
         let thread = thread::Builder::new().name("group".to_owned());
         let thread = thread
-            .spawn(move || run(driver, queue, deliveries))
+            .spawn(move || run(prepared, queue, deliveries))
             .map_err(made("the group's thread".to_owned()))?;
         let told = orders.clone();
         let damaged = move |segments| {
@@ -310,6 +319,8 @@ impl Shown {
         Self {
             status: None,
             service: ServiceState::Down,
+            failure: None,
+            level: None,
             applied: Position::default(),
             response_ms: None,
             has_address: false,
@@ -321,9 +332,9 @@ impl Shown {
 /// The record of a node that has none; on disk before anything else.
 fn first_record(storage: &mut Storage, beginning: Beginning) -> Record {
     let record = match beginning {
-        Beginning::Founder => Record::founder(1, LEVEL),
-        Beginning::Member => Record::member(1, LEVEL),
-        Beginning::Blank => Record::blank(LEVEL),
+        Beginning::Founder => Record::founder(1, LEVEL_UNTOLD),
+        Beginning::Member => Record::member(1, LEVEL_UNTOLD),
+        Beginning::Blank => Record::blank(LEVEL_UNTOLD),
     };
     storage.persist(&record);
     record
@@ -334,21 +345,197 @@ fn close_to_others(folder: &Path) -> io::Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
+/// What a group is before its member takes part.
+struct Prepared {
+    settings: SafeSettings,
+    group: Group,
+    folder: PathBuf,
+    record: Record,
+    log: Log,
+    storage: Storage,
+    service: Service,
+    keeper: Keeper,
+    links: Links,
+    orders: mpsc::UnboundedSender<Inbound>,
+    shown: Arc<Mutex<Shown>>,
+    events: Arc<Events>,
+}
+
+/// What was heard while the service had not said its level: the driver hears it again.
+#[derive(Default)]
+struct Heard {
+    words: Vec<Word>,
+    has_room: Option<bool>,
+    has_carrier: Option<bool>,
+    damaged: Option<usize>,
+}
+
+impl Heard {
+    /// The level, once it is said; or why it will not be. A line that is given up ends here, and
+    /// nothing counts before the first word.
+    fn hear(&mut self, word: Word) -> Result<Option<u16>, String> {
+        let current = match self.words.first() {
+            Some(Word::Connected(orders)) => orders.number,
+            _ => 0,
+        };
+        let said = match &word {
+            Word::Connected(_) => {
+                self.words.clear();
+                self.words.push(word);
+                return Ok(None);
+            }
+            Word::Says(number, _) | Word::Strange(number, _) | Word::Gone(number)
+                if *number != current =>
+            {
+                return Ok(None);
+            }
+            Word::Says(_, Report::Hello { level, .. }) => Ok(Some(*level)),
+            Word::Says(_, Report::Failed(reason)) | Word::Strange(_, reason) => Err(reason.clone()),
+            Word::Says(..) => return Ok(None),
+            Word::Gone(_) => Err("it has ended".to_owned()),
+        };
+        match &said {
+            Ok(_) => self.words.push(word),
+            Err(_) => self.words.clear(),
+        }
+        said
+    }
+}
+
+impl Prepared {
+    /// Waits until the service says its level; nothing when the group is to end. Only a node whose
+    /// service has never been on the line waits here: it has nothing that its pair could miss.
+    async fn hear_level(
+        &self,
+        queue: &mut mpsc::UnboundedReceiver<Inbound>,
+        deliveries: &mut mpsc::Receiver<Delivery>,
+    ) -> Option<(u16, Heard)> {
+        let mut heard = Heard::default();
+        let mut late = pin!(tokio::time::sleep(LEVEL_PATIENCE));
+        let mut is_late = false;
+        loop {
+            let inbound = tokio::select! {
+                biased;
+                Some(inbound) = queue.recv() => inbound,
+                // Lost, as on the way.
+                Some(_) = deliveries.recv() => continue,
+                () = &mut late, if !is_late => {
+                    is_late = true;
+                    self.fail("it has not started");
+                    continue;
+                }
+            };
+            match inbound {
+                Inbound::Service(word) => {
+                    let Some(level) = heard.hear(word).unwrap_or_else(|reason| {
+                        self.fail(&reason);
+                        None
+                    }) else {
+                        continue;
+                    };
+                    match level::keep(&self.folder, level) {
+                        Ok(()) => return Some((level, heard)),
+                        Err(error) => self.fail(&format!("its level cannot be kept: {error}")),
+                    }
+                }
+                Inbound::Command(Command::Shutdown, answer) => {
+                    self.shown().has_stopped = true;
+                    let _ = answer.send(Ok(()));
+                    return None;
+                }
+                Inbound::Command(_, answer) => {
+                    let text = "the service of this node has never started; its log says why";
+                    let _ = answer.send(Err(text.to_owned()));
+                }
+                Inbound::Admission(has_room) => heard.has_room = Some(has_room),
+                Inbound::Carrier(is_there) => heard.has_carrier = Some(is_there),
+                Inbound::Damaged(segments) => heard.damaged = Some(segments),
+                Inbound::Stop => return None,
+                Inbound::Journal(_) | Inbound::AddressGone | Inbound::SnapshotReady(_) => {}
+            }
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The service cannot say its level: its process is started again.
+    fn fail(&self, reason: &str) {
+        let process = self.service.process();
+        tracing::error!(reason, process, "the service has failed");
+        self.shown().failure = Some(reason.to_owned());
+        self.service.kill();
+    }
+
+    /// The member takes part.
+    fn drive(self, level: u16) -> Driver {
+        let Self { settings, group, folder, mut record, log, mut storage, .. } = self;
+        if record.level == LEVEL_UNTOLD {
+            record.level = level;
+            storage.persist(&record);
+        }
+        let has_holes = !storage.holes().is_empty();
+        let applied = storage.first_index().saturating_sub(1);
+        let disk = Disk { record: record.clone(), log, applied, has_holes };
+        let identity = Identity {
+            seat: group.seat,
+            has_witness: settings.has_witness,
+            level,
+            birth: u64::from_le_bytes(node::token::random()) | 1,
+        };
+        let seed = u64::from_le_bytes(node::token::random());
+        let member = Member::start(settings, identity, disk, clock::boot(), seed);
+        Driver::new(
+            group,
+            folder,
+            record,
+            member,
+            storage,
+            self.service,
+            self.keeper,
+            self.links,
+            self.orders,
+            self.shown,
+            self.events,
+        )
+    }
+}
+
 /// The thread: what comes from this node goes before what comes from others.
 fn run(
-    mut driver: Driver,
+    prepared: Prepared,
     mut queue: mpsc::UnboundedReceiver<Inbound>,
     mut deliveries: mpsc::Receiver<Delivery>,
 ) {
+    let _or_nothing = OrNothing;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => return tracing::error!(%error, "the group's thread cannot start"),
     };
-    runtime.block_on(async {
+    let driver = runtime.block_on(async {
+        let (level, heard) = match level::told(&prepared.folder) {
+            Some(level) => (level, Heard::default()),
+            None => match prepared.hear_level(&mut queue, &mut deliveries).await {
+                Some(heard) => heard,
+                None => return Err(prepared),
+            },
+        };
+        let mut driver = prepared.drive(level);
+        let Heard { words, has_room, has_carrier, damaged } = heard;
+        let words = words.into_iter().map(Inbound::Service);
+        let rest = [
+            has_room.map(Inbound::Admission),
+            has_carrier.map(Inbound::Carrier),
+            damaged.map(Inbound::Damaged),
+        ];
+        for inbound in words.chain(rest.into_iter().flatten()) {
+            driver.hear(inbound);
+        }
         loop {
             driver.carry_out();
             if driver.has_ended() {
-                break;
+                return Ok(driver);
             }
             let left = driver.deadline().since_ms(clock::boot());
             tokio::select! {
@@ -359,16 +546,41 @@ fn run(
             }
         }
     });
-    driver.end();
+    match driver {
+        Ok(driver) => driver.end(),
+        Err(prepared) => prepared.service.stop(),
+    }
 }
 
-/// The sender of a delivery.
-fn sender(delivery: Delivery) -> Result<Input, crate::wire::Push> {
+/// A group's thread that panics takes the process with it: half a monitor would keep a service alive
+/// that nobody looks after, and its peer takes over sooner from a process that is gone.
+struct OrNothing;
+
+impl Drop for OrNothing {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!(
+                "the thread of a group has failed; this process stops, its peer takes over"
+            );
+            std::process::abort();
+        }
+    }
+}
+
+/// What the protocol does not know.
+enum Other {
+    Push(Push),
+    Refused(Refused),
+}
+
+/// What a delivery is to the protocol.
+fn sender(delivery: Delivery) -> Result<Input, Other> {
     match delivery {
         Delivery::Message(message) => Ok(Input::Message(From::Peer, message)),
         Delivery::Vote(life, message) => Ok(Input::Message(From::Witness(life), message)),
         Delivery::Disconnected(to) => Ok(Input::Disconnected(to)),
-        Delivery::Push(push) => Err(push),
+        Delivery::Push(push) => Err(Other::Push(push)),
+        Delivery::Refused(reason) => Err(Other::Refused(reason)),
     }
 }
 

@@ -10,8 +10,9 @@
 //! | [`monitor`](mod@monitor), [`api`] | the node's groups, and what operators ask of them |
 //! | [`pairing`], [`listener`] | how nodes come to know each other, and port 8082 |
 //! | [`witness`] | the third voter, on a machine of its own |
-//! | [`wire`], [`links`] | what travels between nodes, and on which connections |
+//! | [`wire`], [`links`], [`datagrams`], [`machines`] | what travels between nodes, on which connections, and from which machines |
 //! | [`info`] | what `gethainfo` tells |
+//! | [`process`] | which process the monitor is |
 //!
 //! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
 //! its journal and the virtual address go on, and the peer takes over at once. It does not know
@@ -20,14 +21,17 @@
 pub mod address;
 pub mod api;
 pub mod config;
+pub mod datagrams;
 pub mod group;
 pub mod info;
 pub mod links;
 pub mod listener;
+pub mod machines;
 pub mod monitor;
 pub mod operators;
 pub mod pairing;
 pub mod peers;
+pub mod process;
 pub mod wire;
 pub mod witness;
 

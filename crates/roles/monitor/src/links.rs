@@ -1,9 +1,9 @@
 //! Connections to the other voters of a group, over every path, and who dials.
 //!
 //! The primary dials its secondary, both dial their witness. Beacons and the register travel on
-//! every path at once, entries on one, the direct cable before the LAN, but a path on which the peer
-//! was heard just now before one that has fallen silent. What cannot be sent now is dropped: the
-//! protocol says it again.
+//! every path at once, as datagrams too, entries on one, the direct cable before the LAN, but a path
+//! on which the peer was heard just now before one that has fallen silent. What cannot be sent now is
+//! dropped: the protocol says it again.
 //!
 //! A connection that its other end closed says that the process there is gone; one that fell silent
 //! says nothing, and is made anew.
@@ -26,8 +26,10 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
+use crate::datagrams::Channel;
+use crate::machines::Presence;
 use crate::peers::GroupId;
-use crate::wire::{self, Frame, Hello, Kind, PROTOCOL, Push};
+use crate::wire::{self, Frame, Hello, Kind, PROTOCOL, Push, Refused};
 
 /// A connection must be made after this long. Ours: a LAN answers in milliseconds; the first repeat
 /// of a lost SYN comes after a second.
@@ -64,6 +66,8 @@ pub enum Delivery {
     Push(Push),
     /// The process at the other end is gone.
     Disconnected(To),
+    /// The other end does not want this node.
+    Refused(Refused),
 }
 
 /// The connections of one group.
@@ -81,6 +85,16 @@ struct Place {
     whom: Whom,
     kind: Kind,
     path: Path,
+    carrier: Carrier,
+}
+
+/// How frames travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Carrier {
+    /// Inside TLS.
+    Stream,
+    /// Beside it.
+    Datagram,
 }
 
 /// The other end.
@@ -98,6 +112,26 @@ struct Outgoing {
     frames: mpsc::Sender<Arc<Frame>>,
     /// When something came last, by [`clock::boot`], in milliseconds.
     heard_ms: Arc<AtomicU64>,
+}
+
+/// Who is heard on a connection, and where that is noted.
+#[derive(Debug, Clone, Copy)]
+struct Ear<'a> {
+    whom: Whom,
+    heard_ms: &'a AtomicU64,
+    /// Of a connection that was accepted.
+    presence: Option<&'a Presence>,
+}
+
+/// What one connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// The other end.
+    pub whom: Whom,
+    /// Over which path.
+    pub path: Path,
+    /// Which traffic.
+    pub kind: Kind,
 }
 
 /// Whom to dial.
@@ -192,7 +226,15 @@ impl Links {
                     let hello = Hello { protocol: PROTOCOL, group: self.group, kind };
                     if wire::write(&mut stream, &Frame::Hello(hello)).await.is_ok() {
                         was_told = false;
-                        self.run(stream, target.whom, target.path, kind).await;
+                        let channel = match kind {
+                            Kind::Control => {
+                                let (_, connection) = stream.get_ref();
+                                Channel::dialled(connection, target.address, target.from).await
+                            }
+                            Kind::Replication | Kind::Transfer => None,
+                        };
+                        let line = Line { whom: target.whom, path: target.path, kind };
+                        self.run(stream, line, channel, None).await;
                     }
                 }
                 Err(error) if !was_told => {
@@ -206,30 +248,39 @@ impl Links {
         }
     }
 
-    /// Carries one connection until it ends.
+    /// Carries one connection until it ends, with its datagrams where it has any. One that was
+    /// accepted has a presence.
     pub async fn run(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
-        whom: Whom,
-        path: Path,
-        kind: Kind,
+        line: Line,
+        channel: Option<Channel>,
+        presence: Option<Presence>,
     ) {
+        let Line { whom, path, kind } = line;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let (frames, queue) = mpsc::channel(QUEUE_FRAMES_MAX);
-        let place = Place { whom, kind, path };
         let heard_ms = Arc::new(AtomicU64::new(clock::boot().0));
-        let outgoing = Outgoing { number, frames, heard_ms: Arc::clone(&heard_ms) };
-        self.table().insert(place, outgoing);
-        tracing::debug!(group = %self.group, ?place, "connected");
-        let end = self.carry(stream, whom, queue, &heard_ms).await;
+        let enter = |carrier| {
+            let (frames, queue) = mpsc::channel(QUEUE_FRAMES_MAX);
+            let place = Place { whom, kind, path, carrier };
+            let heard_ms = Arc::clone(&heard_ms);
+            self.table().insert(place, Outgoing { number, frames, heard_ms });
+            queue
+        };
+        let queue = enter(Carrier::Stream);
+        let channel = channel.map(|channel| (channel, enter(Carrier::Datagram)));
+        tracing::debug!(group = %self.group, ?line, has_datagrams = channel.is_some(), "connected");
+        let ear = Ear { whom, heard_ms: &heard_ms, presence: presence.as_ref() };
+        let end = tokio::select! {
+            end = self.carry(stream, queue, ear) => end,
+            () = self.carry_datagrams(channel, ear) => End::Replaced,
+        };
         let is_last = {
             let mut table = self.table();
-            if table.get(&place).is_some_and(|outgoing| outgoing.number == number) {
-                table.remove(&place);
-            }
+            table.retain(|_, outgoing| outgoing.number != number);
             !table.keys().any(|it| (it.whom, it.kind) == (whom, Kind::Control))
         };
-        tracing::debug!(group = %self.group, ?place, %end, "disconnected");
+        tracing::debug!(group = %self.group, ?line, %end, "disconnected");
         if kind == Kind::Control && is_last && matches!(end, End::Closed) {
             let to = match whom {
                 Whom::Peer => To::Peer,
@@ -243,9 +294,8 @@ impl Links {
     async fn carry(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
-        whom: Whom,
         mut queue: mpsc::Receiver<Arc<Frame>>,
-        heard_ms: &AtomicU64,
+        ear: Ear<'_>,
     ) -> End {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let reading = async {
@@ -257,16 +307,7 @@ impl Links {
                     }
                     Ok(Ok(None) | Err(_)) => return End::Closed,
                     Ok(Ok(Some(frame))) => {
-                        heard_ms.store(clock::boot().0, Ordering::Relaxed);
-                        let delivery = match (whom, frame) {
-                            (Whom::Peer, Frame::Message(message)) => Delivery::Message(message),
-                            (Whom::Peer, Frame::Push(push)) => Delivery::Push(push),
-                            (Whom::Witness, Frame::Vote(life, message)) => {
-                                Delivery::Vote(life, message)
-                            }
-                            _ => continue,
-                        };
-                        if self.inbox.send(delivery).await.is_err() {
+                        if !self.deliver(frame, ear).await {
                             return End::Replaced;
                         }
                     }
@@ -293,6 +334,47 @@ impl Links {
             end = reading => end,
             end = writing => end,
         }
+    }
+}
+
+impl Links {
+    /// Carries the datagrams of a connection for as long as that lasts.
+    async fn carry_datagrams(
+        &self,
+        channel: Option<(Channel, mpsc::Receiver<Arc<Frame>>)>,
+        ear: Ear<'_>,
+    ) {
+        let Some((mut channel, mut queue)) = channel else { return std::future::pending().await };
+        loop {
+            tokio::select! {
+                frame = queue.recv() => match frame {
+                    Some(frame) => channel.send(&frame).await,
+                    None => return,
+                },
+                frame = channel.next() => {
+                    if !self.deliver(frame, ear).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands on what has come. Says whether anybody wants more.
+    async fn deliver(&self, frame: Frame, ear: Ear<'_>) -> bool {
+        let now = clock::boot();
+        ear.heard_ms.store(now.0, Ordering::Relaxed);
+        if let Some(presence) = ear.presence {
+            presence.heard(now);
+        }
+        let delivery = match (ear.whom, frame) {
+            (Whom::Peer, Frame::Message(message)) => Delivery::Message(message),
+            (Whom::Peer, Frame::Push(push)) => Delivery::Push(push),
+            (Whom::Witness, Frame::Vote(life, message)) => Delivery::Vote(life, message),
+            (_, Frame::Refused(reason)) => Delivery::Refused(reason),
+            _ => return true,
+        };
+        self.inbox.send(delivery).await.is_ok()
     }
 }
 
@@ -342,7 +424,7 @@ mod tests {
         for (path, heard_ms) in [Path::Direct, Path::Lan].into_iter().zip(heard_ms) {
             let (frames, queue) = mpsc::channel(1);
             let heard_ms = Arc::new(AtomicU64::new(heard_ms));
-            let place = Place { whom: Whom::Peer, kind, path };
+            let place = Place { whom: Whom::Peer, kind, path, carrier: Carrier::Stream };
             links.table().insert(place, Outgoing { number: 0, frames, heard_ms });
             queues.push(queue);
         }

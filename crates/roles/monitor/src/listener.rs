@@ -29,20 +29,29 @@ const HELLO_BYTES_MAX: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProvenKey(pub Option<KeyHash>);
 
+/// The addresses of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// This node's.
+    pub local: SocketAddr,
+    /// Who has dialled.
+    pub remote: SocketAddr,
+}
+
 /// Listens until it is dropped. `voter` carries a connection of another voter whose first frame and
 /// key are known.
 pub async fn listen<F>(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
     router: Router,
-    voter: impl Fn(TlsStream<TcpStream>, KeyHash, Hello, SocketAddr) -> F + Clone + Send + 'static,
+    voter: impl Fn(TlsStream<TcpStream>, KeyHash, Hello, Ends) -> F + Clone + Send + 'static,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
     let acceptor = TlsAcceptor::from(tls);
     accept(listener, LIMITS, |stream, peer| {
         let (acceptor, router, voter) = (acceptor.clone(), router.clone(), voter.clone());
-        let local = stream.local_addr().ok();
+        let local = stream.local_addr().unwrap_or(peer);
         let handshake = async move {
             let mut stream = acceptor.accept(stream).await?;
             let key = key_of(&stream);
@@ -55,7 +64,8 @@ pub async fn listen<F>(
             };
             Ok((stream, key, Some(hello)))
         };
-        let carry = move |stream, key, hello| voter(stream, key, hello, local.unwrap_or(peer));
+        let carry =
+            move |stream, key, hello| voter(stream, key, hello, Ends { local, remote: peer });
         serve(handshake, router, carry, peer)
     })
     .await;

@@ -19,15 +19,18 @@ use tokio::task::JoinSet;
 
 use crate::address;
 use crate::config::{Config, ConfigError, Provider};
+use crate::datagrams::{self, Channel, Port};
 use crate::group::{self, Beginning, EventLine, GroupError, Parts, Running, ServiceState, Shown};
 use crate::info::{self, Database, Info, NodeInfo, PeerInfo};
-use crate::links::{Path, Target, Whom};
-use crate::listener;
+use crate::links::{Line, Path, Target, Whom};
+use crate::listener::{self, Ends};
+use crate::machines::{self, Machines};
 use crate::operators::Operators;
 use crate::pairing::{
     self, JoinAnswer, JoinRequest, Node, PairError, PairRequest, WitnessRequest, alone,
 };
 use crate::peers::{FIRST_INSTANCE, Group, GroupId, Peers};
+use crate::process;
 use crate::wire::{self, Kind};
 
 /// How often what operators see is brought up to date.
@@ -93,6 +96,8 @@ pub enum StartError {
 pub struct Monitor {
     /// Its parts.
     pub shared: Arc<Shared>,
+    /// Last of all: who waits for the end waits for this.
+    held: process::Held,
     tasks: JoinSet<()>,
 }
 
@@ -108,6 +113,7 @@ pub struct Shared {
     peers: tokio::sync::Mutex<Peers>,
     groups: Mutex<BTreeMap<u32, Hosted>>,
     last: Mutex<Option<Info>>,
+    machines: Arc<Machines>,
     /// Passwords that are checked at once: each takes 19 MiB and a core for a while.
     checks: tokio::sync::Semaphore,
 }
@@ -141,6 +147,7 @@ impl Monitor {
             peers: tokio::sync::Mutex::new(Peers::default()),
             groups: Mutex::default(),
             last: Mutex::default(),
+            machines: Arc::default(),
             checks: tokio::sync::Semaphore::new(CHECKS_MAX),
             identity,
             config,
@@ -153,6 +160,11 @@ impl Monitor {
             StartError::LocalMake { what: socket.display().to_string(), source }
         })?;
         tasks.spawn(local);
+        let file_failed = |source| {
+            let what = shared.folder.join(process::FILE_NAME).display().to_string();
+            StartError::LocalMake { what, source }
+        };
+        let mut held = process::Held::take(&shared.folder).map_err(file_failed)?;
         for group in peers.groups.clone() {
             shared.host(group).await?;
         }
@@ -168,16 +180,18 @@ impl Monitor {
                 .await
                 .map_err(|source| StartError::LocalListen { address, source })?;
             let (voters, router) = (Arc::clone(&shared), router.network.clone());
-            let voter = move |stream, key, hello: wire::Hello, local: SocketAddr| {
-                let shared = Arc::clone(&voters);
-                async move { shared.carry(stream, key, hello, local).await }
+            let port = datagrams::port(address, &mut tasks).await;
+            let voter = move |stream, key, hello: wire::Hello, ends: Ends| {
+                let (shared, port) = (Arc::clone(&voters), port.clone());
+                async move { shared.carry(stream, key, hello, ends, port).await }
             };
             tasks.spawn(listener::listen(listener, Arc::clone(&server), router, voter));
         }
         tasks.spawn(look(Arc::clone(&shared)));
+        held.is_up().map_err(file_failed)?;
         let Node { name, address, .. } = &shared.me;
         tracing::info!(name, %address, role = %shared.config.role, "health monitor started");
-        Ok(Self { shared, tasks })
+        Ok(Self { shared, held, tasks })
     }
 
     /// Stops: groups that serve hand over first.
@@ -201,6 +215,7 @@ impl Monitor {
         }
         let _ = fs::remove_file(self.shared.config.data.join(info::SOCKET_NAME));
         tracing::info!("health monitor stopped");
+        drop(self.held);
     }
 }
 
@@ -242,6 +257,10 @@ impl Shared {
             group: group.clone(),
             data: self.config.data.clone(),
             command: self.config.service.command.clone(),
+            log: self.config.log(&format!("service-{}", group.instance)).map_err(|source| {
+                let what = self.config.log_directory().display().to_string();
+                StartError::LocalMake { what, source }
+            })?,
             holder,
             carrier: self.carrier(&group),
             beginning,
@@ -303,10 +322,11 @@ impl Shared {
     /// Carries a connection that a primary has dialled.
     async fn carry(
         &self,
-        stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
+        mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
         key: KeyHash,
         hello: wire::Hello,
-        local: SocketAddr,
+        ends: Ends,
+        port: Option<Arc<Port>>,
     ) {
         let links = {
             let groups = self.groups();
@@ -320,9 +340,19 @@ impl Shared {
             tracing::warn!(group = %hello.group, %key, "a node that is not paired with this one is refused");
             return;
         };
-        let is_direct = self.me.direct_connect.is_some_and(|address| address.ip() == local.ip());
+        let is_direct =
+            self.me.direct_connect.is_some_and(|address| address.ip() == ends.local.ip());
         let path = if is_direct { Path::Direct } else { Path::Lan };
-        links.run(stream, Whom::Peer, path, hello.kind).await;
+        let node = (hello.group, key, path);
+        match self.machines.enter(node, ends.remote.ip(), clock::boot()) {
+            Ok(presence) => {
+                let port = port.filter(|_| hello.kind == Kind::Control);
+                let channel = port.and_then(|port| Channel::accepted(stream.get_ref().1, &port));
+                let line = Line { whom: Whom::Peer, path, kind: hello.kind };
+                links.run(stream, line, channel, Some(presence)).await;
+            }
+            Err(elsewhere) => machines::refuse(&mut stream, ends.remote, elsewhere).await,
+        }
     }
 
     /// Orders something of a group.
@@ -675,7 +705,7 @@ impl Shared {
 /// How a group goes on that has come to an end.
 #[derive(Debug, Clone, Copy)]
 enum Again {
-    /// As one that has lost its memory.
+    /// From its record; without one, as one that has lost its memory.
     Blank,
     /// As a primary without a peer.
     Alone,

@@ -4,6 +4,7 @@
 //! of a sign of life. The node that dials says first which.
 
 use std::io;
+use std::net::IpAddr;
 
 use ha::{Incarnation, Message};
 use model::pair::{ENTRY_BYTES_MAX, Epoch};
@@ -55,6 +56,15 @@ pub enum Frame {
     Push(Push),
     /// Nothing was to be said for a while.
     Alive,
+    /// The connection is not wanted.
+    Refused(Refused),
+}
+
+/// Why a connection is not wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refused {
+    /// A machine with the same key is connected from this address: one of both is a copy.
+    Copy(IpAddr),
 }
 
 /// A part of a snapshot.

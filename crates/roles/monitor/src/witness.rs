@@ -20,15 +20,19 @@ use node::http::Origin;
 use node::identity::{self, Identity};
 use node::key_hash::KeyHash;
 use node::throttle::Throttle;
-use node::{directory, tls, token};
+use node::{clock, directory, tls, token};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
 
 use crate::api::ATTEMPTS;
-use crate::listener::{self, ProvenKey};
+use crate::datagrams::{self, Channel, Port};
+use crate::links::Path;
+use crate::listener::{self, Ends, ProvenKey};
+use crate::machines::{self, Machines};
 use crate::monitor::StartError;
 use crate::operators::Operators;
 use crate::pairing::{BODY_BYTES_MAX, Refusal, WITNESS_PATH, WitnessRequest};
@@ -92,6 +96,7 @@ struct Shared {
     folder: PathBuf,
     known: Mutex<Known>,
     voters: Mutex<BTreeMap<GroupId, Voter>>,
+    machines: Arc<Machines>,
     throttle: Throttle,
 }
 
@@ -106,6 +111,7 @@ struct Voter {
 struct Way {
     number: u64,
     frames: mpsc::Sender<Frame>,
+    datagrams: mpsc::Sender<Frame>,
 }
 
 impl Witness {
@@ -121,6 +127,7 @@ impl Witness {
             folder,
             known: Mutex::new(known),
             voters: Mutex::new(voters),
+            machines: Arc::default(),
             throttle: Throttle::new(burst, per_minute),
         });
         let protocols: [&[u8]; 2] = [wire::ALPN, b"http/1.1"];
@@ -135,9 +142,12 @@ impl Witness {
             .with_state(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
         let voters = Arc::clone(&shared);
-        let carry = move |stream, key, hello: wire::Hello, _: SocketAddr| {
+        let port = datagrams::port(address, &mut tasks).await;
+        let carry = move |stream: TlsStream<_>, key, hello: wire::Hello, ends: Ends| {
             let shared = Arc::clone(&voters);
-            async move { shared.carry(stream, key, hello.group).await }
+            let accepted = |port: &Arc<Port>| Channel::accepted(stream.get_ref().1, port);
+            let channel = port.as_ref().and_then(accepted);
+            async move { shared.carry(stream, channel, key, hello.group, ends.remote).await }
         };
         tasks.spawn(listener::listen(listener, server, router, carry));
         tasks.spawn(ask(shared));
@@ -164,6 +174,7 @@ impl Voter {
         while let Some((seat, message)) = self.witness.poll() {
             if let Some(way) = &self.ways[place(seat)] {
                 // What cannot be sent now is said again.
+                let _ = way.datagrams.try_send(Frame::Vote(life, message.clone()));
                 let _ = way.frames.try_send(Frame::Vote(life, message));
             }
         }
@@ -193,18 +204,26 @@ impl Shared {
     /// Carries the connection of a data node.
     async fn carry(
         &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        channel: Option<Channel>,
         key: KeyHash,
         group: GroupId,
+        remote: SocketAddr,
     ) {
         let Some(seat) = self.seat(group, key) else {
             tracing::warn!(%group, %key, "a node for which this witness does not vote is refused; pair it");
             return;
         };
+        let node = (group, key, Path::Lan);
+        let presence = match self.machines.enter(node, remote.ip(), clock::boot()) {
+            Ok(presence) => presence,
+            Err(elsewhere) => return machines::refuse(&mut stream, remote, elsewhere).await,
+        };
         let (frames, mut queue) = mpsc::channel(QUEUE_FRAMES_MAX);
+        let (datagrams, mut datagram_queue) = mpsc::channel(QUEUE_FRAMES_MAX);
         let number = u64::from_le_bytes(token::random());
         if let Some(voter) = self.voters().get_mut(&group) {
-            voter.ways[place(seat)] = Some(Way { number, frames });
+            voter.ways[place(seat)] = Some(Way { number, frames, datagrams });
             voter.witness.ask();
             voter.speak();
         }
@@ -213,6 +232,7 @@ impl Shared {
             while let Ok(Ok(Some(frame))) =
                 tokio::time::timeout(SILENCE_MAX, wire::read(&mut reader)).await
             {
+                presence.heard(clock::boot());
                 if let Frame::Message(message) = frame {
                     self.hear(group, seat, &message);
                 }
@@ -231,9 +251,27 @@ impl Shared {
                 }
             }
         };
+        let hearing = async {
+            let Some(mut channel) = channel else { return std::future::pending().await };
+            loop {
+                tokio::select! {
+                    frame = datagram_queue.recv() => match frame {
+                        Some(frame) => channel.send(&frame).await,
+                        None => return,
+                    },
+                    frame = channel.next() => {
+                        presence.heard(clock::boot());
+                        if let Frame::Message(message) = frame {
+                            self.hear(group, seat, &message);
+                        }
+                    }
+                }
+            }
+        };
         tokio::select! {
             () = reading => {}
             () = writing => {}
+            () = hearing => {}
         }
         if let Some(voter) = self.voters().get_mut(&group) {
             let way = &mut voter.ways[place(seat)];

@@ -4,10 +4,11 @@
 //! The virtual address is one of 127.0.0.0/8: whoever serves listens there. Everything else is what
 //! runs on real machines.
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -29,8 +30,10 @@ use node::key_hash::{AuthEntry, AuthList};
 use serde::Serialize;
 use serde_json::json;
 
+use super::page::{Asked, NodeView, Page, View};
 use super::{CAMPUS, CAMPUS_INTERVAL_MS, Scratch, USER, loopback, maps};
 use crate::commands::roles::Stop;
+use crate::commands::service::tail;
 use crate::local;
 use crate::output::{Failure, Output};
 
@@ -47,15 +50,40 @@ const BLINK: Duration = Duration::from_millis(50);
 /// A pause that is worth a line, whoever serves afterwards.
 const PAUSE: Duration = Duration::from_millis(500);
 
-const HELP: &str = "  status            both nodes, as `mse gethainfo` sees them
-  switchover        hand the service to the secondary
-  failback          hand it back to the primary
-  kill service      kill -9 of the engine that serves
-  kill monitor      kill -9 of the health monitor that serves
-  kill witness      kill -9 of the witness
-  start             start again what was killed
-  help              these words
-  quit              end the demo, and remove what it stored";
+/// Lines that the page shows. Ours: a screen.
+const SAID_MAX: usize = 14;
+
+/// What can be typed, and what has a button on the page.
+struct Word {
+    text: &'static str,
+    meaning: &'static str,
+    has_button: bool,
+}
+
+const fn word(text: &'static str, meaning: &'static str) -> Word {
+    Word { text, meaning, has_button: true }
+}
+
+const fn typed_word(text: &'static str, meaning: &'static str) -> Word {
+    Word { text, meaning, has_button: false }
+}
+
+const WORDS: [Word; 9] = [
+    typed_word("status", "both nodes, as `mse gethainfo` sees them"),
+    word("switchover", "hand the service to the secondary"),
+    word("failback", "hand it back to the primary"),
+    word("kill service", "kill -9 of the engine that serves"),
+    word("kill monitor", "kill -9 of the health monitor that serves"),
+    word("kill witness", "kill -9 of the witness"),
+    word("start", "start again what was killed"),
+    typed_word("help", "these words"),
+    typed_word("quit", "end the demo, and remove what it stored"),
+];
+
+fn help() -> String {
+    let line = |it: &Word| format!("  {:<18}{}", it.text, it.meaning);
+    WORDS.iter().map(line).collect::<Vec<_>>().join("\n")
+}
 
 /// A process of the demonstration.
 struct Process {
@@ -76,20 +104,27 @@ struct Addresses {
 }
 
 impl Addresses {
-    /// Those of the first network that nobody uses.
-    fn free() -> Result<Self, Failure> {
+    /// Those of the first network that nobody uses, and what keeps others out of it.
+    fn free() -> Result<(Self, TcpListener), Failure> {
         let address = |network, last| IpAddr::V4(Ipv4Addr::new(127, 0, network, last));
         let port = monitor::config::PORT;
-        let is_free = |network: &u8| TcpListener::bind((address(*network, 12), port)).is_ok();
-        let network = NETWORKS.into_iter().find(is_free);
-        let network =
-            network.with_context(|| format!("port {port} is taken on all of loopback"))?;
-        Ok(Self {
+        // The nodes' own addresses are free until they have started.
+        let taken = |network: u8| {
+            let kept = TcpListener::bind((address(network, 10), port)).ok()?;
+            TcpListener::bind((address(network, 12), port)).ok()?;
+            Some((network, kept))
+        };
+        let (network, kept) = NETWORKS
+            .into_iter()
+            .find_map(taken)
+            .with_context(|| format!("port {port} is taken on all of loopback"))?;
+        let addresses = Self {
             virtual_address: address(network, 11),
             primary: address(network, 12),
             secondary: address(network, 13),
             witness: SocketAddr::new(address(network, 14), port),
-        })
+        };
+        Ok((addresses, kept))
     }
 }
 
@@ -109,11 +144,13 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     output.line("\n  Starting a primary, a secondary, a witness and a controller ..")?;
     let password = node::token::one_time_password();
-    let addresses = Addresses::free()?;
+    let (addresses, _kept) = Addresses::free()?;
     let mut stage = Stage::start(scratch, addresses, port, &password).await?;
     let service = SocketAddr::new(addresses.virtual_address, port);
     let console = format!("http://{service}/");
-    output.line(welcome(&console, &password, scratch))?;
+    let buttons = WORDS.iter().filter(|it| it.has_button).map(|it| (it.text, it.meaning));
+    let mut page = Page::open(&console, buttons).await?;
+    output.line(welcome(&console, &page.address, &password, scratch))?;
     let is_over = Arc::new(AtomicBool::new(false));
     let (told, mut blinks) = tokio::sync::mpsc::unbounded_channel();
     let probe = {
@@ -122,6 +159,7 @@ pub(super) async fn run(
     };
     let mut words = typed();
     let mut holder = "primary";
+    let mut said = Said::default();
     let outcome = loop {
         tokio::select! {
             () = stop.wait() => break Ok(()),
@@ -129,7 +167,7 @@ pub(super) async fn run(
                 let name = stage.settled(holder).await;
                 if name != holder || gap >= PAUSE {
                     let ms = Duration::as_millis(&gap);
-                    output.line(format!("  no answer for {ms} ms; served by the {name}"))?;
+                    said.line(output, &format!("  no answer for {ms} ms; served by the {name}"))?;
                     holder = name;
                 }
             }
@@ -138,14 +176,37 @@ pub(super) async fn run(
                     break Ok(());
                 }
                 let answer = stage.obey(word.trim()).await;
-                output.line(answer.unwrap_or_else(|failure| format!("  {}", failure.message())))?;
+                let answer = answer.unwrap_or_else(|failure| format!("  {}", failure.message()));
+                said.line(output, &answer)?;
             }
+            Some(asked) = page.asked.recv() => match asked {
+                // A page that is closed waits for nothing.
+                Asked::View(answer) => drop(answer.send(stage.view(&said).await)),
+                Asked::Word(word, answer) => {
+                    let done = stage.obey(word.trim()).await;
+                    let done = done.unwrap_or_else(|failure| format!("  {}", failure.message()));
+                    said.line(output, &format!("  [{}]\n{done}", word.trim()))?;
+                    let _ = answer.send(done);
+                }
+            },
         }
     };
     is_over.store(true, Ordering::Relaxed);
     let _ = probe.join();
     stage.stop().await;
     outcome
+}
+
+/// What was said last, for the page.
+#[derive(Default)]
+struct Said(VecDeque<String>);
+
+impl Said {
+    fn line(&mut self, output: &mut Output<impl Write>, text: &str) -> Result<(), Failure> {
+        self.0.extend(text.lines().map(|line| line.trim().to_owned()));
+        self.0.drain(..self.0.len().saturating_sub(SAID_MAX));
+        output.line(text)
+    }
 }
 
 /// Lines of standard input. When nobody types, the demo runs until it is told to stop.
@@ -161,17 +222,19 @@ fn typed() -> tokio::sync::mpsc::UnboundedReceiver<String> {
     said
 }
 
-fn welcome(console: &str, password: &str, scratch: &Scratch) -> String {
+fn welcome(console: &str, page: &str, password: &str, scratch: &Scratch) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "mse".to_owned());
     format!(
         "\n  OpenMSE demo of high availability: a hospital, located by a pair.\n\n\
          \x20   Console    {console}   (whoever serves has this address)\n\
+         \x20   Buttons    {page}\n\
          \x20   User       {USER}\n\
          \x20   Password   {password}   (for this run only)\n\n\
-         \x20 Words that you can type here:\n\n{HELP}\n\n\
+         \x20 Words that you can type here:\n\n{}\n\n\
          \x20 In another terminal:\n\n\
          \x20   {program} gethainfo --data {}\n\
          \x20   {program} ha events --data {}\n",
+        help(),
         scratch.dir("primary").display(),
         scratch.dir("secondary").display(),
     )
@@ -239,26 +302,33 @@ impl Stage {
         let listen = addresses.witness;
         let witness = monitor::witness::Config { data: stage.witness.data.clone(), listen };
         write_toml(&stage.witness.config, &witness)?;
-        stage.pair(addresses, &state, maps, password).await?;
+        let paired = stage.pair(addresses, &state, maps, password).await;
+        if let Err((name, failure)) = paired {
+            let failure = stage.explain(name, failure);
+            stage.stop().await;
+            return Err(failure);
+        }
         Ok(stage)
     }
 
-    /// Starts everything, gives the pair maps and a user, and pairs both nodes.
+    /// Starts everything, gives the pair maps and a user, and pairs both nodes. An error comes with
+    /// the process that it is about.
     async fn pair(
         &mut self,
         addresses: Addresses,
         state: &Path,
         maps: Maps,
         password: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), (&'static str, Failure)> {
+        let about = |name| move |failure| (name, failure);
         let operator = node::token::one_time_password();
-        let secondary = self.secondary.key(&operator)?;
-        let witness = self.witness.key(&operator)?;
+        let secondary = self.secondary.key(&operator).map_err(about("secondary"))?;
+        let witness = self.witness.key(&operator).map_err(about("witness"))?;
         for process in [&mut self.primary, &mut self.secondary, &mut self.witness] {
-            process.start()?;
+            process.start().map_err(about(process.name))?;
         }
-        until("the primary's engine", async || is_active(state).await).await?;
-        furnish(state, maps, password).await?;
+        self.until("the primary's engine", "primary", async |_| is_active(state).await).await?;
+        furnish(state, maps, password).await.map_err(about("primary"))?;
         let request = json!({
             "address": addresses.secondary,
             "port": monitor::config::PORT,
@@ -270,11 +340,66 @@ impl Stage {
             "failover_wait_s": 2.5,
             "witness": { "address": addresses.witness, "key_hash": witness },
         });
-        until("the secondary", async || self.secondary.info().await.is_some()).await?;
+        let has_secondary = async |stage: &Self| stage.secondary.info().await.is_some();
+        self.until("the secondary", "secondary", has_secondary).await?;
         let path = "/api/v1/ha/pair";
-        local::post::<serde_json::Value>(&self.primary.data, SOCKET_NAME, path, &request).await?;
-        until("the pair", async || self.primary.state().await == Some(ha::State::PrimaryActive))
+        local::post::<serde_json::Value>(&self.primary.data, SOCKET_NAME, path, &request)
             .await
+            .map_err(about("primary"))?;
+        let is_paired =
+            async |stage: &Self| stage.primary.state().await == Some(ha::State::PrimaryActive);
+        self.until("the pair", "secondary", is_paired).await
+    }
+
+    /// Waits until something holds, as long as every process runs.
+    async fn until(
+        &mut self,
+        what: &str,
+        name: &'static str,
+        holds: impl AsyncFn(&Self) -> bool,
+    ) -> Result<(), (&'static str, Failure)> {
+        let asked = Instant::now();
+        while asked.elapsed() < START_MAX {
+            if holds(self).await {
+                return Ok(());
+            }
+            for process in [&mut self.primary, &mut self.secondary, &mut self.witness] {
+                if let Some(status) = process.ended() {
+                    let text = format!("the {} has ended ({status})", process.name);
+                    return Err((process.name, Failure::Failed(anyhow::anyhow!(text))));
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let text = format!("{what} did not come up in {} s", START_MAX.as_secs());
+        Err((name, Failure::Failed(anyhow::anyhow!(text))))
+    }
+
+    /// The failure with the last words of the process that it is about: its log is removed.
+    fn explain(&self, name: &str, failure: Failure) -> Failure {
+        let all = [&self.primary, &self.secondary, &self.witness];
+        let Some(process) = all.into_iter().find(|it| it.name == name) else { return failure };
+        let last = tail(&process.log());
+        let text =
+            format!("{}; the last words of the {name}:\n{}", failure.message(), last.trim_end());
+        Failure::Failed(anyhow::anyhow!(text))
+    }
+
+    /// What the page shows.
+    async fn view(&self, said: &Said) -> View {
+        let mut nodes = Vec::new();
+        for process in [&self.primary, &self.secondary] {
+            let info = process.info().await;
+            let state = info.as_ref().and_then(|info| info.peers.first());
+            nodes.push(NodeView {
+                name: process.name,
+                runs: info.is_some(),
+                state: state.map(|peer| peer.state.to_string()).unwrap_or_default(),
+                serves: info.is_some_and(|info| info.node.serving),
+            });
+        }
+        let said = said.0.iter().cloned().collect();
+        View { nodes, witness_runs: self.witness.child.is_some(), said }
     }
 
     /// The name of the node that serves.
@@ -303,7 +428,7 @@ impl Stage {
         let holder = if is_over { &mut self.secondary } else { &mut self.primary };
         match word {
             "" => Ok(String::new()),
-            "help" => Ok(HELP.to_owned()),
+            "help" => Ok(help()),
             "status" => Ok(self.status().await),
             "switchover" | "failback" => {
                 let path = format!("/api/v1/ha/groups/{INSTANCE}/{word}");
@@ -329,7 +454,7 @@ impl Stage {
                     format!("  started: {names}")
                 })
             }
-            _ => Ok(format!("  '{word}' is none of these words:\n{HELP}")),
+            _ => Ok(format!("  '{word}' is none of these words:\n{}", help())),
         }
     }
 
@@ -390,6 +515,7 @@ impl Process {
             recovery: false,
             service: Service { command },
             max_active: 2,
+            logs: monitor::config::Logs::default(),
         })
     }
 
@@ -406,7 +532,7 @@ impl Process {
     }
 
     fn start(&mut self) -> Result<(), Failure> {
-        let log = self.data.with_extension("log");
+        let log = self.log();
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -424,6 +550,16 @@ impl Process {
             .with_context(|| format!("cannot start the {}", self.name))?;
         self.child = Some(child);
         Ok(())
+    }
+
+    /// What it and its service print.
+    fn log(&self) -> PathBuf {
+        self.data.with_extension("log")
+    }
+
+    /// How it has ended, if it has.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().ok()?
     }
 
     fn kill(&mut self) -> String {

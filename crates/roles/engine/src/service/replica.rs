@@ -99,7 +99,8 @@ impl Replica {
         let elements = newest.len();
         let writer = Writer::Replicated { store: Arc::clone(&store), line: self.line.clone() };
         let identity: Arc<Identity> = Arc::new(identity);
-        let ground = Ground { identity, store, writer, starts: self.starts, newest };
+        let (starts, is_early) = (self.starts, true);
+        let ground = Ground { identity, store, writer, starts, newest, is_early };
         let mut engine = self.runtime.block_on(Engine::open(&self.config, ground))?;
         let _inside = self.runtime.enter();
         let is_founded = candidate.is_none() && !engine.shared.store.users()?.is_empty();

@@ -12,7 +12,7 @@ use engine::config::Config;
 use engine::service::Place;
 use model::pair::{Ballot, Entry, Epoch, Position, Seat};
 use node::clock;
-use node::service::{Draft, Order, Report, read_frame, write_frame};
+use node::service::{Draft, Order, Report, read_frame, read_greeting, write_frame};
 use store::{Change, Encoded, FEATURE_LEVEL};
 
 use super::{Dir, PATIENCE};
@@ -99,7 +99,7 @@ impl Node {
         let socket = dir.path().join("monitor.sock");
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).unwrap();
-        let place = Place { socket, data: dir.path().to_owned() };
+        let place = Place { socket, data: dir.path().to_owned(), address: None };
         config.data = PathBuf::from("/the/monitor/says/where");
         let service = Service::start(config, place).await.unwrap();
         let (stream, _) = listener.accept().unwrap();
@@ -109,6 +109,7 @@ impl Node {
         let (say, reports) = channel();
         let (mut reader, mut writer) = (stream.try_clone().unwrap(), stream.try_clone().unwrap());
         let shared = Arc::clone(&state);
+        read_greeting(&mut reader).unwrap();
         thread::spawn(move || {
             while let Ok(Some(report)) = read_frame::<Report>(&mut reader) {
                 let Report::Write { ticket, drafts } = report else {

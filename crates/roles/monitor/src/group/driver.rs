@@ -19,11 +19,11 @@ use super::feed::Feed;
 use super::service::{STATE_NAME, Service};
 use super::storage::Storage;
 use super::transfer::{self, Receiving, Sending};
-use super::{Inbound, ServiceState, Shown, generated_by, sender};
+use super::{Inbound, Other, ServiceState, Shown, generated_by, level, sender};
 use crate::address::Keeper;
 use crate::links::{Delivery, Links};
 use crate::peers::Group;
-use crate::wire::Push;
+use crate::wire::{Push, Refused};
 
 /// Entries that cannot be read are asked for again after so long. Source: `sim`, one second.
 const HOLES_PAUSE_MS: u64 = 1_000;
@@ -41,6 +41,8 @@ enum Ended {
     Stopped,
     /// Its state is not what its journal makes: it begins anew.
     Rebuild,
+    /// Its service is of another level: its member begins anew, from its record.
+    Level,
 }
 
 /// An address that was released. The member counts on more than its name says: once it is gone,
@@ -81,6 +83,8 @@ pub(super) struct Driver {
     /// Sealed segments that are still to be read, because one of them is damaged.
     scrub_left: usize,
     response_ms: Option<f64>,
+    /// Why the service is down.
+    pub(super) failure: Option<String>,
     events: Arc<Events>,
     ended: Option<Ended>,
 }
@@ -125,6 +129,7 @@ impl Driver {
             holes_at: now,
             scrub_left: 0,
             response_ms: None,
+            failure: None,
             events,
             ended: None,
         };
@@ -217,7 +222,15 @@ impl Driver {
         }
         match sender(delivery) {
             Ok(input) => self.tell(input),
-            Err(push) => self.pushed(push),
+            Err(Other::Push(push)) => self.pushed(push),
+            Err(Other::Refused(Refused::Copy(address))) => {
+                tracing::error!(
+                    "another machine with this node's key is connected from {address}, and this one \
+                     may be its copy; stop that one, or give this one a key and a group of its own in \
+                     an empty data directory; this process stops"
+                );
+                std::process::exit(1);
+            }
         }
     }
 
@@ -285,7 +298,11 @@ impl Driver {
                     tracing::warn!(%command, reason, "a command is refused");
                 }
             }
-            Output::Stopped => self.ended = Some(Ended::Stopped),
+            Output::Stopped => {
+                self.ended = Some(Ended::Stopped);
+                // The last word of `gethainfo`; nothing is shown after it.
+                self.show();
+            }
         }
     }
 
@@ -545,6 +562,18 @@ impl Driver {
         self.tell_health(self.feed.health);
     }
 
+    /// The service is of another release than the one that the pair was told of.
+    pub(super) fn take_level(&mut self, level: u16) {
+        let before = self.member.replica().level();
+        tracing::info!(
+            before,
+            level,
+            "the service has another feature level; the member begins anew"
+        );
+        must(level::keep(&self.folder, level), "the service's level cannot be kept");
+        self.ended = Some(Ended::Level);
+    }
+
     fn event(&self, event: Event) {
         let instance = self.group.instance;
         match event.severity() {
@@ -565,6 +594,8 @@ impl Driver {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.status = Some(status);
         shown.service = service;
+        shown.failure.clone_from(&self.failure);
+        shown.level = Some(self.member.replica().level());
         shown.applied = self.feed.applied;
         shown.response_ms = self.response_ms;
         shown.has_address = self.has_address;

@@ -136,6 +136,11 @@ impl Driver {
                     self.report(report);
                 }
             }
+            Word::Strange(number, reason) => {
+                if self.feed.line.as_ref().is_some_and(|line| line.number == number) {
+                    self.fail_service(&reason);
+                }
+            }
             Word::Gone(number) => {
                 if self.feed.line.as_ref().is_some_and(|line| line.number == number) {
                     self.fail_service("it has ended");
@@ -146,7 +151,10 @@ impl Driver {
 
     fn report(&mut self, report: Report) {
         match report {
-            Report::Hello { applied, .. } => {
+            Report::Hello { applied, level } => {
+                if level != self.member.replica().level() {
+                    return self.take_level(level);
+                }
                 self.feed.applied = applied;
                 self.check_state();
             }
@@ -217,6 +225,7 @@ impl Driver {
             self.feed.given = applied.index - again;
             self.feed.is_ready = true;
             self.feed.has_failed = false;
+            self.failure = None;
             self.tell_health(Health::Well);
             self.feed_on();
             return;
@@ -365,6 +374,7 @@ impl Driver {
         if !self.feed.has_failed {
             tracing::error!(reason, process = self.service.process(), "the service has failed");
         }
+        self.failure = Some(reason.to_owned());
         self.feed.lose();
         self.feed.has_failed = true;
         self.service.kill();

@@ -14,7 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
-use node::service::{Order, Report, read_frame, write_frame};
+use node::log::Rotating;
+use node::service::{GreetingError, Order, Report, read_frame, read_greeting, write_frame};
+
+use super::output::{self, Printed};
+use crate::config::VirtualAddress;
 
 /// The socket that the service connects to.
 pub const SOCKET_NAME: &str = "service.sock";
@@ -24,6 +28,10 @@ pub const STATE_NAME: &str = "state";
 pub const SOCKET_VARIABLE: &str = "MSE_SERVICE_SOCKET";
 /// Tells the service where its state belongs.
 pub const STATE_VARIABLE: &str = "MSE_SERVICE_DATA";
+/// Tells the service at which address clients look for it.
+pub const ADDRESS_VARIABLE: &str = "MSE_SERVICE_ADDRESS";
+/// Tells the service how long the prefix of that address's network is.
+pub const PREFIX_VARIABLE: &str = "MSE_SERVICE_PREFIX";
 /// Orders that wait for the service. Ours: one that is so far behind does not work any more.
 const QUEUE_ORDERS_MAX: usize = 1_024;
 /// First pause before a service that ended is started again; doubles each time.
@@ -44,6 +52,8 @@ pub(crate) enum Word {
     Connected(Orders),
     /// It says something.
     Says(u64, Report),
+    /// It cannot be understood, and why.
+    Strange(u64, String),
     /// It is gone.
     Gone(u64),
 }
@@ -83,6 +93,8 @@ impl Service {
     pub(crate) fn start(
         folder: &Path,
         command: &[String],
+        address: &VirtualAddress,
+        log: Rotating,
         told: impl Fn(Word) + Send + Clone + 'static,
     ) -> io::Result<Self> {
         let socket = folder.join(SOCKET_NAME);
@@ -103,11 +115,14 @@ impl Service {
             command
                 .args(arguments)
                 .env(SOCKET_VARIABLE, &service.socket)
-                .env(STATE_VARIABLE, folder.join(STATE_NAME));
+                .env(STATE_VARIABLE, folder.join(STATE_NAME))
+                .env(ADDRESS_VARIABLE, address.address.to_string())
+                .env(PREFIX_VARIABLE, address.prefix.to_string());
             let child = Arc::clone(&service.child);
+            let printed = Printed::new(log);
             thread::Builder::new()
                 .name("service-process".to_owned())
-                .spawn(move || supervise(&mut command, &is_wanted, &child))?;
+                .spawn(move || supervise(&mut command, &printed, &is_wanted, &child))?;
         }
         Ok(service)
     }
@@ -187,6 +202,11 @@ fn connect(
     thread::Builder::new().name("service-reports".to_owned()).spawn(move || {
         told(Word::Connected(Orders { number, queue }));
         let mut reader = BufReader::new(stream);
+        match read_greeting(&mut reader) {
+            Ok(()) => {}
+            Err(GreetingError::LocalEnded(_)) => return told(Word::Gone(number)),
+            Err(strange) => return told(Word::Strange(number, strange.to_string())),
+        }
         loop {
             match read_frame(&mut reader) {
                 Ok(Some(report)) => told(Word::Says(number, report)),
@@ -203,11 +223,16 @@ fn connect(
 }
 
 /// Starts the process, and again whenever it has ended.
-fn supervise(command: &mut Command, is_wanted: &AtomicBool, child: &Mutex<Option<Child>>) {
+fn supervise(
+    command: &mut Command,
+    printed: &Printed,
+    is_wanted: &AtomicBool,
+    child: &Mutex<Option<Child>>,
+) {
     let mut pause = RESTART_PAUSE;
     while is_wanted.load(Ordering::Acquire) {
         let started = Instant::now();
-        match command.spawn() {
+        match spawn(command, printed) {
             Ok(process) => {
                 let id = process.id();
                 tracing::info!(process = id, "service started");
@@ -229,6 +254,20 @@ fn supervise(command: &mut Command, is_wanted: &AtomicBool, child: &Mutex<Option
         thread::sleep(pause);
         pause = (pause * 2).min(RESTART_PAUSE_MAX);
     }
+}
+
+fn spawn(command: &mut Command, printed: &Printed) -> io::Result<Child> {
+    let reader = output::attach(command)?;
+    let spawned = command.spawn();
+    output::let_go(command);
+    let mut child = spawned?;
+    if let Err(error) = printed.follow(reader) {
+        // It would stop at a full pipe.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(error);
+    }
+    Ok(child)
 }
 
 /// Waits for the end of the process, and forgets it.

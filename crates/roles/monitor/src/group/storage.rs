@@ -343,6 +343,7 @@ mod tests {
         let mut recent = Recent::default();
         recent.push(&[entry(5, 1), entry(6, 1), entry(7, 1)]);
         assert_eq!(indices(recent.from(6, usize::MAX)), [6, 7]);
+        assert_eq!(indices(recent.from(6, 1)), [6]);
         assert_eq!(recent.from(4, usize::MAX), None);
         assert_eq!(recent.from(8, usize::MAX), None);
         recent.cut(5);
