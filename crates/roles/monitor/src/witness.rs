@@ -402,6 +402,7 @@ mod tests {
             folder: folder.clone(),
             known: Mutex::default(),
             voters: Mutex::default(),
+            machines: Arc::default(),
             throttle: Throttle::new(burst, per_minute),
         };
         let enter = |primary: u8, is_recovery: bool| {

@@ -53,6 +53,7 @@ impl Node {
             command: command.iter().map(|word| (*word).to_owned()).collect(),
             log: Rotating::open(self.0.join("logs/service-3.log"), limits).unwrap(),
             holder: Box::new(Everywhere),
+            carrier: None,
             beginning: Beginning::Founder,
         };
         Running::start(parts).unwrap()
