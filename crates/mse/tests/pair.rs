@@ -7,20 +7,30 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long anything may take on a busy machine. Nothing is measured here.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Three demonstrations at once are a dozen processes: too much for a small machine.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 struct Demo {
+    _alone: MutexGuard<'static, ()>,
     child: Child,
     words: ChildStdin,
     lines: Receiver<String>,
     said: Vec<String>,
 }
 
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Demo {
     fn start() -> Self {
+        let alone = alone();
         let port = TcpListener::bind("127.0.10.11:0").unwrap().local_addr().unwrap().port();
         let mut child = Command::new(env!("CARGO_BIN_EXE_mse"))
             .args(["demo", "--ha", "--port", &port.to_string()])
@@ -36,7 +46,7 @@ impl Demo {
                 let _ = say.send(line);
             }
         });
-        let mut demo = Self { child, words, lines, said: Vec::new() };
+        let mut demo = Self { _alone: alone, child, words, lines, said: Vec::new() };
         demo.until("In another terminal");
         demo
     }
@@ -185,6 +195,7 @@ fn the_page_does_what_its_words_do_for_nobody_else() {
 /// A path of a socket has 108 bytes at most: here the controller's still fits, the engine's does not.
 #[test]
 fn a_demo_that_cannot_start_shows_the_last_words_of_what_failed() {
+    let _alone = alone();
     let base = std::env::temp_dir();
     let name = "x".repeat(39 - base.as_os_str().len());
     let dir = base.join(name);

@@ -140,7 +140,9 @@ fn a_service_of_another_release_is_refused_with_both_versions() {
     let running = node.start(&[]);
     for is_new_node in [true, false] {
         let mut line = node.connect(LINE_VERSION + 6);
-        let shown = until(&running, "it is refused", |it| it.failure.is_some());
+        let shown = until(&running, "it is refused", |it| {
+            it.failure.as_ref().is_some_and(|reason| reason.contains("version"))
+        });
         let text = shown.failure.unwrap();
         let (service, own) =
             (format!("version {}", LINE_VERSION + 6), format!("version {LINE_VERSION};"));

@@ -635,7 +635,10 @@ async fn furnish(state: &Path, mut maps: Maps, password: &str) -> Result<(), Fai
         let method = "PUT".parse().map_err(anyhow::Error::new)?;
         Ok(Call { method, body, media_type, ..Call::get(path) })
     };
-    local::call(state, ENGINE_SOCKET, put("/api/v1/maps/archive", archive, None)?).await?;
+    let call = put("/api/v1/maps/archive", archive, None)?;
+    // It serves, and is told a moment later until when it may answer.
+    until("the maps", async || local::call(state, ENGINE_SOCKET, call.clone()).await.is_ok())
+        .await?;
     let path = format!("/api/v1/users/{USER}/password");
     let body = json!({ "password": password }).to_string().into_bytes();
     let call = put(&path, body, Some("application/json"))?;
