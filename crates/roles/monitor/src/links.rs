@@ -2,8 +2,8 @@
 //!
 //! The primary dials its secondary, both dial their witness. Beacons and the register travel on
 //! every path at once, as datagrams too, entries on one, the direct cable before the LAN, but a path
-//! on which the peer was heard just now before one that has fallen silent. What cannot be sent now is
-//! dropped: the protocol says it again.
+//! on which the peer was heard just now before one that has fallen silent. What cannot be sent now
+//! is dropped: the protocol says it again.
 //!
 //! A connection that its other end closed says that the process there is gone; one that fell silent
 //! says nothing, and is made anew.
@@ -114,13 +114,21 @@ struct Outgoing {
     heard_ms: Arc<AtomicU64>,
 }
 
-/// Who is heard on a connection, and where that is noted.
-#[derive(Debug, Clone, Copy)]
-struct Ear<'a> {
-    whom: Whom,
-    heard_ms: &'a AtomicU64,
-    /// Of a connection that was accepted.
-    presence: Option<&'a Presence>,
+/// Notes that something has come by a connection.
+#[derive(Debug)]
+struct Ear {
+    presence: Option<Presence>,
+    heard_ms: Arc<AtomicU64>,
+}
+
+impl Ear {
+    fn hears(&self) {
+        let now = clock::boot();
+        self.heard_ms.store(now.0, Ordering::Relaxed);
+        if let Some(presence) = &self.presence {
+            presence.heard(now);
+        }
+    }
 }
 
 /// What one connection is for.
@@ -259,21 +267,20 @@ impl Links {
     ) {
         let Line { whom, path, kind } = line;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let heard_ms = Arc::new(AtomicU64::new(clock::boot().0));
+        let ear = Ear { presence, heard_ms: Arc::new(AtomicU64::new(clock::boot().0)) };
         let enter = |carrier| {
             let (frames, queue) = mpsc::channel(QUEUE_FRAMES_MAX);
             let place = Place { whom, kind, path, carrier };
-            let heard_ms = Arc::clone(&heard_ms);
+            let heard_ms = Arc::clone(&ear.heard_ms);
             self.table().insert(place, Outgoing { number, frames, heard_ms });
             queue
         };
         let queue = enter(Carrier::Stream);
         let channel = channel.map(|channel| (channel, enter(Carrier::Datagram)));
         tracing::debug!(group = %self.group, ?line, has_datagrams = channel.is_some(), "connected");
-        let ear = Ear { whom, heard_ms: &heard_ms, presence: presence.as_ref() };
         let end = tokio::select! {
-            end = self.carry(stream, queue, ear) => end,
-            () = self.carry_datagrams(channel, ear) => End::Replaced,
+            end = self.carry(stream, whom, queue, &ear) => end,
+            () = self.carry_datagrams(channel, whom, &ear) => End::Replaced,
         };
         let is_last = {
             let mut table = self.table();
@@ -294,8 +301,9 @@ impl Links {
     async fn carry(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
+        whom: Whom,
         mut queue: mpsc::Receiver<Arc<Frame>>,
-        ear: Ear<'_>,
+        ear: &Ear,
     ) -> End {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let reading = async {
@@ -307,7 +315,7 @@ impl Links {
                     }
                     Ok(Ok(None) | Err(_)) => return End::Closed,
                     Ok(Ok(Some(frame))) => {
-                        if !self.deliver(frame, ear).await {
+                        if !self.deliver(whom, frame, ear).await {
                             return End::Replaced;
                         }
                     }
@@ -342,7 +350,8 @@ impl Links {
     async fn carry_datagrams(
         &self,
         channel: Option<(Channel, mpsc::Receiver<Arc<Frame>>)>,
-        ear: Ear<'_>,
+        whom: Whom,
+        ear: &Ear,
     ) {
         let Some((mut channel, mut queue)) = channel else { return std::future::pending().await };
         loop {
@@ -352,7 +361,7 @@ impl Links {
                     None => return,
                 },
                 frame = channel.next() => {
-                    if !self.deliver(frame, ear).await {
+                    if !self.deliver(whom, frame, ear).await {
                         return;
                     }
                 }
@@ -361,13 +370,9 @@ impl Links {
     }
 
     /// Hands on what has come. Says whether anybody wants more.
-    async fn deliver(&self, frame: Frame, ear: Ear<'_>) -> bool {
-        let now = clock::boot();
-        ear.heard_ms.store(now.0, Ordering::Relaxed);
-        if let Some(presence) = ear.presence {
-            presence.heard(now);
-        }
-        let delivery = match (ear.whom, frame) {
+    async fn deliver(&self, whom: Whom, frame: Frame, ear: &Ear) -> bool {
+        ear.hears();
+        let delivery = match (whom, frame) {
             (Whom::Peer, Frame::Message(message)) => Delivery::Message(message),
             (Whom::Peer, Frame::Push(push)) => Delivery::Push(push),
             (Whom::Witness, Frame::Vote(life, message)) => Delivery::Vote(life, message),
@@ -424,7 +429,8 @@ mod tests {
         for (path, heard_ms) in [Path::Direct, Path::Lan].into_iter().zip(heard_ms) {
             let (frames, queue) = mpsc::channel(1);
             let heard_ms = Arc::new(AtomicU64::new(heard_ms));
-            let place = Place { whom: Whom::Peer, kind, path, carrier: Carrier::Stream };
+            let carrier = Carrier::Stream;
+            let place = Place { whom: Whom::Peer, kind, path, carrier };
             links.table().insert(place, Outgoing { number: 0, frames, heard_ms });
             queues.push(queue);
         }
