@@ -202,6 +202,7 @@ mod tests {
     fn what_is_no_argument_is_named() {
         let arguments = parse(&words("cut --repeat 3 --json")).unwrap();
         assert_eq!((arguments.repeat, arguments.is_json), (3, true));
+        assert_eq!(parse(&words("up --older old")).unwrap().older, Some(PathBuf::from("old")));
         for (line, expected) in [
             ("--repeat", "wants a value"),
             ("--repeat x", "number"),

@@ -33,8 +33,12 @@ pub struct Report {
     pub run: u32,
     /// Longest time in which no client was answered.
     pub gap_ms: u64,
+    /// When that began, since the site was set up.
+    pub gap_at_ms: u64,
     /// Longest time in which no row was acknowledged.
     pub stall_ms: u64,
+    /// When that began.
+    pub stall_at_ms: u64,
     /// Rows that were acknowledged.
     pub acked: u64,
     /// Rows of which clients do not know what became.
@@ -139,8 +143,10 @@ impl Report {
     ) {
         let echoes: Vec<Duration> = seen.echoes.iter().map(|echo| echo.at).collect();
         let acks: Vec<Duration> = seen.acks.iter().map(|ack| ack.at).collect();
-        self.gap_ms = self.gap_ms.max(longest_gap(&echoes, from, to));
-        self.stall_ms = self.stall_ms.max(longest_gap(&acks, from, to));
+        let gaps = [(self.gap_ms, self.gap_at_ms), longest_gap(&echoes, from, to)];
+        let stalls = [(self.stall_ms, self.stall_at_ms), longest_gap(&acks, from, to)];
+        (self.gap_ms, self.gap_at_ms) = gaps[0].max(gaps[1]);
+        (self.stall_ms, self.stall_at_ms) = stalls[0].max(stalls[1]);
         self.acked += seen.acks.len() as u64;
         self.unknown += seen.unknown;
         self.refused += seen.refused;
@@ -162,7 +168,7 @@ impl Report {
     pub(crate) fn add_each(&mut self, seen: &Seen, done: &[Duration], end: Duration) {
         let echoes: Vec<Duration> = seen.echoes.iter().map(|echo| echo.at).collect();
         let ends = done.iter().skip(1).chain([&end]);
-        let gaps = done.iter().zip(ends).map(|(from, to)| longest_gap(&echoes, *from, *to));
+        let gaps = done.iter().zip(ends).map(|(from, to)| longest_gap(&echoes, *from, *to).0);
         let mut gaps: Vec<u64> = gaps.collect();
         gaps.sort_unstable();
         self.gap_p50_ms = gaps.get(gaps.len() / 2).copied();
@@ -195,12 +201,13 @@ impl Report {
     }
 }
 
-/// The longest time without any of these, between two times.
-fn longest_gap(times: &[Duration], from: Duration, to: Duration) -> u64 {
+/// The longest time without any of these, between two times, and when it began; in milliseconds.
+fn longest_gap(times: &[Duration], from: Duration, to: Duration) -> (u64, u64) {
     let inside = times.iter().copied().filter(|at| (from..to).contains(at));
     let all: Vec<Duration> = [from].into_iter().chain(inside).chain([to]).collect();
-    let gaps = all.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
-    gaps.max().unwrap_or_default().as_millis() as u64
+    let gaps = all.windows(2).map(|pair| (pair[1].saturating_sub(pair[0]), pair[0]));
+    let (gap, at) = gaps.max().unwrap_or_default();
+    (gap.as_millis() as u64, at.as_millis() as u64)
 }
 
 type Spell = (Duration, Duration);
@@ -285,10 +292,10 @@ mod tests {
             let times: Vec<_> = times.iter().map(|at| ms(*at)).collect();
             assert_eq!(longest_gap(&times, ms(100), ms(200)), expected);
         };
-        check(&[90, 120, 130, 180, 210], 50);
-        check(&[190], 90);
-        check(&[110, 111], 89);
-        check(&[], 100);
+        check(&[90, 120, 130, 180, 210], (50, 130));
+        check(&[190], (90, 100));
+        check(&[110, 111], (89, 111));
+        check(&[], (100, 100));
     }
 
     #[test]

@@ -43,8 +43,9 @@ pub const PORT: u16 = 7_000;
 pub const ECHO_PORT: u16 = 7_001;
 /// Kind of its entries. Ours.
 const KIND: u16 = 700;
-/// Its feature level: the lowest.
-const LEVEL: u16 = 1;
+/// Its feature level: what monitors told for every service before services said it themselves, so that
+/// a pair of such a build can be upgraded. Source: commit 6a0f38e, `monitor::group`.
+const LEVEL: u16 = 2;
 /// Set by the monitor. Source: `monitor::group::service`.
 const SOCKET_VARIABLE: &str = "MSE_SERVICE_SOCKET";
 /// Set by the monitor. Source: `monitor::group::service`.

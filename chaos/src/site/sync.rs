@@ -7,17 +7,21 @@ use anyhow::{Context as _, Result, bail};
 use super::{LOOK, Site, sleep};
 use crate::lab::Host;
 
+/// How much of a snapshot comes before what came with it is counted. Ours: a tenth of a second.
+const SAMPLE_BYTES: u64 = 8 << 20;
+/// Between two looks at a folder.
+const GLANCE: Duration = Duration::from_millis(10);
 /// A backup without a journal is complete after so long. Ours: some hundred MiB on a busy machine.
 const SYNC_MAX: Duration = Duration::from_mins(3);
 
 impl Site {
-    /// Follows the percentage of a backup until the pair is complete, and calls `passed` once for each
-    /// of these percentages when it is reached. Fails when it falls.
+    /// Follows a backup until the pair is complete, and calls `passed` once for each of these numbers
+    /// of bytes when so much of its snapshot has come. Fails when its percentage falls.
     pub(crate) fn follow_sync(
         &mut self,
         backup: Host,
-        marks: &[u8],
-        mut passed: impl FnMut(&mut Self, u8) -> Result<()>,
+        marks: &[u64],
+        mut passed: impl FnMut(&mut Self) -> Result<()>,
     ) -> Result<()> {
         let (begun, mut highest) = (Instant::now(), 0);
         let mut marks = marks.iter().peekable();
@@ -33,9 +37,11 @@ impl Site {
                     highest = told.sync_percent;
                     self.mark(format!("{} has {highest} %", backup.name()));
                 }
-                if marks.next_if(|mark| **mark <= highest).is_some() {
-                    passed(self, highest)?;
-                }
+            }
+            let arrived = self.arrived(backup);
+            if marks.next_if(|mark| **mark <= arrived).is_some() {
+                self.mark(format!("{arrived} bytes of the snapshot are here"));
+                passed(self)?;
             }
             sleep(LOOK);
         }
@@ -44,6 +50,24 @@ impl Site {
             bail!("it was complete before everything had happened");
         }
         Ok(())
+    }
+
+    /// Pulls a backup's cable while a snapshot is on its way to it; how many bytes came after that, of
+    /// the snapshot and in all.
+    pub(crate) fn cut_sync(&mut self, backup: Host, pause_s: f64) -> Result<(u64, u64)> {
+        self.pull(backup)?;
+        super::pass(pause_s);
+        let before = (self.arrived(backup), self.received(backup)?);
+        self.plug_in(backup)?;
+        let begun = Instant::now();
+        while self.arrived(backup) < before.0 + SAMPLE_BYTES {
+            if begun.elapsed() >= SYNC_MAX {
+                bail!("the snapshot does not go on");
+            }
+            sleep(GLANCE);
+        }
+        let arrived = self.arrived(backup) - before.0;
+        Ok((arrived, self.received(backup)? - before.1))
     }
 
     /// Bytes that came to a machine over its cable so far.

@@ -82,8 +82,8 @@ pub(crate) enum Inbound {
     Admission(bool),
     /// Whether the interface of the virtual address has a link.
     Carrier(bool),
-    /// A segment of the journal is not as it was written.
-    Damaged,
+    /// A sealed segment of the journal is not as it was written; so many are sealed.
+    Damaged(usize),
     /// End, without handing over.
     Stop,
 }
@@ -237,8 +237,8 @@ impl Running {
             .spawn(move || run(prepared, queue, deliveries))
             .map_err(made("the group's thread".to_owned()))?;
         let told = orders.clone();
-        let damaged = move || {
-            let _ = told.send(Inbound::Damaged);
+        let damaged = move |segments| {
+            let _ = told.send(Inbound::Damaged(segments));
         };
         let scrub = Scrub::start(journal, damaged).map_err(made("the scrub thread".to_owned()))?;
         let told = orders.clone();
@@ -367,7 +367,7 @@ struct Heard {
     words: Vec<Word>,
     has_room: Option<bool>,
     has_carrier: Option<bool>,
-    is_damaged: bool,
+    damaged: Option<usize>,
 }
 
 impl Heard {
@@ -449,7 +449,7 @@ impl Prepared {
                 }
                 Inbound::Admission(has_room) => heard.has_room = Some(has_room),
                 Inbound::Carrier(is_there) => heard.has_carrier = Some(is_there),
-                Inbound::Damaged => heard.is_damaged = true,
+                Inbound::Damaged(segments) => heard.damaged = Some(segments),
                 Inbound::Stop => return None,
                 Inbound::Journal(_) | Inbound::AddressGone | Inbound::SnapshotReady(_) => {}
             }
@@ -522,14 +522,14 @@ fn run(
             },
         };
         let mut driver = prepared.drive(level);
-        let Heard { words, has_room, has_carrier, is_damaged } = heard;
+        let Heard { words, has_room, has_carrier, damaged } = heard;
         let words = words.into_iter().map(Inbound::Service);
-        let others = [
+        let rest = [
             has_room.map(Inbound::Admission),
             has_carrier.map(Inbound::Carrier),
-            is_damaged.then_some(Inbound::Damaged),
+            damaged.map(Inbound::Damaged),
         ];
-        for inbound in words.chain(others.into_iter().flatten()) {
+        for inbound in words.chain(rest.into_iter().flatten()) {
             driver.hear(inbound);
         }
         loop {

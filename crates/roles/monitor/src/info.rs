@@ -216,6 +216,19 @@ impl Info {
         }
     }
 
+    /// Whether an operator would see a difference; times and response times do not count.
+    pub fn differs(&self, other: &Self) -> bool {
+        let plain = |info: &Self| {
+            let mut info = info.clone();
+            info.at_ms = Time(0);
+            for peer in &mut info.peers {
+                peer.heartbeat_response_ms = None;
+            }
+            info
+        };
+        plain(self) != plain(other)
+    }
+
     /// The same when the monitor has stopped: states are the last ones.
     #[must_use]
     pub fn stopped(mut self) -> Self {

@@ -261,7 +261,7 @@ impl Shared {
                 StartError::LocalMake { what, source }
             })?,
             holder,
-            carrier: self.carrier(&group),
+            carrier: self.config.health_monitor.interface.clone().filter(|_| group.needs_link()),
             beginning,
         };
         let running = tokio::task::spawn_blocking(move || Running::start(parts)).await;
@@ -279,13 +279,6 @@ impl Shared {
         let hosted = Hosted { group, running, _dials: dials, has_room: true };
         self.groups().insert(hosted.group.instance, hosted);
         Ok(())
-    }
-
-    /// The interface whose link decides whether this node can serve. One that has no peer serves
-    /// whom it can.
-    fn carrier(&self, group: &Group) -> Option<String> {
-        let is_ours = group.peer.is_some() && group.virtual_address.provider == Provider::Kernel;
-        self.config.health_monitor.interface.clone().filter(|_| is_ours)
     }
 
     /// Whom this node dials for a group, and for what.
@@ -449,7 +442,7 @@ impl Shared {
     fn publish(&self, is_end: bool) {
         let info = self.info();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = last.as_ref().is_none_or(|last| differs(last, &info));
+        let is_new = last.as_ref().is_none_or(|last| last.differs(&info));
         if (is_new || is_end)
             && let Err(error) = info.save(&self.folder)
         {
@@ -625,19 +618,6 @@ fn host_name() -> String {
 
 fn no_instance(instance: u32) -> String {
     format!("this node has no instance {instance}; `mse ha status` lists them")
-}
-
-/// Whether an operator would see a difference; times and response times do not count.
-fn differs(one: &Info, other: &Info) -> bool {
-    let plain = |info: &Info| {
-        let mut info = info.clone();
-        info.at_ms = model::Time(0);
-        for peer in &mut info.peers {
-            peer.heartbeat_response_ms = None;
-        }
-        info
-    };
-    plain(one) != plain(other)
 }
 
 fn peer_info(nth: usize, group: &Group, shown: &Shown) -> Option<PeerInfo> {

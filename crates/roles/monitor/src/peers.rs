@@ -13,7 +13,7 @@ use node::config::ConfigError;
 use node::key_hash::KeyHash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::VirtualAddress;
+use crate::config::{Provider, VirtualAddress};
 
 /// Name of the file in the node's folder.
 pub const FILE_NAME: &str = "peers.toml";
@@ -106,6 +106,11 @@ impl Peers {
 }
 
 impl Group {
+    /// Whether a node without a link cannot serve it: one that has no peer serves whom it can.
+    pub fn needs_link(&self) -> bool {
+        self.peer.is_some() && self.virtual_address.provider == Provider::Kernel
+    }
+
     /// Its folder in the node's data directory.
     pub fn folder(&self, data: &Path) -> PathBuf {
         data.join("instances").join(self.instance.to_string())
@@ -170,7 +175,7 @@ mod tests {
             virtual_address: VirtualAddress {
                 address: "10.10.10.11".parse().unwrap(),
                 prefix: 24,
-                provider: crate::config::Provider::Kernel,
+                provider: Provider::Kernel,
             },
             settings: ha::Settings::fast(),
             peer: Some(Peer {

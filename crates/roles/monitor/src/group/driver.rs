@@ -80,6 +80,8 @@ pub(super) struct Driver {
     pub(super) receiving: Option<Receiving>,
     chunk_at: Time,
     holes_at: Time,
+    /// Sealed segments that are still to be read, because one of them is damaged.
+    scrub_left: usize,
     response_ms: Option<f64>,
     /// Why the service is down.
     pub(super) failure: Option<String>,
@@ -125,6 +127,7 @@ impl Driver {
             receiving: None,
             chunk_at: now,
             holes_at: now,
+            scrub_left: 0,
             response_ms: None,
             failure: None,
             events,
@@ -154,6 +157,7 @@ impl Driver {
     pub(super) fn tick(&mut self) {
         let now = clock::boot();
         self.tell(Input::Tick);
+        self.scrub_on();
         if now >= self.holes_at && !self.storage.holes().is_empty() {
             self.holes_at = now.plus_ms(HOLES_PAUSE_MS);
             if let Some(hole) = self.storage.holes().first() {
@@ -204,7 +208,7 @@ impl Driver {
             }
             Inbound::Admission(has_room) => self.tell(Input::Admission(has_room)),
             Inbound::Carrier(is_there) => self.carrier(is_there),
-            Inbound::Damaged => self.scrub(),
+            Inbound::Damaged(segments) => self.scrub(segments),
             Inbound::Stop => self.ended = Some(Ended::Ordered),
         }
     }
@@ -417,15 +421,21 @@ impl Driver {
         self.holes_at = clock::boot();
     }
 
-    /// Finds out what of the journal cannot be read; it is asked for with the next tick.
-    fn scrub(&mut self) {
+    /// Finds out what of the journal cannot be read, and asks for it.
+    fn scrub(&mut self, segments: usize) {
         tracing::error!(
             "the journal is damaged; what is missing is fetched from the peer; replace the disk if this comes again"
         );
+        self.scrub_left = segments;
+    }
+
+    /// One segment at a time: beacons and entries go between two of them.
+    fn scrub_on(&mut self) {
+        let Some(left) = self.scrub_left.checked_sub(1) else { return };
+        self.scrub_left = left;
         if let Err(error) = self.storage.scrub() {
-            tracing::error!(%error, "the journal cannot be looked over");
+            tracing::error!(%error, "a segment of the journal cannot be looked over");
         }
-        self.holes_at = clock::boot();
     }
 
     /// The backup needs a snapshot: offers one, the same as before if it still helps.
@@ -535,18 +545,6 @@ impl Driver {
         self.ended = Some(Ended::Rebuild);
     }
 
-    /// The service is of another release than the one that the pair was told of.
-    pub(super) fn take_level(&mut self, level: u16) {
-        let before = self.member.replica().level();
-        tracing::info!(
-            before,
-            level,
-            "the service has another feature level; the member begins anew"
-        );
-        must(level::keep(&self.folder, level), "the service's level cannot be kept");
-        self.ended = Some(Ended::Level);
-    }
-
     /// The link of the interface that clients come over is lost, or back: a service that nobody
     /// reaches is of no more use than one that has failed.
     fn carrier(&mut self, is_there: bool) {
@@ -562,6 +560,18 @@ impl Driver {
         self.events.note(text.to_owned(), severity, generated_by(self.group.seat));
         self.feed.has_carrier = is_there;
         self.tell_health(self.feed.health);
+    }
+
+    /// The service is of another release than the one that the pair was told of.
+    pub(super) fn take_level(&mut self, level: u16) {
+        let before = self.member.replica().level();
+        tracing::info!(
+            before,
+            level,
+            "the service has another feature level; the member begins anew"
+        );
+        must(level::keep(&self.folder, level), "the service's level cannot be kept");
+        self.ended = Some(Ended::Level);
     }
 
     fn event(&self, event: Event) {

@@ -23,16 +23,20 @@ pub(super) struct Scrub {
 }
 
 impl Scrub {
-    /// Calls `damaged` whenever a sealed segment in the folder is not as it was written.
-    pub(super) fn start(folder: PathBuf, damaged: impl Fn() + Send + 'static) -> io::Result<Self> {
+    /// Calls `damaged` whenever a sealed segment in the folder is not as it was written, with the
+    /// number of all that are sealed.
+    pub(super) fn start(
+        folder: PathBuf,
+        damaged: impl Fn(usize) + Send + 'static,
+    ) -> io::Result<Self> {
         let (is_wanted, end) = channel();
         let thread = thread::Builder::new().name("scrub".to_owned());
         thread.spawn(move || {
             let mut pause = FIRST_AFTER;
             while end.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 pause = PAUSE;
-                if is_damaged(&Files::look_at(&folder)) {
-                    damaged();
+                if let Some(sealed) = find_damage(&Files::look_at(&folder)) {
+                    damaged(sealed);
                 }
             }
         })?;
@@ -40,17 +44,21 @@ impl Scrub {
     }
 }
 
-/// What is being written just now may look damaged, and is not looked at.
-fn is_damaged(files: &Files) -> bool {
+/// How many segments are sealed, if one of them is damaged. What is being written just now may look
+/// damaged, and is not looked at.
+fn find_damage(files: &Files) -> Option<usize> {
     match journal::verify(files) {
         Ok(report) => {
-            let mut sealed = report.segments.iter().filter(|segment| segment.is_sealed);
-            sealed.any(|segment| segment.problems.iter().any(|problem| !problem.heals_itself()))
+            let sealed = report.segments.iter().filter(|segment| segment.is_sealed);
+            let is_damaged = |segment: &journal::SegmentReport| {
+                segment.problems.iter().any(|problem| !problem.heals_itself())
+            };
+            sealed.clone().any(is_damaged).then(|| sealed.count())
         }
         Err(error) => {
             // A segment may have been let go meanwhile.
             tracing::debug!(%error, "the journal could not be looked over; tried again later");
-            false
+            None
         }
     }
 }
