@@ -323,6 +323,26 @@ fn a_backup_whose_service_fails_again_and_again_is_taken_back_in_ever_later() {
     assert!((20_000..22_000).contains(&third), "{third} ms");
 }
 
+#[test]
+fn a_backup_that_waits_for_a_snapshot_has_not_come_far() {
+    let mut world = World::formed(Settings::fast());
+    for _ in 0..10 {
+        world.write(Primary);
+        world.run_ms(10);
+    }
+    world.replace_disk(Secondary, (Record::blank(1), Vec::new()));
+    world.run_ms(1_000);
+    world.handle(Primary, Input::Retained(9));
+    world.start(Secondary);
+    world.run_ms(1_000);
+    let percents = |world: &World| {
+        Seat::ALL.map(|seat| world.node(seat).member.status(world.now).sync_percent)
+    };
+    assert_eq!(percents(&world), [0, 0]);
+    world.handle(Secondary, Input::Snapshot { done: 1, total: 2 });
+    assert_eq!(percents(&world)[1], 45);
+}
+
 /// Its peer recognised it while the witness was away; the peer dies, and the disk is set back. Source:
 /// seed 1940 of the simulation.
 #[test]

@@ -30,6 +30,8 @@ pub(super) struct Sync {
     /// The first index that the journal keeps.
     first_kept: u64,
     snapshot_at: Time,
+    /// As backup: what this node had when it began to follow.
+    stood_at: Option<u64>,
     /// What the backup was last known to have.
     backup_had: u64,
     /// What waits for the backup: the commit index that does not move, and since when.
@@ -52,6 +54,7 @@ impl Sync {
             shipping_since: now,
             first_kept: 1,
             snapshot_at: now,
+            stood_at: None,
             backup_had: 0,
             waiting: None,
             gave_up_at: None,
@@ -70,6 +73,7 @@ impl Sync {
         }
         self.offer_at = now;
         self.shipped = 0;
+        self.stood_at = None;
         self.backup_had = 0;
         self.timed.clear();
         self.slow_since = None;
@@ -187,7 +191,12 @@ impl Member {
         if self.replica.session().is_none() {
             if self.replica.followed().is_some() {
                 let durable = self.replica.log().durable();
-                self.watch_progress(self.sync.holder_commit.saturating_sub(durable));
+                let lag = self.sync.holder_commit.saturating_sub(durable);
+                // Until the first entry comes, a snapshot may be on its way instead.
+                let stood_at = *self.sync.stood_at.get_or_insert(durable);
+                if lag == 0 || durable > stood_at {
+                    self.watch_progress(lag);
+                }
             }
             return;
         }
