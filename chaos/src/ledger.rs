@@ -35,6 +35,7 @@ use serde::Deserialize;
 
 use self::state::{Batch, State};
 use self::talk::Talk;
+pub(crate) use self::talk::open;
 
 /// Where rows are put. Ours.
 pub const PORT: u16 = 7_000;

@@ -21,8 +21,10 @@
 //! | `probes` | clients that record what they see |
 //! | `judge` | what it means |
 //! | [`ledger`] | the service that is replicated |
+//! | [`compare`] | the same faults against what else keeps things available |
 
 pub mod command;
+pub mod compare;
 mod judge;
 mod lab;
 pub mod ledger;

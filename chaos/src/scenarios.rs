@@ -71,6 +71,16 @@ const fn scenario(
     Scenario { name, about, plan: PLAIN, patience: PATIENCE, limits, happens }
 }
 
+/// One that is held to no figure, only to its promises.
+pub(crate) const fn unlimited(
+    name: &'static str,
+    about: &'static str,
+    happens: fn(&mut Site) -> Result<()>,
+) -> Scenario {
+    let limits = Limits { two_owners_ms: u64::MAX, ..STOPS };
+    Scenario { name, about, plan: PLAIN, patience: PATIENCE, limits, happens }
+}
+
 /// All of them, in the order in which they run.
 pub(crate) const ALL: &[Scenario] = &[
     scenario("calm", "nothing happens", goes_on(NOTHING_MS), |_| {

@@ -12,6 +12,11 @@ fn main() -> ExitCode {
             let _closed_pipe = out.write_all(chaos::command::USAGE.as_bytes());
             return ExitCode::SUCCESS;
         }
+        [compare, help] if compare == "compare-ha" && (help == "--help" || help == "-h") => {
+            let _closed_pipe = out.write_all(chaos::compare::USAGE.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        [compare, words @ ..] if compare == "compare-ha" => chaos::compare::run(words, &mut out),
         _ => chaos::command::run(&arguments, &mut out),
     };
     let _closed_pipe = out.flush();
