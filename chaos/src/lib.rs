@@ -21,9 +21,11 @@
 //! | `probes` | clients that record what they see |
 //! | `judge` | what it means |
 //! | [`ledger`] | the service that is replicated |
+//! | [`commit`] | what an acknowledged row costs, beside PostgreSQL |
 //! | [`compare`] | the same faults against what else keeps things available |
 
 pub mod command;
+pub mod commit;
 pub mod compare;
 mod judge;
 mod lab;

@@ -41,7 +41,7 @@ pub(crate) struct Scenario {
     pub(crate) happens: fn(&mut Site) -> Result<()>,
 }
 
-const PLAIN: Plan =
+pub(crate) const PLAIN: Plan =
     Plan { wired: &[], small_disk: None, has_second: false, rows_max: usize::MAX, pad_bytes: 0 };
 /// A journal's segment of 64 MiB is full within seconds, and 20,000 entries, which the monitor keeps
 /// for its peer, still fit on a disk of [`DISK_MIB`].

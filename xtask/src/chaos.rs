@@ -9,6 +9,17 @@ use crate::tools::{self, Tool};
 pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<()> {
     tools::offer(shell, Tool::Ip)?;
     tools::offer(shell, Tool::Nft)?;
+    run_words(shell, arguments)
+}
+
+/// The same beside others, which needs a Debian of theirs.
+pub(crate) fn compare(shell: &Shell, what: &str, arguments: &[String]) -> Result<()> {
+    tools::offer(shell, Tool::Debootstrap)?;
+    let words: Vec<String> = [what.to_owned()].into_iter().chain(arguments.to_vec()).collect();
+    run(shell, &words)
+}
+
+fn run_words(shell: &Shell, arguments: &[String]) -> Result<()> {
     let build = Line::new("cargo build --release --locked -p mse -p chaos");
     let run = Line::new(format!("target/release/chaos {}", arguments.join(" ")));
     if arguments.iter().any(|argument| argument == "--json") {

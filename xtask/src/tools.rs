@@ -1,4 +1,4 @@
-//! Finds Node.js, npm, Chromium, `ip` and `nft`, and installs what is missing where that is safe to do
+//! Finds Node.js, npm, Chromium, `ip`, `nft` and `debootstrap`, and installs what is missing where that is safe to do
 //! unasked: as root on Debian, which is what a CI container is. Everywhere else it says what to
 //! install.
 
@@ -19,6 +19,8 @@ pub(crate) enum Tool {
     Ip,
     /// Cuts machines off from each other there.
     Nft,
+    /// Makes the Debian in which those run whom we are compared with.
+    Debootstrap,
 }
 
 /// Makes sure that the console's `tools` are there.
@@ -53,6 +55,7 @@ impl Tool {
             Self::Chromium => &["chromium", "fonts-inter", "fonts-dejavu-core"],
             Self::Ip => &["iproute2"],
             Self::Nft => &["nftables"],
+            Self::Debootstrap => &["debootstrap"],
         }
     }
 
@@ -66,6 +69,7 @@ impl Tool {
                 .is_file(),
             Self::Ip => is_in_path("ip"),
             Self::Nft => is_in_path("nft"),
+            Self::Debootstrap => is_in_path("debootstrap"),
         }
     }
 }

@@ -54,12 +54,11 @@ chroot "$ROOT" apt-get clean
 
 /// The chroot, made or brought up to date if need be; what that prints goes to a log beside it.
 pub(crate) fn made(folder: &Path) -> Result<PathBuf> {
+    if let Some(root) = done(folder) {
+        return Ok(root);
+    }
     let root = folder.join("chroot");
     let packages = PACKAGES.join(" ");
-    let done = root.join(DONE);
-    if std::fs::read_to_string(&done).is_ok_and(|has| has == packages) {
-        return Ok(root.canonicalize()?);
-    }
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let log = folder.join("chroot.log");
     let told = || -> Result<(Stdio, Stdio)> {
@@ -88,13 +87,20 @@ pub(crate) fn made(folder: &Path) -> Result<PathBuf> {
     install.env("ROOT", &root).env("PACKAGES", &packages);
     install.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C");
     run(&mut install, "apt-get")?;
-    std::fs::write(&done, packages)?;
+    std::fs::write(root.join(DONE), packages)?;
     Ok(root)
+}
+
+/// The chroot, when it has everything already.
+pub(crate) fn done(folder: &Path) -> Option<PathBuf> {
+    let root = folder.join("chroot").canonicalize().ok()?;
+    let has = std::fs::read_to_string(root.join(DONE)).ok()?;
+    (has == PACKAGES.join(" ")).then_some(root)
 }
 
 /// Why it cannot be made here; nothing when it can.
 pub(crate) fn missing(folder: &Path) -> Option<String> {
-    if folder.join("chroot").join(DONE).exists() {
+    if done(folder).is_some() {
         return None;
     }
     let found = Command::new("debootstrap").arg("--version").output();

@@ -37,8 +37,10 @@ mount -t tmpfs tmpfs "$OWN/root/dev/shm"
 mount -t tmpfs tmpfs "$OWN/root/run"
 mount -t tmpfs tmpfs "$OWN/root/tmp"
 mount --bind "$OWN/data" "$OWN/root/data"
+chroot "$OWN/root" install --directory --owner=postgres --group=postgres /data /run/postgresql
 hostname "$NAME"
-exec chroot "$OWN/root" tini -- sleep infinity
+exec chroot "$OWN/root" sh -c '! command -v tini > /dev/null || exec tini -- sleep infinity
+exec sleep infinity'
 "#;
 
 /// A lab whose machines have roots.
@@ -118,7 +120,7 @@ impl Field {
         let first = self.firsts.get(&host).context("the machine does not run")?.to_string();
         let mut command = Command::new("nsenter");
         command.args(["--target", &first, "--mount", "--uts", "--ipc", "--pid", "--root"]);
-        command.args(["--wd=/", "setpriv"]);
+        command.args(["--wd", "setpriv"]);
         command.arg(format!("--reuid={user}")).arg(format!("--regid={user}"));
         command.args(["--init-groups", "--"]).args(words).stdin(Stdio::null());
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/15/bin");
@@ -133,7 +135,9 @@ impl Field {
         let done = done.context("cannot start nsenter")?;
         if !done.status.success() {
             let why = String::from_utf8_lossy(&done.stderr);
-            bail!("{} on {}: {}", words.join(" "), host.name(), why.trim());
+            std::io::Write::write_all(&mut self.log(host, "failed")?, &done.stderr)?;
+            let why = why.lines().last().unwrap_or_default();
+            bail!("{} on {}: {why}", words.join(" "), host.name());
         }
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     }
@@ -192,5 +196,5 @@ fn is_first(process: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let is_one = line("NSpid:").is_some_and(|ids| ids.split_whitespace().nth(1) == Some("1"));
-    is_one && line("Name:") == Some("tini")
+    is_one && line("Name:").is_some_and(|name| ["tini", "sleep"].contains(&name))
 }

@@ -139,7 +139,7 @@ impl Writer {
 }
 
 /// Makes the table, at whoever is primary.
-pub(super) fn make_table(field: &Field) -> Result<()> {
+pub(crate) fn make_table(field: &Field) -> Result<()> {
     ask(field, &[Host::A, Host::B], TargetSessionAttrs::ReadWrite, async |client| {
         let make = "CREATE TABLE row (key bigint PRIMARY KEY, value bigint NOT NULL)";
         Ok(client.batch_execute(make).await?)
@@ -163,12 +163,12 @@ pub(super) fn read_all(field: &Field) -> Result<BTreeSet<i64>> {
 }
 
 /// Whether a machine has a PostgreSQL that is no standby.
-pub(super) fn is_primary(field: &Field, host: Host) -> bool {
+pub(crate) fn is_primary(field: &Field, host: Host) -> bool {
     is_true(field, host, "SELECT NOT pg_is_in_recovery()")
 }
 
 /// Whether it has a synchronous standby too.
-pub(super) fn is_whole(field: &Field, host: Host) -> bool {
+pub(crate) fn is_whole(field: &Field, host: Host) -> bool {
     let standby = "SELECT count(*) > 0 AND current_setting('synchronous_standby_names') <> '' \
                    FROM pg_stat_replication WHERE state = 'streaming' AND \
                    sync_state IN ('sync', 'quorum')";

@@ -36,7 +36,6 @@ const PARTITION_S: &str = "5";
 pub(in crate::compare) struct AutoFailover;
 
 fn create(field: &Field, host: Host, role: &[&str], more: &[&str]) -> Result<()> {
-    field.run(host, "root", &["chown", "postgres:postgres", "/data"])?;
     let address = host.address();
     let words = ["pg_autoctl", "create"];
     let common = ["--pgdata", DATA, "--pgport", "5432", "--hostname", &address];
@@ -61,7 +60,10 @@ impl Peer for AutoFailover {
         create(field, Host::W, &["monitor"], &[])?;
         field.append(Host::W, "/data/pg/postgresql.conf", MONITOR)?;
         run(field, Host::W)?;
-        field.wait(BEGIN_MAX, "monitor", |field| rows::is_primary(field, Host::W))?;
+        field.wait(BEGIN_MAX, "monitor", |field| {
+            let words = ["pg_isready", "--host", "127.0.0.1"];
+            field.run(Host::W, "postgres", &words).is_ok()
+        })?;
         let monitor =
             format!("postgres://autoctl_node@{}:5432/pg_auto_failover", Host::W.address());
         for host in [Host::A, Host::B] {

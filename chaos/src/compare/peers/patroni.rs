@@ -80,7 +80,6 @@ impl Peer for Patroni {
         let cluster = format!("--initial-cluster={}", cluster.join(","));
         for host in MEMBERS {
             let address = host.address();
-            field.run(host, "root", &["chown", "postgres:postgres", "/data"])?;
             let words = [
                 "etcd".to_owned(),
                 format!("--name={}", host.name()),
