@@ -167,7 +167,8 @@ fn strike_address(
     if !seen.echoes.iter().any(|echo| echo.at < from) {
         bail!("nobody answered before the fault");
     }
-    let is_served = seen.echoes.iter().any(|echo| (mended - SERVED..mended).contains(&echo.at));
+    let is_served =
+        seen.echoes.iter().any(|echo| (mended.saturating_sub(SERVED)..mended).contains(&echo.at));
     let mut report = Report::default();
     report.add(&seen, (from, to), &[]);
     outcome.answer_gap_ms = Some(report.gap_ms);
@@ -194,8 +195,8 @@ fn strike_rows(
     strike(peer, fault, active, field)?;
     let least_s = if fault == Fault::Freeze { FREEZE_S } else { FAULT_S };
     let is_served = loop {
-        let passed = start.elapsed() - from;
-        let is_served = start.elapsed() - writers.last() < SERVED;
+        let passed = start.elapsed().saturating_sub(from);
+        let is_served = start.elapsed().saturating_sub(writers.last()) < SERVED;
         if passed.as_secs_f64() >= least_s && (is_served || passed >= GIVEN_UP) {
             break is_served;
         }

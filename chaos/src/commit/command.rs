@@ -86,10 +86,8 @@ impl Row {
 pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
     let arguments = parse(words)?;
     let is_installed = Path::new(INSTALLED).exists() && chroot::done(&arguments.folder).is_none();
-    let missing = crate::missing().or_else(|| match is_installed {
-        true => None,
-        false => chroot::missing(&arguments.folder),
-    });
+    let lacks = || if is_installed { None } else { chroot::missing(&arguments.folder) };
+    let missing = crate::missing().or_else(lacks);
     if let Some(reason) = missing {
         writeln!(out, "skipped: {reason}")?;
         return Ok(true);
@@ -98,10 +96,7 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
     let mse = mse.with_context(|| format!("there is no {}", arguments.mse.display()))?;
     let own = std::env::current_exe()?.to_string_lossy().into_owned();
     let programs = Programs { mse, ledger: vec![own, "ledger".to_owned()] };
-    let root = match is_installed {
-        true => PathBuf::from("/"),
-        false => chroot::made(&arguments.folder)?,
-    };
+    let root = if is_installed { PathBuf::from("/") } else { chroot::made(&arguments.folder)? };
     let mut rows = Vec::new();
     for clients in CLIENTS {
         let (mut our_rounds, mut their_rounds) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use crate::compare::rows;
 use crate::lab::Host;
 
 /// It runs and replicates by then. Ours.
-const BEGIN_MAX: Duration = Duration::from_secs(60);
+const BEGIN_MAX: Duration = Duration::from_mins(1);
 /// Where its files are, on each machine.
 const DATA: &str = "/data/pg";
 /// Durability is PostgreSQL's own default: `fsync`, `full_page_writes` and `synchronous_commit` on,

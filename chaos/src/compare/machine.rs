@@ -72,7 +72,10 @@ impl Field {
         command.args(["--mount", "--uts", "--ipc", "--pid", "--fork", "sh", "-c", BOOT]);
         command.env("OWN", self.lab.folder().join(host.name())).env("ROOT", chroot);
         command.env("NAME", host.name()).process_group(0);
-        command.stdin(Stdio::null()).stdout(self.log(host, "boot")?).stderr(self.log(host, "boot")?);
+        command
+            .stdin(Stdio::null())
+            .stdout(self.log(host, "boot")?)
+            .stderr(self.log(host, "boot")?);
         let child = self.lab.inside(host.name(), move || command.spawn())?;
         child.context("cannot start unshare")?;
         let begun = Instant::now();

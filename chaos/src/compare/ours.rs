@@ -29,15 +29,19 @@ pub(super) fn run(fault: Fault, programs: &Programs, logs: &Path) -> Outcome {
 }
 
 fn scenario(fault: Fault) -> Scenario {
-    unlimited(fault.name(), fault.about(), match fault {
-        Fault::Cable => cable,
-        Fault::Kill => |site| site.lose_power(&[A]).map(|()| pass(FAULT_S)),
-        Fault::Freeze => freeze,
-        // Mending is everybody's, and comes afterwards.
-        Fault::Cut => |site| site.lose(&[(A, B), (B, A)], 100).map(|()| pass(FAULT_S)),
-        Fault::Service => |site| site.kill_service(A).map(|()| pass(FAULT_S)),
-        Fault::Switch => |site| site.switch(A).map(|()| pass(FAULT_S)),
-    })
+    unlimited(
+        fault.name(),
+        fault.about(),
+        match fault {
+            Fault::Cable => cable,
+            Fault::Kill => |site| site.lose_power(&[A]).map(|()| pass(FAULT_S)),
+            Fault::Freeze => freeze,
+            // Mending is everybody's, and comes afterwards.
+            Fault::Cut => |site| site.lose(&[(A, B), (B, A)], 100).map(|()| pass(FAULT_S)),
+            Fault::Service => |site| site.kill_service(A).map(|()| pass(FAULT_S)),
+            Fault::Switch => |site| site.switch(A).map(|()| pass(FAULT_S)),
+        },
+    )
 }
 
 fn cable(site: &mut Site) -> Result<()> {

@@ -34,7 +34,7 @@ const KEYS: i64 = 1 << 40;
 /// A question to a node is answered by then. Ours.
 const ASK_MAX: Duration = Duration::from_secs(2);
 /// Everything can be read back by then. Ours: several failovers.
-const READ_MAX: Duration = Duration::from_secs(120);
+const READ_MAX: Duration = Duration::from_mins(2);
 
 /// What writers saw.
 #[derive(Debug, Default)]

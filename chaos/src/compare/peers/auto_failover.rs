@@ -16,7 +16,7 @@ use crate::compare::rows;
 use crate::lab::{Host, PREFIX};
 
 /// A formation with a synchronous standby is there by then. Ours.
-const BEGIN_MAX: Duration = Duration::from_secs(120);
+const BEGIN_MAX: Duration = Duration::from_mins(2);
 /// Where PostgreSQL's files are, on each machine.
 const DATA: &str = "/data/pg";
 /// Reads of the monitor.

@@ -3,9 +3,9 @@
 //!
 //! Settings: `ttl 20` and `retry_timeout 3` are the lowest that Patroni takes, and `loop_wait 1` the
 //! lowest that is useful (patroni/config.py; `loop_wait + 2 * retry_timeout <= ttl`).
-//! `synchronous_mode on`, so that nothing acknowledged is lost (docs/replication_modes.rst).
+//! `synchronous_mode on`, so that nothing acknowledged is lost (`docs/replication_modes.rst`).
 //! `primary_start_timeout 0`: a crashed primary is failed over at once instead of being started again
-//! for up to five minutes (docs/dynamic_configuration.rst). etcd as it comes: 100 ms heartbeat, 1 s
+//! for up to five minutes (`docs/dynamic_configuration.rst`). etcd as it comes: 100 ms heartbeat, 1 s
 //! election. No watchdog: there is none in a lab.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::compare::rows;
 use crate::lab::{Host, PREFIX};
 
 /// A cluster with a synchronous standby is there by then. Ours.
-const BEGIN_MAX: Duration = Duration::from_secs(120);
+const BEGIN_MAX: Duration = Duration::from_mins(2);
 /// Where Patroni reads.
 const FILE: &str = "/etc/patroni/compare.yml";
 /// Members of etcd.
