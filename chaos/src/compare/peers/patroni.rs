@@ -5,8 +5,9 @@
 //! lowest that is useful (patroni/config.py; `loop_wait + 2 * retry_timeout <= ttl`).
 //! `synchronous_mode on`, so that nothing acknowledged is lost (`docs/replication_modes.rst`).
 //! `primary_start_timeout 0`: a crashed primary is failed over at once instead of being started again
-//! for up to five minutes (`docs/dynamic_configuration.rst`). etcd as it comes: 100 ms heartbeat, 1 s
-//! election. No watchdog: there is none in a lab.
+//! for up to five minutes (`docs/dynamic_configuration.rst`). etcd has its own
+//! times, 100 ms heartbeat and 1 s election, and `--pre-vote`, which later releases have by default: a
+//! member that returns does not end the others' term. No watchdog: there is none in a lab.
 
 use std::time::Duration;
 
@@ -84,6 +85,7 @@ impl Peer for Patroni {
                 "etcd".to_owned(),
                 format!("--name={}", host.name()),
                 "--data-dir=/data/etcd".to_owned(),
+                "--pre-vote=true".to_owned(),
                 format!("--listen-peer-urls=http://{address}:2380"),
                 format!("--initial-advertise-peer-urls=http://{address}:2380"),
                 format!("--listen-client-urls=http://{address}:2379,http://127.0.0.1:2379"),
