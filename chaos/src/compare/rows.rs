@@ -1,7 +1,8 @@
 //! Clients of a PostgreSQL that is kept available: they insert rows that nobody else inserts.
 //!
 //! They connect as an application would that knows both nodes: `host=a,b
-//! target_session_attrs=read-write`. What was not acknowledged is given up, and its outcome unknown.
+//! target_session_attrs=read-write`, and after a failure begin with the other one. What was not
+//! acknowledged is given up, and its outcome unknown.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -109,11 +110,14 @@ struct Writer {
 
 impl Writer {
     async fn run(mut self) -> Written {
+        let mut hosts = [Host::A, Host::B];
         while !self.is_over.load(Ordering::Acquire) {
-            if let Ok(client) = connect(&[Host::A, Host::B], TargetSessionAttrs::ReadWrite).await {
+            if let Ok(client) = connect(&hosts, TargetSessionAttrs::ReadWrite).await {
                 // What became of the rest is not known; the next connection begins with a new row.
                 let _ = self.write_on(&client).await;
             }
+            // One that takes connections and acknowledges nothing must not be asked for ever.
+            hosts.reverse();
             tokio::time::sleep(PAUSE).await;
         }
         self.written

@@ -57,8 +57,13 @@ pub(super) fn print(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()
 /// A figure; `!` behind one that has a note, and `-` for one that a system does not have.
 fn cell(outcome: Option<&Outcome>, figure: fn(&Outcome) -> Option<u64>) -> String {
     let Some(outcome) = outcome else { return "-".to_owned() };
+    let is_empty = FIGURES.iter().all(|(_, figure)| figure(outcome).is_none());
     let mark = if outcome.note.is_some() { "!" } else { "" };
-    figure(outcome).map_or_else(|| format!("-{mark}"), |figure| format!("{figure}{mark}"))
+    match figure(outcome) {
+        Some(figure) => format!("{figure}{mark}"),
+        None if is_empty => format!("-{mark}"),
+        None => "-".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +92,7 @@ mod tests {
         let row = |figures: [&str; 2]| format!("cable     {:>18}{:>18}\n", figures[0], figures[1]);
         for expected in [
             row(["2510", "310!"]),
-            row(["2560", "-!"]),
+            row(["2560", "-"]),
             row(["0", "12!"]),
             "keepalived, cable: did not serve\n".to_owned(),
             "0 of 900 acknowledged rows are missing\n".to_owned(),
