@@ -202,7 +202,7 @@ impl Report {
 }
 
 /// The longest time without any of these, between two times, and when it began; in milliseconds.
-fn longest_gap(times: &[Duration], from: Duration, to: Duration) -> (u64, u64) {
+pub(crate) fn longest_gap(times: &[Duration], from: Duration, to: Duration) -> (u64, u64) {
     let inside = times.iter().copied().filter(|at| (from..to).contains(at));
     let all: Vec<Duration> = [from].into_iter().chain(inside).chain([to]).collect();
     let gaps = all.windows(2).map(|pair| (pair[1].saturating_sub(pair[0]), pair[0]));

@@ -36,6 +36,7 @@ use node::service::{Applied, Line, Replicated};
 
 use self::state::{Batch, State};
 use self::talk::Talk;
+pub(crate) use self::talk::open;
 
 /// Where rows are put. Ours.
 pub const PORT: u16 = 7_000;

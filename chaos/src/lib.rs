@@ -22,8 +22,12 @@
 //! | `judge` | what it means |
 //! | [`ledger`] | the service that is replicated |
 //! | [`positions`] | the real engine: how long nobody is told where anything is |
+//! | [`commit`] | what an acknowledged row costs, beside PostgreSQL |
+//! | [`compare`] | the same faults against what else keeps things available |
 
 pub mod command;
+pub mod commit;
+pub mod compare;
 mod judge;
 mod lab;
 pub mod ledger;

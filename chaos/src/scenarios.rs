@@ -49,7 +49,7 @@ pub(crate) struct Scenario {
     pub(crate) happens: fn(&mut Site) -> Result<()>,
 }
 
-const PLAIN: Plan = Plan {
+pub(crate) const PLAIN: Plan = Plan {
     wired: &[],
     small_disk: None,
     has_second: false,
@@ -99,6 +99,16 @@ const fn scenario(
         prepares: |_| Ok(()),
         happens,
     }
+}
+
+/// One that is held to no figure, only to its promises.
+pub(crate) const fn unlimited(
+    name: &'static str,
+    about: &'static str,
+    happens: fn(&mut Site) -> Result<()>,
+) -> Scenario {
+    let limits = Limits { two_owners_ms: u64::MAX, ..STOPS };
+    scenario(name, about, limits, happens)
 }
 
 /// All of them, in the order in which they run.

@@ -645,7 +645,7 @@ fn address_of(primary: Host) -> &'static str {
     if primary == Host::A2 { VIRTUAL_2 } else { VIRTUAL }
 }
 
-fn signal(process: u32, signal: Signal) -> Result<()> {
+pub(crate) fn signal(process: u32, signal: Signal) -> Result<()> {
     let process = i32::try_from(process).ok().and_then(Pid::from_raw);
     kill_process(process.context("no such process")?, signal).context("cannot signal")
 }

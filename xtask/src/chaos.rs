@@ -28,6 +28,13 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<()> {
     run(&Line::new(format!("target/release/chaos {}", arguments.join(" "))))
 }
 
+/// The same beside others, which needs a Debian of theirs.
+pub(crate) fn compare(shell: &Shell, what: &str, arguments: &[String]) -> Result<()> {
+    tools::offer(shell, Tool::Debootstrap)?;
+    let words: Vec<String> = [what.to_owned()].into_iter().chain(arguments.to_vec()).collect();
+    run(shell, &words)
+}
+
 /// The revision after `--from`, and what else there is.
 fn taken(arguments: &[String]) -> Result<(Option<String>, Vec<String>)> {
     let mut rest = arguments.to_vec();

@@ -9,6 +9,8 @@
 //! | `model` | explores the model of the pair protocol |
 //! | `sim` | simulates the pair protocol under faults, or replays one seed |
 //! | `chaos` | breaks real pairs in network namespaces |
+//! | `compare-ha` | the same faults against OpenMSE, keepalived, Pacemaker, Patroni, `pg_auto_failover` |
+//! | `bench-commit` | an acknowledged row of a pair beside PostgreSQL's, at equal durability |
 //! | `mutants` | seeds mistakes into the pair protocol and sees that each is found |
 //!
 //! It depends on none of our crates, so that it can judge a tree that does not compile.
@@ -84,6 +86,22 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Put OpenMSE and what else keeps things available through the same faults, side by side.
+    ///
+    /// The peers come from Debian's packages into a folder below target, which takes minutes the first
+    /// time; as root on Debian it installs what it misses (debootstrap). Where it cannot run it says
+    /// so and succeeds.
+    CompareHa {
+        /// Arguments of the program: faults, `--only SYSTEM`, `--json`, `--list`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure an acknowledged row of a pair beside one of PostgreSQL with a synchronous standby.
+    BenchCommit {
+        /// Arguments of the program: `--rounds N`, `--json`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Seed mistakes into the pair protocol, one at a time, and see that each is found.
     Mutants {
         /// Only mutants whose names contain one of these.
@@ -119,6 +137,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Model { arguments } => proof::model(&shell, &arguments),
         Command::Sim { arguments } => proof::simulate(&shell, &arguments),
         Command::Chaos { arguments } => chaos::run(&shell, &arguments),
+        Command::CompareHa { arguments } => chaos::compare(&shell, "compare-ha", &arguments),
+        Command::BenchCommit { arguments } => chaos::compare(&shell, "bench-commit", &arguments),
         Command::Mutants { names } => mutants::run(&shell, &names),
     }
 }

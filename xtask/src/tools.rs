@@ -1,6 +1,6 @@
-//! Finds Node.js, npm, Chromium, `ip`, `nft` and libfaketime, and installs what is missing where that
-//! is safe to do unasked: as root on Debian, which is what a CI container is. Everywhere else it says
-//! what to install.
+//! Finds Node.js, npm, Chromium, `ip`, `nft`, libfaketime and `debootstrap`, and installs what is
+//! missing where that is safe to do unasked: as root on Debian, which is what a CI container is.
+//! Everywhere else it says what to install.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ pub(crate) enum Tool {
     Nft,
     /// Steps the wall clock of one machine there.
     Faketime,
+    /// Makes the Debian in which those run whom we are compared with.
+    Debootstrap,
 }
 
 /// Makes sure that the console's `tools` are there.
@@ -56,6 +58,7 @@ impl Tool {
             Self::Ip => &["iproute2"],
             Self::Nft => &["nftables"],
             Self::Faketime => &["faketime"],
+            Self::Debootstrap => &["debootstrap"],
         }
     }
 
@@ -71,6 +74,7 @@ impl Tool {
             Self::Nft => is_in_path("nft"),
             // It comes with the library that is wanted.
             Self::Faketime => is_in_path("faketime"),
+            Self::Debootstrap => is_in_path("debootstrap"),
         }
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn listen(
 }
 
 /// A socket at an address that this node may not have yet: the listeners open before it comes.
-fn open(address: SocketAddr, kind: SockType) -> io::Result<OwnedFd> {
+pub(crate) fn open(address: SocketAddr, kind: SockType) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let opened = socket(family, kind, SockFlag::SOCK_CLOEXEC, None)?;
     setsockopt(&opened, sockopt::ReuseAddr, &true)?;

@@ -15,8 +15,9 @@ struct Knowledge {
 }
 
 /// From "Houses and floors" in ARCHITECTURE.md.
-const KNOWLEDGE: [Knowledge; 7] = [
+const KNOWLEDGE: [Knowledge; 8] = [
     Knowledge { what: "SQL", libraries: &["rusqlite"], crates: &["store"] },
+    Knowledge { what: "PostgreSQL", libraries: &["tokio-postgres"], crates: &["chaos"] },
     Knowledge {
         what: "HTTP",
         libraries: &["axum", "hyper", "hyper-util"],
@@ -26,7 +27,7 @@ const KNOWLEDGE: [Knowledge; 7] = [
     Knowledge {
         what: "the asynchronous runtime",
         libraries: &["tokio"],
-        crates: &["node", "controller", "engine", "monitor", "mse"],
+        crates: &["node", "controller", "engine", "monitor", "mse", "chaos"],
     },
     Knowledge {
         what: "TLS",
