@@ -183,6 +183,8 @@ fn a_node_that_cannot_start_says_why_and_one_that_was_killed_is_not_running() {
         assert!(sent.success());
     };
     kill("-STOP");
+    // Its threads stop one after the other.
+    until(&["service", "status", "--config", &primary], "does not answer");
     check(&["service", "status", "--config", &primary], 1, "does not answer");
     kill("-CONT");
     kill("-KILL");
