@@ -23,12 +23,16 @@ use super::{Inbound, Other, ServiceState, Shown, generated_by, level, sender};
 use crate::address::Keeper;
 use crate::links::{Delivery, Links};
 use crate::peers::Group;
-use crate::wire::{Push, Refused};
+use crate::wire::{FRAME_BYTES_MAX, Push, Refused};
 
 /// Entries that cannot be read are asked for again after so long. Source: `sim`, one second.
 const HOLES_PAUSE_MS: u64 = 1_000;
 /// A chunk that has not come is asked for again after so long. Ours: many round trips.
 const CHUNK_PATIENCE_MS: u64 = 1_000;
+/// What an entry takes in a frame besides its payload. Ours: a little more than position and kind.
+const HEAD_BYTES: usize = 64;
+/// Most bytes of entries in one answer. Ours: they fit into a frame, with room for what is around.
+const FETCHED_BYTES_MAX: usize = FRAME_BYTES_MAX - (1 << 20);
 /// How much a new response time counts in the mean. Ours: about the last second of beacons.
 const RESPONSE_WEIGHT: f64 = 0.05;
 
@@ -387,11 +391,17 @@ impl Driver {
         }
         let count = last - first + 1;
         let mut entries: Vec<Entry> = Vec::new();
+        let mut bytes = 0;
         while (entries.len() as u64) < count {
             let missing = count as usize - entries.len();
             let more = self.storage.read(first + entries.len() as u64, missing);
             if more.is_empty() {
                 return;
+            }
+            bytes += more.iter().map(|entry| entry.payload.len() + HEAD_BYTES).sum::<usize>();
+            if bytes > FETCHED_BYTES_MAX {
+                // A hole is filled as a whole or not at all: a larger one is for a snapshot.
+                return self.offer();
             }
             entries.extend(more);
         }
