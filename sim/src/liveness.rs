@@ -253,14 +253,15 @@ impl World {
             .record
             .as_ref()
             .filter(|other| other.accepted > known.accepted && other.accepted > record.accepted);
-        let value = last_words.map_or(value, |other| other.value);
         let has_room = self.options.max_active >= self.options.groups || seat == Seat::Primary;
-        match value {
-            Value::Sole(holder) if holder == seat => Expected::Served,
-            Value::Pair(holder) if holder == seat => Expected::Served,
-            // The other one may have promised what nobody here knows; it is the highest that counts.
-            Value::Pair(_) if settings.is_automatic() && has_room => Expected::Served,
-            _ => Expected::Nothing,
+        let serves = |value: Value| {
+            value.holder() == seat || value.is_pair() && settings.is_automatic() && has_room
+        };
+        // Or it was lost with its sender: the promise holds if it does either way.
+        if serves(value) && last_words.is_none_or(|other| serves(other.value)) {
+            Expected::Served
+        } else {
+            Expected::Nothing
         }
     }
 
