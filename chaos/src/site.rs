@@ -93,7 +93,7 @@ impl Told {
     }
 
     /// Nobody could be lost now without being missed for more than a moment.
-    fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let serves = ["PRIMARY_ACTIVE", "FAILOVER_ACTIVE"].contains(&self.state().as_str());
         serves && self.heartbeat_is_up && self.sync_percent >= 100
     }
