@@ -21,6 +21,8 @@ use crate::site::signal;
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 /// A machine has begun after so long. Ours.
 const BOOT_MAX: Duration = Duration::from_secs(10);
+/// A program that is waited for is ended after so many seconds. Ours: a base backup of nothing.
+const RUN_MAX_S: &str = "120";
 /// What belongs to a machine rather than to what it runs.
 const MACHINE: &[&str] = &["unshare", "nsenter", "tini", "sleep"];
 
@@ -133,7 +135,7 @@ impl Field {
 
     /// Runs a program on a machine, and returns what it printed.
     pub(crate) fn run(&self, host: Host, user: &str, words: &[&str]) -> Result<String> {
-        let mut command = self.command(host, user, words)?;
+        let mut command = self.command(host, user, &[&["timeout", RUN_MAX_S], words].concat())?;
         let done = self.lab.inside(host.name(), move || command.output())?;
         let done = done.context("cannot start nsenter")?;
         if !done.status.success() {

@@ -29,6 +29,9 @@ pgautofailover.health_check_retry_delay = 500
 pgautofailover.node_considered_unhealthy_timeout = 5000
 pgautofailover.primary_demote_timeout = 10000
 ";
+/// Reads of the nodes. A standby that is cut off is noticed after 5 s (60 s; PostgreSQL 15, "20.6.1").
+const REPLICATION: &str =
+    "max_connections = 500\nwal_sender_timeout = 5s\nwal_receiver_timeout = 5s\n";
 /// See [`MONITOR`].
 const PARTITION_S: &str = "5";
 
@@ -75,7 +78,7 @@ impl Peer for AutoFailover {
                 // The standby gets a copy of both.
                 let client = format!("host all all 10.9.0.0/{PREFIX} trust\n");
                 field.append(host, "/data/pg/pg_hba.conf", &client)?;
-                field.append(host, "/data/pg/postgresql.conf", "max_connections = 500\n")?;
+                field.append(host, "/data/pg/postgresql.conf", REPLICATION)?;
             }
             run(field, host)?;
             if host == Host::A {
