@@ -9,6 +9,8 @@ use crate::lab::Host;
 
 /// How much of a snapshot comes before what came with it is counted. Ours: a tenth of a second.
 const SAMPLE_BYTES: u64 = 8 << 20;
+/// A machine without a cable has dealt with what had come after so long. Ours: some chunks.
+const SETTLE_S: f64 = 0.5;
 /// Between two looks at a folder.
 const GLANCE: Duration = Duration::from_millis(10);
 /// A backup without a journal is complete after so long. Ours: some hundred MiB on a busy machine.
@@ -66,8 +68,12 @@ impl Site {
             }
             sleep(GLANCE);
         }
-        let arrived = self.arrived(backup) - before.0;
-        Ok((arrived, self.received(backup)? - before.1))
+        // Nothing moves while it is counted: a fast transfer goes on between two looks.
+        self.pull(backup)?;
+        super::pass(SETTLE_S);
+        let after = (self.arrived(backup), self.received(backup)?);
+        self.plug_in(backup)?;
+        Ok((after.0 - before.0, after.1 - before.1))
     }
 
     /// Bytes that came to a machine over its cable so far.
