@@ -1,7 +1,7 @@
 //! Whether the interface that clients come over has a link.
 //!
 //! A node whose cable is pulled may still hear its peer over the direct cable, and then nobody would
-//! take over from it although no client reaches it. So a link that is lost for [`LOST_MS`] counts as
+//! take over from it although no client reaches it. So a link that is lost for `LOST_MS` counts as
 //! a failed service. The kernel tells of every change of an interface (`RTMGRP_LINK`); what it says
 //! is taken as a hint only, and the interface is looked at anew.
 //!
