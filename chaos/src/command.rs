@@ -1,7 +1,7 @@
 //! The command line: which scenarios, how often, and the table at the end.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -103,8 +103,8 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
     let older = arguments
         .older
         .as_ref()
-        .map(|folder| build(&folder.join("mse"), &folder.join("chaos"), None).map(Box::new));
-    let programs = build(&arguments.mse, &std::env::current_exe()?, older.transpose()?)?;
+        .map(|folder| Programs::of(&folder.join("mse"), &folder.join("chaos"), None).map(Box::new));
+    let programs = Programs::of(&arguments.mse, &std::env::current_exe()?, older.transpose()?)?;
     let mut reports = Vec::new();
     for run in 1..=arguments.repeat {
         for scenario in &scenarios {
@@ -123,15 +123,6 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
         table(out, &reports)?;
     }
     Ok(reports.iter().all(Report::is_kept))
-}
-
-/// The programs of one build.
-fn build(mse: &Path, chaos: &Path, older: Option<Box<Programs>>) -> Result<Programs> {
-    let there = |file: &Path| {
-        file.canonicalize().with_context(|| format!("there is no {}", file.display()))
-    };
-    let ledger = vec![there(chaos)?.to_string_lossy().into_owned(), "ledger".to_owned()];
-    Ok(Programs { mse: there(mse)?, ledger, older })
 }
 
 /// One line for each run.

@@ -54,6 +54,17 @@ pub struct Programs {
     pub older: Option<Box<Self>>,
 }
 
+impl Programs {
+    /// The programs of one build.
+    pub(crate) fn of(mse: &Path, chaos: &Path, older: Option<Box<Self>>) -> Result<Self> {
+        let there = |file: &Path| {
+            file.canonicalize().with_context(|| format!("there is no {}", file.display()))
+        };
+        let ledger = vec![there(chaos)?.to_string_lossy().into_owned(), "ledger".to_owned()];
+        Ok(Self { mse: there(mse)?, ledger, older })
+    }
+}
+
 /// What a site has besides a primary, its secondary and a witness.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {

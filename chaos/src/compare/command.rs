@@ -110,10 +110,7 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
         writeln!(out, "skipped: {reason}")?;
         return Ok(true);
     }
-    let mse = arguments.mse.canonicalize();
-    let mse = mse.with_context(|| format!("there is no {}", arguments.mse.display()))?;
-    let own = std::env::current_exe()?.to_string_lossy().into_owned();
-    let programs = Programs { mse, ledger: vec![own, "ledger".to_owned()], older: None };
+    let programs = Programs::of(&arguments.mse, &std::env::current_exe()?, None)?;
     let root = chroot::made(&arguments.folder)?;
     let mut outcomes = Vec::new();
     for fault in &arguments.faults {

@@ -6,6 +6,4 @@ mod files;
 mod writer;
 
 pub use files::Files;
-pub use writer::{
-    Full, Progress, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX, Stopped, Writer, WriterSettings,
-};
+pub use writer::{Full, Progress, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX, Stopped, Writer};

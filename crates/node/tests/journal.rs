@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use journal::{Disk, DiskError, DiskErrorKind, Error, Journal, Settings};
 use model::pair::{Entry, Position};
-use node::journal::{Files, Progress, Writer, WriterSettings};
+use node::journal::{Files, Progress, Writer};
 
 /// A directory that is removed with everything in it.
 struct Scratch(PathBuf);
@@ -38,11 +38,10 @@ fn entry(index: u64) -> Entry {
     Entry { position, kind: 1, version: 1, payload: vec![index as u8; 500] }
 }
 
-fn writer<D: Disk + Send + 'static>(disk: D, window_ms: u64) -> (Writer<D>, Receiver<Progress>) {
+fn writer<D: Disk + Send + 'static>(disk: D) -> (Writer<D>, Receiver<Progress>) {
     let (report, reports) = channel();
-    let settings = WriterSettings { window: Duration::from_millis(window_ms) };
     let report = move |progress| drop(report.send(progress));
-    (Writer::start(open(disk), settings, report).unwrap(), reports)
+    (Writer::start(open(disk), report).unwrap(), reports)
 }
 
 #[test]
@@ -65,10 +64,17 @@ fn files_belong_to_their_owner_only_and_to_one_process() {
 #[test]
 fn what_was_appended_is_durable_when_it_is_reported_and_when_the_writer_ends() {
     let scratch = Scratch::new("writer");
-    let (writer, reports) = writer(Files::open(&scratch.0).unwrap(), 2);
-    for index in 1..=300 {
-        writer.append(vec![entry(index)]).unwrap();
-    }
+    let (writer, reports) = writer(Files::open(&scratch.0).unwrap());
+    let (go, gate) = channel::<()>();
+    std::thread::scope(|scope| {
+        // As long as a disk may take: what comes meanwhile is a group.
+        let held = scope.spawn(|| writer.run(move |_| Ok(gate.recv().is_ok())).unwrap());
+        for index in 1..=300 {
+            writer.append(vec![entry(index)]).unwrap();
+        }
+        go.send(()).unwrap();
+        held.join().unwrap().unwrap();
+    });
     let read = writer.run(|journal| journal.read(299, usize::MAX, usize::MAX)).unwrap().unwrap();
     assert_eq!(read, [entry(299), entry(300)]);
     let mut syncs = 0;
@@ -98,7 +104,7 @@ fn what_was_appended_is_durable_when_it_is_reported_and_when_the_writer_ends() {
 #[test]
 fn a_full_queue_hands_the_entries_back() {
     let scratch = Scratch::new("full");
-    let (writer, _reports) = writer(Files::open(&scratch.0).unwrap(), 0);
+    let (writer, _reports) = writer(Files::open(&scratch.0).unwrap());
     let (go, gate) = channel::<()>();
     std::thread::scope(|scope| {
         let held = scope.spawn(|| writer.run(move |_| Ok(gate.recv().is_ok())).unwrap());
@@ -150,7 +156,7 @@ const CHILD_DIR: &str = "OPENMSE_TEST_JOURNAL";
 fn a_failed_sync_aborts_the_process_and_is_never_tried_again() {
     if let Some(dir) = std::env::var_os(CHILD_DIR) {
         let disk = Failing(Files::open(Path::new(&dir)).unwrap(), false);
-        let (writer, reports) = writer(disk, 0);
+        let (writer, reports) = writer(disk);
         writer.append(vec![entry(1)]).unwrap();
         let report = reports.recv_timeout(Duration::from_secs(10));
         assert!(matches!(report, Ok(Progress::Durable(_))));

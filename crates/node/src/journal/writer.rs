@@ -1,7 +1,8 @@
 //! The thread that owns a journal.
 //!
-//! Entries wait in a queue; what has come within the window, or while the last sync ran, becomes
-//! durable with one sync. Everything else that is done to the journal goes through the same queue,
+//! Entries wait in a queue; what has come while the last sync ran becomes durable with the next one.
+//! Nobody waits for company: the design note's window of 2 ms was most of what a lone row took, and
+//! while a disk syncs, enough comes for a group. Everything else that is done to the journal goes through the same queue,
 //! so that the order of calls is the order on disk.
 //!
 //! A failure of the disk aborts the process, and it is never tried again: after a failed sync the
@@ -11,9 +12,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use journal::{Disk, Error, Journal};
 use model::pair::{Entry, Position};
@@ -22,16 +22,8 @@ use model::pair::{Entry, Position};
 pub const QUEUE_COMMANDS_MAX: usize = 1_024;
 /// Bytes of payloads that wait at most. Ours: one second of the fastest disk that was measured.
 pub const QUEUE_BYTES_MAX: usize = 64 << 20;
-/// Bytes that are written before a sync is due, window or not. Ours: 5 ms of writing.
+/// Bytes that are written before a sync is due, whatever waits. Ours: 5 ms of writing.
 const GROUP_BYTES_MAX: usize = 4 << 20;
-
-/// How entries are grouped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WriterSettings {
-    /// How long the first entry waits for company. Source: ha.md section 5.1. With zero only what
-    /// came while the last sync ran is grouped.
-    pub window: Duration,
-}
 
 /// What the writer reports, from its own thread.
 #[derive(Debug)]
@@ -68,19 +60,10 @@ pub struct Writer<D> {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Default for WriterSettings {
-    /// Nobody waits for company. The design note's window of 2 ms was most of what a lone row took;
-    /// while a disk syncs, enough comes for the next group.
-    fn default() -> Self {
-        Self { window: Duration::ZERO }
-    }
-}
-
 impl<D: Disk + Send + 'static> Writer<D> {
     /// Starts the thread. `progress` is called on it, so it must not wait for the writer.
     pub fn start(
         journal: Journal<D>,
-        settings: WriterSettings,
         progress: impl FnMut(Progress) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (queue, commands) = sync_channel(QUEUE_COMMANDS_MAX);
@@ -90,7 +73,6 @@ impl<D: Disk + Send + 'static> Writer<D> {
             journal,
             progress: Box::new(progress),
             queued_bytes: Arc::clone(&queued_bytes),
-            window: settings.window,
             bytes: 0,
         };
         let thread = std::thread::Builder::new().name("journal".to_owned());
@@ -154,7 +136,6 @@ struct Group<D> {
     journal: Journal<D>,
     progress: Box<dyn FnMut(Progress) + Send>,
     queued_bytes: Arc<AtomicUsize>,
-    window: Duration,
     reported: Position,
     /// Written since the last sync.
     bytes: usize,
@@ -163,14 +144,10 @@ struct Group<D> {
 impl<D: Disk> Group<D> {
     fn run(&mut self, commands: &Receiver<Command<D>>) {
         while let Ok(command) = commands.recv() {
-            let deadline = Instant::now() + self.window;
             self.handle(command);
             while self.journal.durable() != self.journal.end() && self.bytes < GROUP_BYTES_MAX {
-                let rest = deadline.saturating_duration_since(Instant::now());
-                match commands.recv_timeout(rest) {
-                    Ok(command) => self.handle(command),
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-                }
+                let Ok(command) = commands.try_recv() else { break };
+                self.handle(command);
             }
             self.sync();
         }

@@ -6,6 +6,7 @@
 //! one beacon. Each datagram is sealed with keys of its connection (see [`node::datagram`]), lives
 //! as long as that, and is never the only way: where UDP is filtered, the stream does it alone.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -127,8 +128,21 @@ impl Channel {
         Some(Self { sealer, opener, way: Way::Accepted { entry, datagrams, remote: None } })
     }
 
+    /// Sends what is in the queue until something comes; none when the queue has ended.
+    pub async fn exchange<T: Borrow<Frame>>(
+        &mut self,
+        queue: &mut mpsc::Receiver<T>,
+    ) -> Option<Frame> {
+        loop {
+            tokio::select! {
+                frame = queue.recv() => self.send(frame?.borrow()).await,
+                frame = self.next() => return Some(frame),
+            }
+        }
+    }
+
     /// Sends a frame, if it fits and the other end has been heard.
-    pub async fn send(&mut self, frame: &Frame) {
+    async fn send(&mut self, frame: &Frame) {
         let Ok(text) = postcard::to_stdvec(frame) else { return };
         let Some(datagram) = self.sealer.seal(&text) else { return };
         // A datagram may be lost anywhere, also here.
@@ -142,7 +156,7 @@ impl Channel {
     }
 
     /// The next frame. May be dropped at any time without losing one.
-    pub async fn next(&mut self) -> Frame {
+    async fn next(&mut self) -> Frame {
         loop {
             let (from, mut datagram) = self.way.next().await;
             let Some(text) = self.opener.open(&mut datagram) else { continue };

@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fs, io, thread};
 
-use ha::{Command, Disk, From, Identity, Input, Log, Member, Record, SafeSettings};
+use ha::{Command, From, Input, Log, Record, SafeSettings};
 use model::pair::{Position, Seat};
 use node::clock;
 use node::journal::Progress;
@@ -467,39 +467,6 @@ impl Prepared {
         self.shown().failure = Some(reason.to_owned());
         self.service.kill();
     }
-
-    /// The member takes part.
-    fn drive(self, level: u16) -> Driver {
-        let Self { settings, group, folder, mut record, log, mut storage, .. } = self;
-        if record.level == LEVEL_UNTOLD {
-            record.level = level;
-            storage.persist(&record);
-        }
-        let has_holes = !storage.holes().is_empty();
-        let applied = storage.first_index().saturating_sub(1);
-        let disk = Disk { record: record.clone(), log, applied, has_holes };
-        let identity = Identity {
-            seat: group.seat,
-            has_witness: settings.has_witness,
-            level,
-            birth: u64::from_le_bytes(node::token::random()) | 1,
-        };
-        let seed = u64::from_le_bytes(node::token::random());
-        let member = Member::start(settings, identity, disk, clock::boot(), seed);
-        Driver::new(
-            group,
-            folder,
-            record,
-            member,
-            storage,
-            self.service,
-            self.keeper,
-            self.links,
-            self.orders,
-            self.shown,
-            self.events,
-        )
-    }
 }
 
 /// The thread: what comes from this node goes before what comes from others.
@@ -521,7 +488,7 @@ fn run(
                 None => return Err(prepared),
             },
         };
-        let mut driver = prepared.drive(level);
+        let mut driver = Driver::new(prepared, level);
         let Heard { words, has_room, has_carrier, damaged } = heard;
         let words = words.into_iter().map(Inbound::Service);
         let rest = [

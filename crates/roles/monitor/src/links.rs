@@ -9,6 +9,7 @@
 //! says nothing, and is made anew.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -278,9 +279,17 @@ impl Links {
         let queue = enter(Carrier::Stream);
         let channel = channel.map(|channel| (channel, enter(Carrier::Datagram)));
         tracing::debug!(group = %self.group, ?line, has_datagrams = channel.is_some(), "connected");
+        let datagrams = async {
+            let Some((mut channel, mut queue)) = channel else { return pending().await };
+            while let Some(frame) = channel.exchange(&mut queue).await {
+                if !self.deliver(whom, frame, &ear).await {
+                    return;
+                }
+            }
+        };
         let end = tokio::select! {
             end = self.carry(stream, whom, queue, &ear) => end,
-            () = self.carry_datagrams(channel, whom, &ear) => End::Replaced,
+            () = datagrams => End::Replaced,
         };
         let is_last = {
             let mut table = self.table();
@@ -346,29 +355,6 @@ impl Links {
 }
 
 impl Links {
-    /// Carries the datagrams of a connection for as long as that lasts.
-    async fn carry_datagrams(
-        &self,
-        channel: Option<(Channel, mpsc::Receiver<Arc<Frame>>)>,
-        whom: Whom,
-        ear: &Ear,
-    ) {
-        let Some((mut channel, mut queue)) = channel else { return std::future::pending().await };
-        loop {
-            tokio::select! {
-                frame = queue.recv() => match frame {
-                    Some(frame) => channel.send(&frame).await,
-                    None => return,
-                },
-                frame = channel.next() => {
-                    if !self.deliver(whom, frame, ear).await {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
     /// Hands on what has come. Says whether anybody wants more.
     async fn deliver(&self, whom: Whom, frame: Frame, ear: &Ear) -> bool {
         ear.hears();

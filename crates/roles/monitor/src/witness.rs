@@ -251,27 +251,19 @@ impl Shared {
                 }
             }
         };
-        let hearing = async {
+        let exchanging = async {
             let Some(mut channel) = channel else { return std::future::pending().await };
-            loop {
-                tokio::select! {
-                    frame = datagram_queue.recv() => match frame {
-                        Some(frame) => channel.send(&frame).await,
-                        None => return,
-                    },
-                    frame = channel.next() => {
-                        presence.heard(clock::boot());
-                        if let Frame::Message(message) = frame {
-                            self.hear(group, seat, &message);
-                        }
-                    }
+            while let Some(frame) = channel.exchange(&mut datagram_queue).await {
+                presence.heard(clock::boot());
+                if let Frame::Message(message) = frame {
+                    self.hear(group, seat, &message);
                 }
             }
         };
         tokio::select! {
             () = reading => {}
             () = writing => {}
-            () = hearing => {}
+            () = exchanging => {}
         }
         if let Some(voter) = self.voters().get_mut(&group) {
             let way = &mut voter.ways[place(seat)];

@@ -7,7 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ha::{Command, Event, Input, Member, Memory, Message, Output, Record, SHIP_ENTRIES_MAX, To};
+use ha::{
+    Command, Disk, Event, Identity, Input, Member, Memory, Message, Output, Record,
+    SHIP_ENTRIES_MAX, To,
+};
 use model::Time;
 use model::pair::Entry;
 use node::clock;
@@ -19,7 +22,9 @@ use super::feed::Feed;
 use super::service::{STATE_NAME, Service};
 use super::storage::Storage;
 use super::transfer::{self, Receiving, Sending};
-use super::{Inbound, Other, ServiceState, Shown, generated_by, level, sender};
+use super::{
+    Inbound, LEVEL_UNTOLD, Other, Prepared, ServiceState, Shown, generated_by, level, sender,
+};
 use crate::address::Keeper;
 use crate::links::{Delivery, Links};
 use crate::peers::Group;
@@ -94,32 +99,36 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    #[expect(clippy::too_many_arguments, reason = "called once; each is a part of its own")]
-    pub(super) fn new(
-        group: Group,
-        folder: PathBuf,
-        record: Record,
-        member: Member,
-        storage: Storage,
-        service: Service,
-        keeper: Keeper,
-        links: Links,
-        orders: mpsc::UnboundedSender<Inbound>,
-        shown: Arc<Mutex<Shown>>,
-        events: Arc<Events>,
-    ) -> Self {
+    /// The member takes part, at its service's level.
+    pub(super) fn new(prepared: Prepared, level: u16) -> Self {
+        let Prepared { settings, group, folder, mut record, log, mut storage, .. } = prepared;
+        if record.level == LEVEL_UNTOLD {
+            record.level = level;
+            storage.persist(&record);
+        }
+        let has_holes = !storage.holes().is_empty();
+        let applied = storage.first_index().saturating_sub(1);
+        let disk = Disk { record: record.clone(), log, applied, has_holes };
+        let identity = Identity {
+            seat: group.seat,
+            has_witness: settings.has_witness,
+            level,
+            birth: u64::from_le_bytes(node::token::random()) | 1,
+        };
+        let seed = u64::from_le_bytes(node::token::random());
         let now = clock::boot();
         let mut driver = Self {
+            member: Member::start(settings, identity, disk, now, seed),
             group,
             folder,
             record,
-            member,
             storage,
-            service,
-            keeper,
-            links,
-            orders,
-            shown,
+            service: prepared.service,
+            keeper: prepared.keeper,
+            links: prepared.links,
+            orders: prepared.orders,
+            shown: prepared.shown,
+            events: prepared.events,
             feed: Feed::new(now),
             refusing: None,
             commanded: None,
@@ -134,7 +143,6 @@ impl Driver {
             scrub_left: 0,
             response_ms: None,
             failure: None,
-            events,
             ended: None,
         };
         let first = driver.storage.first_index();

@@ -17,7 +17,7 @@ use std::path::Path;
 use ha::{History, Log, Record};
 use journal::{Base, Error, Hole, Journal, Scan, Slots};
 use model::pair::{Entry, Position};
-use node::journal::{Files, Progress, Writer, WriterSettings};
+use node::journal::{Files, Progress, Writer};
 
 use crate::peers::GroupId;
 
@@ -130,7 +130,7 @@ impl Storage {
         }
         let log = Log::recovered(History::new(journal.epochs().to_vec()));
         let (first, holes) = (journal.first_index(), journal.holes().to_vec());
-        let writer = Writer::start(journal, WriterSettings::default(), progress)?;
+        let writer = Writer::start(journal, progress)?;
         let storage = Self { files, slots, writer, recent: Recent::default(), first, holes };
         Ok((storage, Found { record, log }))
     }
