@@ -32,6 +32,7 @@ use engine::tracker::{Task, Tracker};
 use locate::{Locator, Power, Scratch};
 use model::geometry::Point;
 use model::map::{AccessPoint, Building, Campus, Floor, Maps};
+use model::survey::Survey;
 use model::{Band, Category, Dbm, Mac, Metres, Observation, Reading, Time};
 use nmsp::{Batch, Command, Event, Input, Output, Session, Settings, Side, SubserviceMask};
 use node::identity::{Identity, Validity};
@@ -120,7 +121,7 @@ fn decode() {
 }
 
 fn estimate() {
-    let locator = Locator::new(&maps(), locate::Settings::default());
+    let locator = Locator::new(&maps(), &Survey::default(), locate::Settings::default());
     let mut scratch = Scratch::default();
     let heard: Vec<Vec<Reading>> =
         observations(NOW, 0.0).into_iter().take(1_000).map(|it| it.readings).collect();
@@ -239,6 +240,7 @@ fn maps() -> Maps {
         access_points: (0..15).map(access_point).collect(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Main".to_owned(), floors: vec![floor] };

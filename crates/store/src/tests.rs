@@ -67,6 +67,7 @@ fn maps(width: f32) -> Maps {
         access_points: Vec::new(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Main".into(), floors: vec![floor] };

@@ -6,6 +6,7 @@
 //! than "near": they get a proximity answer whose radius comes from the same grid.
 
 use model::map::Maps;
+use model::survey::Survey;
 use model::{Band, Metres, Position, Reading, Time};
 
 use crate::choice::PreviousFloor;
@@ -79,7 +80,7 @@ struct Candidate<'a> {
 
 impl Locator {
     /// Prepares the floors of `maps`. A propagation map is computed when a reading first needs it.
-    pub fn new(maps: &Maps, settings: Settings) -> Self {
+    pub fn new(maps: &Maps, _survey: &Survey, settings: Settings) -> Self {
         Self { settings, site: Site::new(maps) }
     }
 

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 
 use common::{Packet, Site, folder};
 use locate::{Change, Estimate, Locator, Power, ReadingStore, Scratch, Settings};
+use model::survey::Survey;
 use model::{Dbm, Mac, Reading};
 
 /// Differences below this are noise: `reference/location.md` section 7.
@@ -99,7 +100,7 @@ struct Outcome {
 
 /// Locates every sample of a site by itself.
 fn locate_all(site: &Site) -> Outcome {
-    let locator = Locator::new(&site.maps, Settings::default());
+    let locator = Locator::new(&site.maps, &Survey::default(), Settings::default());
     let mut scratch = Scratch::default();
     let (mut errors, mut floors, mut covered) = (Vec::new(), 0, 0);
     for sample in &site.samples {
@@ -169,7 +170,7 @@ fn a_moving_tag_is_followed_end_to_end() {
 /// The errors along a track, as the product works: one report a second, each with the mean strength
 /// at every access point; an estimate when the store asks for one; the error at every report.
 fn follow(site: &Site, packets: &[Packet]) -> Vec<f32> {
-    let locator = Locator::new(&site.maps, Settings::default());
+    let locator = Locator::new(&site.maps, &Survey::default(), Settings::default());
     let settings = locator.settings();
     let mut scratch = Scratch::default();
     let mut store = ReadingStore::default();

@@ -13,6 +13,8 @@
 //! | **campus, building, floor** | the map hierarchy, see [`map`] |
 //! | **zone** | a named polygon on a floor that people ask questions about |
 //! | **region** | a polygon that elements can (inclusion) or cannot (exclusion) be in |
+//! | **rail** | a line that elements move along: whoever is on the floor is on a rail |
+//! | **survey point** | a known place, and how strongly a device was heard there, see [`survey`] |
 //! | **confidence** | side of the square, or radius of the circle, that holds the truth 95 times in 100 |
 //! | **group** | one protected primary and its standby instance, see [`pair`] |
 //! | **holder** | the data node of a group that serves; the other one is its backup |
@@ -24,6 +26,7 @@
 pub mod geometry;
 pub mod map;
 pub mod pair;
+pub mod survey;
 
 mod element;
 mod mac;

@@ -14,7 +14,7 @@ use crate::{Band, Dbm, Mac, Metres};
 
 /// Most places that one set of maps may hold of each kind; more is a broken or hostile archive.
 pub const PLACES_MAX: usize = 10_000;
-/// Most walls, regions or zones of one floor: a radio map costs cells times walls.
+/// Most walls, regions, rails or zones of one floor: a radio map costs cells times walls.
 pub const SHAPES_MAX: usize = 2_000;
 /// Longest name of a campus, building, floor, zone or access point, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -136,6 +136,9 @@ pub struct Floor {
     /// Where elements can and cannot be. Without an inclusion region the whole floor is included.
     #[serde(default)]
     pub regions: Vec<Region>,
+    /// Lines that elements move along. Without one they move freely.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rails: Vec<Segment>,
     /// Named areas.
     #[serde(default)]
     pub zones: Vec<Zone>,
@@ -332,7 +335,7 @@ pub enum MapError {
         what: String,
     },
     /// A floor has more of one kind than any floor.
-    #[error("{path}: more than {SHAPES_MAX} walls, regions or zones")]
+    #[error("{path}: more than {SHAPES_MAX} walls, regions, rails or zones")]
     TooManyShapes {
         /// The floor.
         path: String,
@@ -414,7 +417,7 @@ impl Floor {
         if let Some((_, what)) = sides.into_iter().find(|(side, _)| !is_length(*side)) {
             return Err(bad_length(what));
         }
-        let shapes = [self.walls.len(), self.regions.len(), self.zones.len()];
+        let shapes = [self.walls.len(), self.regions.len(), self.rails.len(), self.zones.len()];
         if shapes.into_iter().any(|count| count > SHAPES_MAX) {
             return Err(MapError::TooManyShapes { path: path.to_owned() });
         }
@@ -440,6 +443,11 @@ impl Floor {
         }
         for region in &self.regions {
             check_outline(path, "a region", &region.outline)?;
+        }
+        for rail in &self.rails {
+            if !is_place(rail.from) || !is_place(rail.to) {
+                return Err(bad_length("the end of a rail"));
+            }
         }
         for zone in &self.zones {
             check_name("zone", &zone.name)?;

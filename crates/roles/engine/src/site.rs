@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use locate::Locator;
 use model::map::{FloorRef, MapId, Maps};
+use model::survey::Survey;
 use model::{Mac, Position};
 
 /// One set of maps, ready for use. Replaced as a whole when the maps change.
@@ -32,7 +33,7 @@ impl Site {
                 }
             }
         }
-        let locator = Locator::new(&maps, locate::Settings::default());
+        let locator = Locator::new(&maps, &Survey::default(), locate::Settings::default());
         let access_points =
             maps.floors().flat_map(|it| it.floor.access_points.iter().map(|ap| ap.mac)).collect();
         Self { revision, maps, locator, index, access_points }

@@ -1,5 +1,6 @@
 use model::geometry::{Point, Polygon};
 use model::map::{AccessPoint, Building, Campus, Floor, MapId, Region, RegionKind};
+use model::survey::Survey;
 use model::{Dbm, Mac};
 use proptest::prelude::*;
 
@@ -23,6 +24,7 @@ fn floor(name: &str, level: i16, width: f32, length: f32, aps: &[(u64, f32, f32)
         access_points: aps.iter().map(access_point).collect(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     }
 }
@@ -67,7 +69,7 @@ fn heard_at(floor: &Floor, place: Point, offset_db: f32) -> Vec<Reading> {
 }
 
 fn estimate(maps: &Maps, readings: &[Reading], power: Power) -> Option<Estimate> {
-    let locator = Locator::new(maps, Settings::default());
+    let locator = Locator::new(maps, &Survey::default(), Settings::default());
     let readings = readings.iter().copied();
     locator.estimate(&mut Scratch::default(), readings, power, None)
 }
@@ -188,7 +190,7 @@ fn the_floor_of_the_strong_readings_wins() {
 #[test]
 fn the_previous_floor_is_kept_while_the_odds_are_about_even() {
     let maps = storeys();
-    let locator = Locator::new(&maps, Settings::default());
+    let locator = Locator::new(&maps, &Survey::default(), Settings::default());
     let mut scratch = Scratch::default();
     let mut locate = |lower: f32, upper: f32, previous| {
         let readings =
@@ -250,7 +252,7 @@ fn working_memory_can_be_shared_between_floors_of_any_size() {
     let mut both = maps(vec![large]);
     both.campuses.extend(maps(vec![hall()]).campuses);
     both.campuses[1].name = "other".to_owned();
-    let locator = Locator::new(&both, Settings::default());
+    let locator = Locator::new(&both, &Survey::default(), Settings::default());
     let mut shared = Scratch::default();
     let small = heard_at(&hall(), Point::new(30.0, 5.0), 0.0);
     let wide = [reading(21, -60.0), reading(22, -70.0)];
@@ -304,7 +306,7 @@ proptest! {
     ) {
         let maps = maps(vec![lower, middle, upper]);
         let power = if unknown { Power::Unknown } else { Power::Known };
-        let locator = Locator::new(&maps, Settings::default());
+        let locator = Locator::new(&maps, &Survey::default(), Settings::default());
         let mut scratch = Scratch::default();
         let mut previous = None;
         for count in 0..readings.len() {

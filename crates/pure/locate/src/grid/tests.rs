@@ -15,6 +15,7 @@ fn floor(width: f32, length: f32) -> Floor {
         access_points: Vec::new(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     }
 }

@@ -156,6 +156,7 @@ fn empty_floor(name: &str, width: f32, length: f32) -> Floor {
         access_points: Vec::new(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     }
 }

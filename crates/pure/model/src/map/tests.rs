@@ -11,6 +11,7 @@ fn floor() -> Floor {
         access_points: Vec::new(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     }
 }

@@ -203,6 +203,7 @@ fn map_of_floor(path: &str, table: &FloorTable) -> Result<Floor, CampusError> {
         access_points: aps.map(|(nth, ap)| access_point(path, nth, ap)).collect(),
         walls,
         regions: regions.collect(),
+        rails: Vec::new(),
         zones: zones.collect(),
     })
 }

@@ -333,6 +333,7 @@ fn maps(meta: &Meta, access_points: Vec<AccessPoint>, obstacles: Obstacles) -> M
         access_points,
         walls: Vec::new(),
         regions,
+        rails: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Office".into(), floors: vec![floor] };

@@ -27,6 +27,7 @@ fn floor(name: &str, image: Option<FloorImage>) -> Floor {
         access_points: Vec::new(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     }
 }

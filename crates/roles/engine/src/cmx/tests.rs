@@ -17,6 +17,7 @@ fn maps() -> Maps {
         access_points: Vec::new(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Main".into(), floors: vec![floor("Ground"), floor("First")] };

@@ -28,6 +28,7 @@ fn maps() -> Maps {
         access_points: (0..4).map(access_point).collect(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Main".to_owned(), floors: vec![floor] };

@@ -201,6 +201,7 @@ fn floor(name: &str, level: i16) -> Floor {
         access_points: Vec::new(),
         walls: Vec::new(),
         regions: Vec::new(),
+        rails: Vec::new(),
         zones: Vec::new(),
     }
 }
