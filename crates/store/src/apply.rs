@@ -28,8 +28,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::history::{SealedFile, sealed, tail};
 use crate::{
     Alarm, Event, Session, Store, StoreError, User, alarms, column_time, connect, database_error,
-    events, file_error, maps, service_identity, sessions, settings, sync_parent, time_column,
-    users,
+    documents, events, file_error, maps, service_identity, sessions, settings, sync_parent,
+    time_column, users,
 };
 
 mod change;
@@ -325,6 +325,13 @@ impl Step<'_> {
                 Outcome::Done
             }
             Change::SettingRemoved { key } => changed(settings::remove(connection, &key)?),
+            Change::DocumentPut { collection, name, document } => {
+                documents::put(connection, &collection, &name, &document.0)?;
+                Outcome::Done
+            }
+            Change::DocumentRemoved { collection, name } => {
+                changed(documents::remove(connection, &collection, &name)?)
+            }
             Change::MapsSaved { document } => Outcome::Numbered(maps::save(connection, &document)?),
             Change::UserAdded { name, role, password_hash, must_change_password, at } => {
                 let user = User {

@@ -32,6 +32,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 mod alarms;
 mod apply;
+mod documents;
 mod error;
 mod events;
 mod files;
@@ -49,6 +50,7 @@ pub use apply::{
     HISTORY_BATCH_ROWS_MAX, Outcome, STATE_HASH_INTERVAL, Secret, Snapshot, SnapshotFile,
     StateHash, holds_secret, pairing,
 };
+pub use documents::{DOCUMENT_BYTES_MAX, DOCUMENT_NAME_BYTES_MAX};
 pub use error::StoreError;
 pub(crate) use error::{database_error, file_error};
 pub use events::{EVENT_TEXT_BYTES_MAX, EVENT_WORD_BYTES_MAX, EVENTS_MAX, Event};

@@ -18,7 +18,7 @@ use crate::{StoreError, database_error};
 const APPLICATION_ID: i32 = 0x4f4d_5345;
 
 /// Schema `n` is the result of the first `n` entries.
-pub(crate) const MIGRATIONS: &[&str] = &[INITIAL, REPLICATED, SERVICE_IDENTITY];
+pub(crate) const MIGRATIONS: &[&str] = &[INITIAL, REPLICATED, SERVICE_IDENTITY, DOCUMENTS];
 
 /// Addresses are 48-bit numbers, times milliseconds since 1970 UTC, lengths centimetres.
 /// History has no primary key: rows are only appended, read by element, and pruned by time.
@@ -135,6 +135,16 @@ const SERVICE_IDENTITY: &str = "
         certificate TEXT NOT NULL,
         key TEXT NOT NULL
     ) STRICT;
+";
+
+/// What people configure that is more than a setting.
+const DOCUMENTS: &str = "
+    CREATE TABLE documents (
+        collection TEXT NOT NULL,
+        name TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (collection, name)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the database up to the end of `migrations`, all of them or none.

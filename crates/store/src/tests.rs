@@ -318,6 +318,21 @@ fn maps_that_would_not_work_are_not_saved() {
 }
 
 #[test]
+fn documents_are_kept_within_limits() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    store.put_document("survey", "1", "first").unwrap();
+    store.put_document("survey", "1", "second").unwrap();
+    assert_eq!(store.document("survey", "1").unwrap().as_deref(), Some("second"));
+    assert_eq!(store.document("notifications", "1").unwrap(), None);
+    assert!(store.remove_document("survey", "1").unwrap());
+    assert!(!store.remove_document("survey", "1").unwrap());
+    let long = "x".repeat(DOCUMENT_BYTES_MAX + 1);
+    check_refused(store.put_document("survey", "1", &long), &["a document", "786432 bytes"]);
+    check_refused(store.put_document("survey", "", ""), &["name of a document", "1 to 256"]);
+}
+
+#[test]
 fn settings_are_kept_within_limits() {
     let scratch = Scratch::new();
     let store = scratch.open();

@@ -167,6 +167,45 @@ impl Writer {
         }
     }
 
+    /// Adds a document to a collection, or replaces it.
+    pub async fn put_document(
+        &self,
+        collection: &'static str,
+        name: &str,
+        document: String,
+    ) -> Result<(), WriteFailure> {
+        let name = name.to_owned();
+        match self {
+            Self::Own(store) => {
+                own(store, move |store| store.put_document(collection, &name, &document)).await
+            }
+            Self::Replicated { .. } => {
+                let (collection, document) = (collection.to_owned(), Secret(document));
+                let change = Change::DocumentPut { collection, name, document };
+                self.journal(vec![change]).await.map(drop)
+            }
+        }
+    }
+
+    /// Removes a document. False when there was none.
+    pub async fn remove_document(
+        &self,
+        collection: &'static str,
+        name: &str,
+    ) -> Result<bool, WriteFailure> {
+        let name = name.to_owned();
+        match self {
+            Self::Own(store) => {
+                own(store, move |store| store.remove_document(collection, &name)).await
+            }
+            Self::Replicated { .. } => {
+                let change = Change::DocumentRemoved { collection: collection.to_owned(), name };
+                let outcomes = self.journal(vec![change]).await?;
+                Ok(outcomes.first().is_some_and(|outcome| !matches!(outcome, Outcome::Unchanged)))
+            }
+        }
+    }
+
     /// Adds a file that is named by its content.
     pub async fn put_file(&self, content: Vec<u8>) -> Result<(), WriteFailure> {
         match self {

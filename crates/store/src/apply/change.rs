@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::level::Program;
 use crate::history::packed;
 use crate::{
-    Event, KeptRow, Role, Severity, StoreError, alarms, events, maps, service_identity, sessions,
-    settings, users,
+    Event, KeptRow, Role, Severity, StoreError, alarms, documents, events, maps, service_identity,
+    sessions, settings, users,
 };
 
 /// Most rows of one [`Change::HistoryAppended`]. Source: ha.md section 5.3; 19 KB, a twentieth of a
@@ -201,6 +201,22 @@ pub enum Change {
         /// SHA-256 of the token of the one that stays.
         kept: Option<[u8; 32]>,
     },
+    /// A document was added to a collection, or replaced.
+    DocumentPut {
+        /// The collection.
+        collection: String,
+        /// Unique in the collection.
+        name: String,
+        /// The document; it may hold passwords.
+        document: Secret,
+    },
+    /// A document was removed.
+    DocumentRemoved {
+        /// The collection.
+        collection: String,
+        /// Which one.
+        name: String,
+    },
 }
 
 /// The content of a file. People see how long it is.
@@ -264,7 +280,7 @@ pub(crate) struct Kind {
 }
 
 /// Every variant of [`Change`], in their order.
-pub(crate) const KINDS: [Kind; 22] = [
+pub(crate) const KINDS: [Kind; 24] = [
     kind(1, "setting put"),
     kind(2, "setting removed"),
     kind(3, "maps saved"),
@@ -287,18 +303,21 @@ pub(crate) const KINDS: [Kind; 22] = [
     Kind { level: 2, ..kind(20, "session renewed") },
     Kind { level: 2, ..kind(21, "session ended") },
     Kind { level: 2, ..kind(22, "sessions ended") },
+    Kind { level: 3, ..kind(23, "document put") },
+    Kind { level: 3, ..kind(24, "document removed") },
 ];
 
 /// What [`Entry::kind`] says of a [`Change::HistoryAppended`]: for who wants no other entries read.
 pub const HISTORY_APPENDED_KIND: u16 = KINDS[12].number;
 
 /// Whether the payload of an entry holds what nobody should see: hashed passwords, the key of the
-/// service. It is told by the kind, so that an entry that cannot be read is not shown either.
+/// service, passwords of others in documents. It is told by the kind, so that an entry that cannot be read is not shown either.
 pub fn holds_secret(entry: &Entry) -> bool {
     const USER_ADDED: u16 = KINDS[3].number;
     const PASSWORD_SET: u16 = KINDS[4].number;
     const SERVICE_IDENTITY_SET: u16 = KINDS[16].number;
-    matches!(entry.kind, USER_ADDED | PASSWORD_SET | SERVICE_IDENTITY_SET)
+    const DOCUMENT_PUT: u16 = KINDS[22].number;
+    matches!(entry.kind, USER_ADDED | PASSWORD_SET | SERVICE_IDENTITY_SET | DOCUMENT_PUT)
 }
 
 /// A kind of the first level.
@@ -348,6 +367,8 @@ impl Change {
             Self::SessionRenewed { .. } => 19,
             Self::SessionEnded { .. } => 20,
             Self::SessionsEnded { .. } => 21,
+            Self::DocumentPut { .. } => 22,
+            Self::DocumentRemoved { .. } => 23,
         }
     }
 
@@ -385,6 +406,10 @@ impl Change {
                 users::check_name(user)?;
                 sessions::check_address(address)
             }
+            Self::DocumentPut { collection, name, document } => {
+                documents::check(collection, name, &document.0)
+            }
+            Self::DocumentRemoved { collection, name } => documents::check(collection, name, ""),
             // A file is bounded by what an entry holds.
             Self::FilePut { .. }
             | Self::SessionRenewed { .. }

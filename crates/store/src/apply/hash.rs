@@ -28,7 +28,7 @@ pub struct StateHash {
 }
 
 /// The replicated tables in the order in which they are hashed: name and rows.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("settings", "SELECT key, value FROM settings ORDER BY key"),
     ("maps", "SELECT revision, document FROM maps"),
     (
@@ -45,6 +45,7 @@ const TABLES: [(&str, &str); 8] = [
     ("history_tail", "SELECT entry, packed FROM history_tail ORDER BY entry"),
     ("history_sealed", "SELECT first, last, blake3 FROM history_sealed ORDER BY first"),
     ("service_identity", "SELECT certificate, key FROM service_identity"),
+    ("documents", "SELECT collection, name, document FROM documents ORDER BY collection, name"),
 ];
 
 /// The hash of the state that `replica` describes.

@@ -235,6 +235,23 @@ fn a_file_comes_by_an_entry() {
 }
 
 #[test]
+fn documents_come_by_entries() {
+    let put = |name: &str, document: &str| Change::DocumentPut {
+        collection: "notifications".into(),
+        name: name.into(),
+        document: Secret(document.into()),
+    };
+    let remove =
+        || Change::DocumentRemoved { collection: "notifications".into(), name: "porch".into() };
+    let changes = [put("lobby", "1"), put("porch", "2"), put("lobby", "3"), remove(), remove()];
+    let (_scratch, store) =
+        check_outcomes(&changes, &["Done", "Done", "Done", "Done", "Unchanged"]);
+    let lobby = ("lobby".to_owned(), "3".to_owned());
+    assert_eq!(store.documents("notifications").unwrap(), [lobby]);
+    assert_eq!(store.documents("survey").unwrap(), []);
+}
+
+#[test]
 fn logins_come_by_entries_and_are_not_compared() {
     let renewed = |number, at, expires| Change::SessionRenewed {
         token_hash: [number; 32],
@@ -444,7 +461,7 @@ fn what_cannot_be_is_not_encoded() {
     check(Change::HistoryAppended { rows: Vec::new() }, "1 to 1000 rows");
     check(Change::HistoryAppended { rows: vec![row(1, 1); 1_001] }, "1 to 1000 rows");
     check(raise("", "x", Severity::Minor), "kind of an alarm");
-    check(Change::LevelRaised { level: 3 }, "at most 2");
+    check(Change::LevelRaised { level: 4 }, "at most 3");
     check(identity("", "key"), "certificate of the service");
     check(identity("certificate", &"k".repeat(20_000)), "key of the service");
     let too_long = Content(vec![0; ENTRY_BYTES_MAX]);
@@ -474,7 +491,7 @@ fn what_is_no_change_is_refused() {
 proptest! {
     #[test]
     fn reading_an_entry_never_panics(
-        kind in 0_u16..24,
+        kind in 0_u16..26,
         payload in prop::collection::vec(any::<u8>(), 0..80),
     ) {
         let position = Position { epoch: EPOCH, index: 1 };

@@ -4,19 +4,21 @@ use super::*;
 use crate::apply::change::Kind;
 use crate::apply::level::ContentMigration;
 
+/// The level of the newer program.
+const NEXT: u32 = FEATURE_LEVEL + 1;
 /// What the newer program brings: a kind, and a content migration.
-const NEW_KINDS: [Kind; 22] = {
+const NEW_KINDS: [Kind; KINDS.len()] = {
     let mut kinds = KINDS;
-    kinds[11].level = 3;
+    kinds[11].level = NEXT;
     kinds
 };
 const NEW_CONTENT: &[ContentMigration] = &[ContentMigration {
-    level: 3,
+    level: NEXT,
     sql: "UPDATE settings SET value = value || '!' WHERE key = 'greeting'",
 }];
 /// The older program does not know them.
 const N: Program = Program { kinds: &NEW_KINDS, ..SMALL };
-const N1: Program = Program { feature_level: 3, content_migrations: NEW_CONTENT, ..N };
+const N1: Program = Program { feature_level: NEXT, content_migrations: NEW_CONTENT, ..N };
 
 /// One node of the pair, whose program can be replaced.
 struct Node {
@@ -76,18 +78,18 @@ fn check_upgrade(holder_first: bool) {
         write(&mut holder, &mut backup, change).unwrap();
     }
     let refused = write(&mut holder, &mut backup, &new[0]);
-    check_error(refused, &["'records expired' needs feature level 3", "agreed on 1"]);
+    check_error(refused, &["'records expired' needs feature level 4", "agreed on 1"]);
     write(&mut holder, &mut backup, &new[1]).unwrap_err();
     holder.program = N1;
     backup.program = N1;
-    write(&mut holder, &mut backup, &Change::LevelRaised { level: 3 }).unwrap();
+    write(&mut holder, &mut backup, &Change::LevelRaised { level: NEXT }).unwrap();
     for change in new.iter().chain(&traffic) {
         write(&mut holder, &mut backup, change).unwrap();
     }
     assert_eq!(holder.hashes.len(), 16);
     assert_eq!(holder.hashes, backup.hashes);
     assert_eq!(sealed_files(&holder.scratch), sealed_files(&backup.scratch));
-    assert_eq!(holder.level(), 3);
+    assert_eq!(holder.level(), NEXT);
     let store = open(&holder.scratch, N1);
     assert_eq!(store.content_version().unwrap(), 1);
     assert_eq!(store.events(u64::MAX, 9).unwrap().len(), 1, "the older ones expired");
@@ -106,7 +108,7 @@ fn a_pair_is_upgraded_holder_first() {
 #[test]
 fn an_older_program_says_that_it_has_to_be_upgraded() {
     let check = |change: &Change, words: &[&str]| {
-        let Encoded { kind, version, payload } = N1.encode(change, 3).unwrap();
+        let Encoded { kind, version, payload } = N1.encode(change, NEXT).unwrap();
         let entry = Entry { position: Position { epoch: EPOCH, index: 1 }, kind, version, payload };
         let mut node = Node::new();
         check_error(node.apply(&entry), words);
@@ -116,7 +118,7 @@ fn an_older_program_says_that_it_has_to_be_upgraded() {
     };
     let expired = Change::RecordsExpired { before: Time(2) };
     check(&expired, &["entry 1", "'records expired' (kind 12, version 1)", "upgrade this node"]);
-    check(&Change::LevelRaised { level: 3 }, &["feature level 3", "upgrade this node first"]);
+    check(&Change::LevelRaised { level: NEXT }, &["feature level 4", "upgrade this node first"]);
     check(&Change::ContentMigrated { to: 1 }, &["version 1 of the content", "upgrade this node"]);
 }
 
@@ -125,14 +127,14 @@ fn an_older_program_does_not_open_the_state_of_a_newer_one() {
     let (mut node, mut index) = (Node::new(), 0);
     node.program = N1;
     let mut check = |change: Change, words: &[&str]| {
-        let Encoded { kind, version, payload } = N1.encode(&change, 3).unwrap();
+        let Encoded { kind, version, payload } = N1.encode(&change, NEXT).unwrap();
         index += 1;
         let position = Position { epoch: EPOCH, index };
         node.apply(&Entry { position, kind, version, payload }).unwrap();
         check_error(Store::open_as(&node.scratch.dir, N), words);
     };
     check(Change::ContentMigrated { to: 1 }, &["entry 1 needs version 1 of the content"]);
-    check(Change::LevelRaised { level: 3 }, &["entry 2 needs feature level 3", "upgrade"]);
+    check(Change::LevelRaised { level: NEXT }, &["entry 2 needs feature level 4", "upgrade"]);
 }
 
 #[test]

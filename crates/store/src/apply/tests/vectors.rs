@@ -96,6 +96,12 @@ fn one_of_each() -> Vec<Change> {
         Change::SessionRenewed { token_hash: [7; 32], at, expires: at.plus_ms(1_800_000) },
         Change::SessionEnded { token_hash: [7; 32] },
         Change::SessionsEnded { user: name(), kept: Some([8; 32]) },
+        Change::DocumentPut {
+            collection: "notifications".into(),
+            name: "lobby".into(),
+            document: Secret("{}".into()),
+        },
+        Change::DocumentRemoved { collection: "notifications".into(), name: "porch".into() },
     ]
 }
 
@@ -128,28 +134,28 @@ fn every_change_keeps_its_bytes() {
 #[test]
 fn a_state_keeps_its_hash() {
     let mut changes = one_of_each();
-    // What level 2 brought comes last: states of level 1 keep their hash.
-    let newer = changes.split_off(16);
+    // What a level brought comes after the levels before: their states keep their hash.
+    let level_3 = changes.split_off(22);
+    let level_2 = changes.split_off(16);
     // Nothing to migrate yet, and an expiry now would hide everything that follows.
     changes
         .retain(|it| !matches!(it, Change::ContentMigrated { .. } | Change::HistoryExpired { .. }));
     changes.extend((0..30).map(|n| rows(n * 9, 9)));
     changes.extend([add("bob", Role::Viewer), raise("disk", "node-1", Severity::Minor), event(9)]);
     changes.extend([Change::HistoryExpired { before: Time(100) }, put("last", "1")]);
-    let level_1 = changes.len();
-    changes.extend(newer);
     let scratch = Scratch::new();
     let store = open(&scratch, SMALL);
-    let journal = journal(&changes);
-    let (before, after) = journal.split_at(level_1);
-    let applied = store.apply(before).unwrap();
-    let before = store.state_hash().unwrap();
-    store.apply(after).unwrap();
+    let levels = [changes, level_2, level_3];
+    let mut entries = journal(&levels.concat()).into_iter();
+    let mut hashes = Vec::new();
+    for level in &levels {
+        let entries: Vec<Entry> = entries.by_ref().take(level.len()).collect();
+        hashes.extend(store.apply(&entries).unwrap().hashes);
+        hashes.push(store.state_hash().unwrap());
+    }
     let mut text = String::new();
-    for StateHash { index, hash } in
-        applied.hashes.iter().chain([&before, &store.state_hash().unwrap()])
-    {
-        let _ = writeln!(text, "state after entry {index}: {}", hex(hash));
+    for StateHash { index, hash } in hashes {
+        let _ = writeln!(text, "state after entry {index}: {}", hex(&hash));
     }
     for file in store.sealed_files().unwrap() {
         let _ = writeln!(text, "{}: {}", file.name(), hex(&file.blake3));
