@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use model::geometry::Point;
 use model::map::{MapId, Maps};
 use model::survey::Survey;
 use model::{Band, Mac, Metres, Position, Reading, Time};
@@ -367,19 +368,10 @@ impl Locator {
             // holds the truth in 79 to 90 % instead of 36 to 53 %.
             self.scan(scratch, number, index, Power::Unknown);
         }
-        let radius = match floor.radius_spreads {
-            Some(spreads) => (spreads * spread).min(floor.grid.diagonal()),
-            None => {
-                let weights = weights(&scratch.heard, self.weight_scale(floor));
-                let independent = (self.settings.independent_readings / weights).min(1.0);
-                let posterior = &mut scratch.posteriors[number];
-                // Readings that fit well come from a place where the model is good.
-                let misfit = (MISFIT_BELIEF + posterior.least()) / (MISFIT_BELIEF + weights);
-                posterior.weigh((independent / misfit).min(1.0));
-                let radius = posterior.extent(&floor.grid, point, CONFIDENCE_SHARE);
-                posterior.weigh(1.0);
-                radius
-            }
+        let radius = if let Some(spreads) = floor.radius_spreads {
+            (spreads * spread).min(floor.grid.diagonal())
+        } else {
+            self.believed_radius(scratch, (index, number), point)
         };
         scratch.answered = Some((index, number));
         Estimate {
@@ -393,6 +385,25 @@ impl Locator {
             previous,
             spread,
         }
+    }
+
+    /// The radius around `point` when no survey says how wide an honest one is.
+    fn believed_radius(
+        &self,
+        scratch: &mut Scratch,
+        (index, number): (usize, usize),
+        point: Point,
+    ) -> f32 {
+        let floor = &self.site.floors[index];
+        let weights = weights(&scratch.heard, self.weight_scale(floor));
+        let independent = (self.settings.independent_readings / weights).min(1.0);
+        let posterior = &mut scratch.posteriors[number];
+        // Readings that fit well come from a place where the model is good.
+        let misfit = (MISFIT_BELIEF + posterior.least()) / (MISFIT_BELIEF + weights);
+        posterior.weigh((independent / misfit).min(1.0));
+        let radius = posterior.extent(&floor.grid, point, CONFIDENCE_SHARE);
+        posterior.weigh(1.0);
+        radius
     }
 
     /// What a reading is weaker by when it counts 1/e.
@@ -422,9 +433,12 @@ fn strongest(heard: &[Heard]) -> f32 {
 }
 
 /// How many different ones there are of a few.
-fn distinct<T: PartialEq>(some: impl Iterator<Item = T> + Clone) -> usize {
-    let is_new = |(index, one): &(usize, T)| some.clone().take(*index).all(|other| other != *one);
-    some.clone().enumerate().filter(is_new).count()
+fn distinct<T: PartialEq>(mut some: impl Iterator<Item = T> + Clone) -> usize {
+    let mut count = 0;
+    while let Some(one) = some.next() {
+        count += usize::from(some.clone().all(|other| other != one));
+    }
+    count
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl FloorModel {
         let survey = has_field.then(|| Survey { field: Field::new(&grid, points.clone()), places });
         let surveyed = if has_field { points.as_slice() } else { &[] };
         let expected = Expected::of(place.floor, surveyed, spacing);
-        let surface = surface(&grid, expected, survey.as_ref(), settings);
+        let surface = surface(&grid, &expected, survey.as_ref(), settings);
         Self {
             id: place.id(),
             surface,
@@ -264,7 +264,7 @@ impl<'a> Expected<'a> {
 /// readings are predicted.
 fn surface(
     grid: &Grid,
-    expected: Expected<'_>,
+    expected: &Expected<'_>,
     survey: Option<&Survey>,
     settings: &Settings,
 ) -> Surface {
