@@ -138,6 +138,11 @@ impl Locator {
         &self.settings
     }
 
+    /// Memory of the layers that were made and of everything that floors know, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.site.floors.iter().map(FloorModel::bytes).sum()
+    }
+
     /// What the survey says about a floor; nothing when it has too few points.
     pub fn quality(&self, floor: MapId) -> Option<&Quality> {
         self.qualities.get(&floor)
@@ -171,6 +176,13 @@ impl Locator {
         let [first, second] = candidates;
         let (winner, previous) = self.choose(first?, second, previous);
         Some(self.answer(scratch, winner, previous))
+    }
+
+    /// `position`, or the nearest place on its floor where an element can be: a track may cut corners.
+    pub fn snapped(&self, position: Position) -> Position {
+        let floor = self.site.floor(position.floor).and_then(|index| self.site.floors.get(index));
+        let point = floor.map_or(position.point, |floor| floor.snap(position.point));
+        Position { point, ..position }
     }
 
     /// The zones of the last answer's floor with the probability that the element is in each, in the

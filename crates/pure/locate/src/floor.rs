@@ -165,6 +165,19 @@ impl FloorModel {
         Some(layer)
     }
 
+    /// Memory of the layers that were made and of what is known of the places.
+    pub(crate) fn bytes(&self) -> usize {
+        let layers = self.layers.iter().flatten().filter_map(OnceLock::get);
+        let layers: usize =
+            layers.map(|layer| size_of_val(&*layer.coarse) + size_of_val(&*layer.fine)).sum();
+        let Surface { prior, fine_prior, variance, log_variance } = &self.surface;
+        let tiles = [prior, variance, log_variance].map(|tiles| size_of_val(&**tiles));
+        layers
+            + tiles.iter().sum::<usize>()
+            + size_of_val(&**fine_prior)
+            + size_of_val(&*self.zones)
+    }
+
     /// `point` itself when an element can be there, else the nearest place: of the rails, if there
     /// are any, or of the grid.
     pub(crate) fn snap(&self, point: Point) -> Point {
