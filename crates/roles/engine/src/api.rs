@@ -9,6 +9,7 @@
 //! | `/health`, `/livez`, `/readyz` | probes | everyone |
 
 pub mod access;
+pub mod analytics;
 pub mod assets;
 pub mod compatibility;
 pub mod dormant;
@@ -42,6 +43,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::analytics::Analytics;
 use crate::history::History;
 use crate::site::CurrentSite;
 use crate::tracker::{Notice, SharedElements, Task, TrackerCounters};
@@ -89,6 +91,8 @@ pub struct Shared {
     pub tasks: mpsc::Sender<Task>,
     /// The history, when it is kept.
     pub history: Option<History>,
+    /// Who was where and for how long, when that is counted.
+    pub analytics: Option<Analytics>,
     /// Held by the one import of maps that runs.
     pub importing: tokio::sync::Mutex<()>,
     /// Set when the engine stops: WebSockets end then.
@@ -118,6 +122,7 @@ pub type State = axum::extract::State<Arc<Shared>>;
         (name = "users", description = "Who may log in"),
         (name = "elements", description = "What is tracked and where it is"),
         (name = "maps", description = "Campuses, buildings, floors"),
+        (name = "analytics", description = "Who was where, and for how long"),
         (name = "nmsp", description = "Links to controllers"),
         (name = "server", description = "The engine itself")
     )
@@ -139,6 +144,14 @@ fn native() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(maps::floor))
         .routes(routes!(maps::floor_image))
         .routes(routes!(maps::document))
+        .routes(routes!(analytics::places))
+        .routes(routes!(analytics::counts))
+        .routes(routes!(analytics::dwell))
+        .routes(routes!(analytics::repeats))
+        .routes(routes!(analytics::summary))
+        .routes(routes!(analytics::flows))
+        .routes(routes!(analytics::heat))
+        .routes(routes!(analytics::playback))
         .routes(routes!(nmsp::links))
         .routes(routes!(server::about))
         .routes(routes!(server::info))

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use engine::accounts::add_user;
-use engine::config::{Config, ControllerConfig, History, Https, Tracking};
+use engine::config::{Analytics, Config, ControllerConfig, History, Https, Tracking};
 use engine::{Engine, StartError};
 use serde_json::Value;
 use store::{Role, Store};
@@ -83,6 +83,7 @@ pub(crate) fn config(dir: &Dir, controllers: &[ControllerConfig]) -> Config {
         controllers: controllers.to_vec(),
         tracking: Tracking::default(),
         history: History::default(),
+        analytics: Analytics::default(),
     }
 }
 
