@@ -33,6 +33,7 @@ use crate::writer::Writer;
 mod calendar;
 mod inquiry;
 mod place;
+pub mod presence_api;
 
 pub use calendar::{Calendar, Period, PeriodError};
 pub use inquiry::Inquiry;

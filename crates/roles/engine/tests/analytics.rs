@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use engine::Engine;
+use model::Time;
 use model::map::MapId;
-use model::{Category, Mac, Time};
 use presence::Stay;
 use serde_json::{Value, json};
 use store::{HeatCell, Store};
@@ -12,42 +12,8 @@ use store::{HeatCell, Store};
 mod common;
 
 use common::http::Request;
+use common::past::{self, DAY_MS, HOUR_MS, MONDAY};
 use common::{ADMIN, Dir, Lab, VIEWER, config, eventually, send, site};
-
-/// 2026-11-23T00:00Z, a Monday.
-const MONDAY: u64 = 1_795_392_000_000;
-const HOUR_MS: u64 = 3_600_000;
-const DAY_MS: u64 = 24 * HOUR_MS;
-
-/// A client at a place of the building from some minute of a day on for so many minutes.
-fn stay(mac: u64, place: &str, day: u64, from_min: u64, minutes: u64) -> Stay {
-    let entered = Time(MONDAY + day * DAY_MS + from_min * 60_000);
-    Stay {
-        category: Category::WirelessClient,
-        mac: Mac::from_u64(mac),
-        place: MapId::of(&format!("North>Main>{place}")),
-        entered,
-        left: entered.plus_ms(minutes * 60_000),
-        strongest_dbm: Some(-50),
-        is_connected: false,
-    }
-}
-
-/// Three days: client 1 works there, 2 comes for lunch, 3 comes on Wednesday, 4 passes by.
-fn past() -> Vec<Stay> {
-    let connected = |stay| Stay { is_connected: true, ..stay };
-    let mut stays = Vec::new();
-    for day in 0..3 {
-        stays.push(connected(stay(1, "Ground", day, 480, 20)));
-        stays.push(connected(stay(1, "Ground>Lobby", day, 480, 15)));
-        stays.push(connected(stay(1, "First", day, 501, 239)));
-        stays.push(stay(2, "Ground", day, 12 * 60, 40));
-        stays.push(stay(2, "Ground>Lobby", day, 12 * 60, 40));
-    }
-    stays.push(stay(3, "Ground", 2, 9 * 60, 90));
-    stays.push(stay(4, "Ground", 2, 9 * 60, 3));
-    stays
-}
 
 /// An engine that no controller reports to, with the past in its store.
 async fn engine_with_a_past(dir: &Dir, stays: &[Stay]) -> Engine {
@@ -76,7 +42,7 @@ const THREE_DAYS: &str = "from=2026-11-23&until=2026-11-25";
 #[tokio::test]
 async fn the_past_is_counted_by_day_and_hour() {
     let dir = Dir::new();
-    let engine = engine_with_a_past(&dir, &past()).await;
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
     let days = ask(&engine, &format!("/api/v1/analytics/counts?{THREE_DAYS}")).await;
     assert_eq!(each(&days, "/visitors"), [2, 2, 3]);
     assert_eq!(each(&days, "/connected"), [1, 1, 1]);
@@ -102,7 +68,7 @@ async fn the_past_is_counted_by_day_and_hour() {
 #[tokio::test]
 async fn dwell_and_repeat_visitors_have_classes() {
     let dir = Dir::new();
-    let engine = engine_with_a_past(&dir, &past()).await;
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
     let dwell = ask(&engine, &format!("/api/v1/analytics/dwell?{THREE_DAYS}")).await;
     assert_eq!(each(&dwell, "/classes/THIRTY_TO_SIXTY_MINUTES"), [1, 1, 1]);
     assert_eq!(each(&dwell, "/classes/ONE_TO_FIVE_HOURS"), [1, 1, 2]);
@@ -124,7 +90,7 @@ async fn dwell_and_repeat_visitors_have_classes() {
 #[tokio::test]
 async fn flows_and_heat_have_places() {
     let dir = Dir::new();
-    let engine = engine_with_a_past(&dir, &past()).await;
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
     let flows = ask(&engine, &format!("/api/v1/analytics/flows?{THREE_DAYS}")).await;
     let lobby = "North>Main>Ground>Lobby";
     let expected = json!([{"to": lobby, "count": 6}, {"from": lobby, "count": 6}]);

@@ -43,6 +43,13 @@ pub enum PeriodError {
     PeerOrder(Date, Date),
 }
 
+impl Default for Calendar {
+    /// That of UTC.
+    fn default() -> Self {
+        Self { zone: TimeZone::UTC }
+    }
+}
+
 impl Calendar {
     /// The calendar of a time zone; `None` when there is no such zone.
     pub fn new(zone: &str) -> Option<Self> {

@@ -10,15 +10,19 @@ use model::Element;
 use model::map::FloorImage;
 use node::clock;
 
+use super::access::Principal;
 use super::error::ApiError;
 use super::{Shared, State, maps};
-use crate::cmx::{self, View, shape};
+use crate::cmx::{self, Answer, View, shape};
+
+mod stored;
 
 /// Answers what no route of the native API matched.
 pub async fn answer(FromState(shared): State, request: Request) -> Response {
     let segments = cmx::path::segments(request.uri().path());
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let is_cmx = matches!(segments[..], ["api", "location" | "config", ..]);
+    let is_cmx =
+        matches!(segments[..], ["api", "location" | "config" | "presence" | "analytics", ..]);
     if !is_cmx {
         let message = format!("no such resource: {}", request.uri().path());
         return ApiError::not_found(message).into_response();
@@ -40,17 +44,27 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
     }
     let (path, query) =
         (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
+    let principal = request.extensions().get::<Principal>().cloned();
     // A full list of a large site takes tenths of a second.
-    let work = move || shape(&shared, &path, &query);
+    let work = move || {
+        let principal = principal.ok_or_else(|| ApiError::bad_request("log in first"))?;
+        let segments = cmx::path::segments(&path);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let stored = stored::answer(&shared, &principal, &segments, &query)?;
+        Ok::<_, ApiError>(stored.or_else(|| shape(&shared, &path, &query)))
+    };
     match tokio::task::spawn_blocking(work).await {
-        Ok(Some(response)) => response,
-        Ok(None) => ApiError::not_found("CMX has no such resource, or it is not answered here yet")
-            .into_response(),
+        Ok(Ok(Some(answer))) => respond(answer),
+        Ok(Ok(None)) => {
+            ApiError::not_found("CMX has no such resource, or it is not answered here yet")
+                .into_response()
+        }
+        Ok(Err(error)) => error.into_response(),
         Err(panicked) => ApiError::internal(&panicked).into_response(),
     }
 }
 
-fn shape(shared: &Shared, path: &str, query: &str) -> Option<Response> {
+fn shape(shared: &Shared, path: &str, query: &str) -> Option<Answer> {
     let site = shared.site.load();
     // Published first: ingest waits for as long as the table is read.
     let mut elements: Vec<Element> = shared
@@ -62,17 +76,19 @@ fn shape(shared: &Shared, path: &str, query: &str) -> Option<Response> {
     // The table has no order; programs that compare two answers want one.
     elements.sort_unstable_by_key(|element| (element.category, element.mac));
     let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
-    let cmx::Answer { status, body } = cmx::answer(path, query, &view, &elements)?;
+    cmx::answer(path, query, &view, &elements)
+}
+
+fn respond(answer: Answer) -> Response {
+    let Answer { status, media_type, body } = answer;
     let mut response = Response::new(Body::from(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status != 204 {
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json;charset=UTF-8"),
-        );
+        let media_type = HeaderValue::from_static(media_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     }
-    Some(response)
+    response
 }
 
 /// The image that a path of `/api/config/v1/maps` names.

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use model::Mac;
+use model::{Element, Mac};
 
 use super::Located;
 
@@ -231,7 +231,11 @@ impl V3Query {
 
 impl Device {
     fn is(&self, located: &Located<'_>) -> bool {
-        let element = located.element;
+        self.names(located.element)
+    }
+
+    /// Whether an element is the device, wherever it is.
+    pub(crate) fn names(&self, element: &Element) -> bool {
         match self {
             Self::Mac(mac) => element.mac == *mac,
             Self::Ip(ip) => element.association.ip_addresses.contains(ip),

@@ -1,5 +1,6 @@
 //! Parts that several answers of CMX have in common.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
@@ -99,6 +100,12 @@ impl Feet {
     /// In whole feet.
     pub fn rounded(self) -> i64 {
         self.0.round() as i64
+    }
+}
+
+impl fmt::Display for Feet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::net::TcpStream;
 pub(crate) mod http;
 pub(crate) mod live;
 pub(crate) mod monitor;
+pub(crate) mod past;
 pub(crate) mod site;
 pub(crate) mod wlc;
 
