@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `/`, `/console.js`, .. | the console | everyone; it logs in by itself |
 //! | `/api/v1/..` | the native API, described by `docs/api/openapi.json` | session cookie, Basic, or the node's own Unix socket |
-//! | `/api/location/..`, `/api/config/..` | the CMX API, see [`crate::cmx`] | Basic, or any of the above |
+//! | `/api/location/..`, `/api/config/..`, `/api/presence/..`, `/api/analytics/..` | the CMX API, see [`crate::cmx`] | Basic, or any of the above |
+//! | `/api/contextaware/..` | the API of MSE 8, see [`crate::contextaware`] | Basic, or any of the above |
 //! | `/metrics` | Prometheus | as the native API |
 //! | `/health`, `/livez`, `/readyz` | probes | everyone |
 
@@ -193,6 +194,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .merge(archive)
         .layer(middleware::map_response(error::in_one_form))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), access::guard))
+        .layer(middleware::from_fn(compatibility::errors_of_mse))
         // Outermost: it is asked when the answer is there.
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), lease::guard));
     let open = Router::new()

@@ -13,6 +13,7 @@
 //! | [`accounts`] | users: the first one, and those that are added |
 //! | [`api`] | REST, WebSocket, console, metrics |
 //! | [`cmx`] | the shapes of the CMX API |
+//! | [`contextaware`] | the shapes of the API of MSE 8 |
 //! | [`engine`](mod@engine) | puts these together and runs them |
 //! | [`service`] | the engine of a pair: dormant or active, as its health monitor orders |
 
@@ -22,6 +23,7 @@ pub mod api;
 pub mod archive;
 pub mod cmx;
 pub mod config;
+pub mod contextaware;
 pub mod elements;
 pub mod engine;
 pub mod history;

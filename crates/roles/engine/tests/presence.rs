@@ -4,8 +4,6 @@
 //! `UPDATE_GOLDEN=1 cargo test -p engine --test presence` rewrites the expected answers; read the
 //! difference before keeping it.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::fs;
 use std::path::Path;
 

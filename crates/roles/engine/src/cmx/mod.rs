@@ -79,25 +79,25 @@ const TEXT: &str = "text/plain;charset=UTF-8";
 /// What answers are made from, besides the elements.
 #[derive(Debug)]
 pub struct View<'a> {
-    maps: &'a Maps,
+    pub(crate) maps: &'a Maps,
     places: BTreeMap<MapId, Place<'a>>,
-    now: Time,
+    pub(crate) now: Time,
     missing_after_ms: u64,
 }
 
 /// A floor with its hierarchy path.
 #[derive(Debug)]
-struct Place<'a> {
-    floor: FloorRef<'a>,
-    path: String,
+pub(crate) struct Place<'a> {
+    pub(crate) floor: FloorRef<'a>,
+    pub(crate) path: String,
 }
 
 /// An element that is on a floor of the maps.
 #[derive(Debug, Clone, Copy)]
-struct Located<'a> {
-    element: &'a Element,
-    position: &'a Position,
-    place: &'a Place<'a>,
+pub(crate) struct Located<'a> {
+    pub(crate) element: &'a Element,
+    pub(crate) position: &'a Position,
+    pub(crate) place: &'a Place<'a>,
 }
 
 /// What is sent back.
@@ -122,7 +122,12 @@ impl<'a> View<'a> {
         Self { maps, places: places.collect(), now, missing_after_ms }
     }
 
-    fn locate<'v>(&'v self, element: &'v Element) -> Option<Located<'v>> {
+    /// Whether an element was heard lately.
+    pub(crate) fn is_tracked(&self, element: &Element) -> bool {
+        self.now.since_ms(element.last_seen) <= self.missing_after_ms
+    }
+
+    pub(crate) fn locate<'v>(&'v self, element: &'v Element) -> Option<Located<'v>> {
         let position = element.position.as_ref()?;
         let place = self.places.get(&position.floor)?;
         Some(Located { element, position, place })
@@ -152,7 +157,7 @@ impl Answer {
         Self::json(400, &json!({"success": false, "error": {"message": message}}))
     }
 
-    fn json(status: u16, body: &impl Serialize) -> Self {
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(body) => Self { status, media_type: JSON, body },
             // Our shapes have text keys and finite numbers only; should that change, say so.

@@ -20,9 +20,8 @@ pub(super) fn answer<'v>(
     clients: impl Iterator<Item = Located<'v>>,
     view: &View<'_>,
 ) -> Option<Answer> {
-    let is_tracked =
-        |client: &Located<'_>| view.now.since_ms(client.element.last_seen) <= view.missing_after_ms;
-    let clients: Vec<Located<'v>> = clients.filter(is_tracked).collect();
+    let clients: Vec<Located<'v>> =
+        clients.filter(|client| view.is_tracked(client.element)).collect();
     let total = Count::of(clients.iter());
     let body = match what {
         "clientCount" => json!({"clientCount": total.all()}),

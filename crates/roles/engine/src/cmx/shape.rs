@@ -125,6 +125,13 @@ impl Coordinate {
     }
 }
 
+impl Coordinate {
+    /// The place as MSE 8 tells it: without a height.
+    pub fn flat(self) -> serde_json::Value {
+        serde_json::json!({"x": self.x, "y": self.y, "unit": self.unit})
+    }
+}
+
 impl Dimension {
     /// The size of a floor.
     pub fn of_floor(floor: &Floor) -> Self {

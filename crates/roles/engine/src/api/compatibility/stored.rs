@@ -2,7 +2,7 @@
 
 use model::{Category, Element, Metres, Time};
 use serde_json::json;
-use store::{HistoryRow, Role};
+use store::{HistoryRow, Role, StoreError};
 
 use super::super::Shared;
 use super::super::access::Principal;
@@ -11,6 +11,7 @@ use crate::analytics::{Calendar, Period, presence_api};
 use crate::cmx::history::{self, Lite, POSITIONS_MAX, Was};
 use crate::cmx::query::Device;
 use crate::cmx::{Answer, query};
+use crate::contextaware::{self, HISTORY_MAX, HISTORY_OF_EACH_MAX, Past};
 
 /// Answers a GET; `None` when it is for somebody else.
 pub(super) fn answer(
@@ -73,6 +74,36 @@ fn lite(shared: &Shared, request: &history::Request) -> Result<Answer, ApiError>
     };
     let past: Vec<Was> = rows.iter().rev().map(was).collect();
     Ok(Answer::ok(&Lite::new(mac, known.as_ref().map(|known| &known.association), &past)))
+}
+
+/// The positions that MSE 8 tells of the past, newest first.
+pub(super) fn past(
+    shared: &Shared,
+    elements: &[Element],
+    past: &Past,
+) -> Result<Vec<Element>, ApiError> {
+    let trail = |mac, limit, known: Option<&Element>| -> Result<Vec<Element>, StoreError> {
+        let rows = shared.store.trail(past.category, mac, Time(0), Time(u64::MAX), limit)?;
+        Ok(rows.iter().rev().map(|row| contextaware::was(row, known)).collect())
+    };
+    let own = || elements.iter().filter(|element| element.category == past.category);
+    if let Some(device) = &past.device {
+        let known = own().find(|element| device.names(element));
+        let mac = match device {
+            Device::Mac(mac) => Some(*mac),
+            Device::Ip(_) | Device::Username(_) => known.map(|known| known.mac),
+        };
+        let found = mac.map(|mac| trail(mac, HISTORY_MAX, known)).transpose()?;
+        return Ok(found.unwrap_or_default());
+    }
+    let mut all = Vec::new();
+    for element in own() {
+        all.extend(trail(element.mac, HISTORY_OF_EACH_MAX, Some(element))?);
+        if all.len() >= HISTORY_MAX as usize {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 /// The element that a client names, as it is now.
