@@ -19,9 +19,12 @@
 //! `startDate=` and `endDate=` in the query; else it is today. `siteId` names a campus, or any other
 //! place; without it everywhere is meant.
 
+use std::collections::BTreeMap;
+
 use model::map::Maps;
 use presence::Standing;
 use presence::report::{Counts, Dwell, Repeat, Repeats, Span, Tallies};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use store::StoreError;
 
@@ -41,6 +44,21 @@ enum Subject {
     PasserBy,
     Dwell,
     Repeat,
+}
+
+/// A value for each hour, written as an object whose keys are in the order of the hours: programs plot
+/// them as they come.
+#[derive(Debug, Default)]
+struct Hours(Vec<Value>);
+
+/// What is answered.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Body {
+    Plain(Value),
+    Day(Hours),
+    /// By date.
+    Days(BTreeMap<String, Hours>),
 }
 
 /// What is asked for, understood.
@@ -78,8 +96,8 @@ pub fn answer(
     };
     let asked = Asked { inquiry, place, period };
     let body = match what[..] {
-        ["kpisummary"] => asked.summary()?,
-        ["clients"] => asked.clients()?,
+        ["kpisummary"] => Body::Plain(asked.summary()?),
+        ["clients"] => Body::Plain(asked.clients()?),
         [subject, form] => {
             let Some(subject) = Subject::of(subject) else { return Ok(None) };
             match asked.figures(subject, form)? {
@@ -105,6 +123,12 @@ fn period<'v>(
     }
 }
 
+impl Serialize for Hours {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().enumerate())
+    }
+}
+
 impl Subject {
     fn of(word: &str) -> Option<Self> {
         Some(match word {
@@ -127,10 +151,10 @@ impl Subject {
 }
 
 impl Asked<'_> {
-    fn figures(&self, subject: Subject, form: &str) -> Result<Option<Value>, StoreError> {
+    fn figures(&self, subject: Subject, form: &str) -> Result<Option<Body>, StoreError> {
         let days = self.inquiry.days(self.period);
         let body = match (subject, form) {
-            (_, "hourly") => self.hourly(subject)?,
+            (_, "hourly") => return Ok(Some(self.hourly(subject)?)),
             (_, "daily") => {
                 let dates = self.period.days().map(|day| day.to_string());
                 dates.zip(self.each(subject, &days)?).collect::<Map<_, _>>().into()
@@ -151,7 +175,7 @@ impl Asked<'_> {
             (_, "average") => json!(mean(self.total(subject, &days)?, days.len())),
             _ => return Ok(None),
         };
-        Ok(Some(body))
+        Ok(Some(Body::Plain(body)))
     }
 
     /// What is counted in each of these spans, which lie in the period.
@@ -183,16 +207,13 @@ impl Asked<'_> {
     }
 
     /// By the hour; of several days by date, then by the hour.
-    fn hourly(&self, subject: Subject) -> Result<Value, StoreError> {
+    fn hourly(&self, subject: Subject) -> Result<Body, StoreError> {
         let values = self.each(subject, &self.inquiry.hours(self.period))?;
-        let mut days = values.chunks(HOURS).map(|day| -> Map<String, Value> {
-            day.iter().cloned().enumerate().map(|(hour, it)| (hour.to_string(), it)).collect()
-        });
+        let mut days = values.chunks(HOURS).map(|day| Hours(day.to_vec()));
         if self.period.first == self.period.last {
-            return Ok(days.next().unwrap_or_default().into());
+            return Ok(Body::Day(days.next().unwrap_or_default()));
         }
-        let dates = self.period.days().map(|day| day.to_string());
-        Ok(dates.zip(days.map(Value::from)).collect::<Map<_, _>>().into())
+        Ok(Body::Days(self.period.days().map(|day| day.to_string()).zip(days).collect()))
     }
 
     /// Those of each day, added up.
