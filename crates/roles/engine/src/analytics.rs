@@ -22,13 +22,13 @@ use model::{Category, Dbm, Mac, Position, Time};
 use node::clock;
 use presence::stays::{Refused, SILENT_MS};
 use presence::{Presence, Rules, Sighting, Stay};
-use store::{HEAT_CELLS_MAX, HeatCell, HistoryRow};
+use store::{HEAT_CELLS_MAX, HeatCell, HistoryRow, StoreError};
 use tokio::time::sleep;
 
 use crate::config;
 use crate::elements::Tracked;
 use crate::site::Site;
-use crate::writer::Writer;
+use crate::writer::{WriteFailure, Writer};
 
 mod calendar;
 mod inquiry;
@@ -70,6 +70,16 @@ struct Inner {
     calendar: Calendar,
     rules: Rules,
     keep_days: u64,
+}
+
+fn report_unwritten(error: &WriteFailure) {
+    match error {
+        // While a pair is upgraded, which somebody does just now.
+        WriteFailure::Store(StoreError::PeerAboveLevel { .. }) => {
+            tracing::info!("stays wait until both nodes of the pair know them");
+        }
+        error => tracing::warn!(%error, "stays are not written; they wait, then are dropped"),
+    }
 }
 
 impl Seen {
@@ -166,7 +176,7 @@ impl Analytics {
                 // Asked again, they are there once.
                 Err(error) => {
                     if !std::mem::replace(&mut is_failing, true) {
-                        tracing::warn!(%error, "stays are not written; they wait, then are dropped");
+                        report_unwritten(&error);
                     }
                     continue;
                 }

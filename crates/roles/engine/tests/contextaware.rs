@@ -15,7 +15,7 @@ use model::{Element, Position};
 use store::HistoryRow;
 
 #[path = "cmx/fixture.rs"]
-#[allow(dead_code, reason = "the cases of the other API are not asked here")]
+#[expect(dead_code, reason = "the cases of the other API are not asked here")]
 mod fixture;
 
 /// Where the client that is associated was: here now, and ten metres away a minute ago.

@@ -72,7 +72,6 @@ fn a_stay_ends_with_silence_and_is_handed_out_once() {
     check(
         "00:00 1 F - -70
          00:04 1 F - -60 c
-         00:14 sweep
          00:15 sweep
          00:16 sweep",
         "1 F 00:00-00:04 -60 c",
@@ -131,16 +130,21 @@ fn who_comes_back_after_a_silence_begins_a_new_stay() {
 fn what_goes_on_is_handed_out_as_far_as_it_got() {
     check(
         "00:00 1 F -
+         00:00 sweep
          00:04 1 F -
          00:04 sweep
          00:05 1 F -
          00:05 sweep
-         00:09 1 F -
-         00:09 sweep
-         00:10 1 F -
-         00:10 sweep",
-        "1 F 00:00-00:05 ?
-         1 F 00:00-00:10 ?",
+         00:06 1 F - -50 c
+         00:06 sweep
+         00:10 1 F - -40 c
+         00:10 sweep
+         00:11 1 F -
+         00:11 sweep",
+        "1 F 00:00-00:00 ?
+         1 F 00:00-00:05 ?
+         1 F 00:00-00:06 -50 c
+         1 F 00:00-00:11 -40 c",
     );
 }
 
