@@ -49,6 +49,7 @@ async fn the_past_is_counted_by_day_and_hour() {
     assert_eq!(each(&days, "/passers_by"), [0, 0, 1]);
     assert_eq!(days["time_zone"], "UTC");
     assert_eq!(days["buckets"][1]["from"], MONDAY + DAY_MS);
+    assert_eq!(days["buckets"][1]["local"], "2026-11-24T00:00");
 
     let hours = ask(&engine, "/api/v1/analytics/counts?from=2026-11-25&place=North").await;
     let mut expected = [0; 24];

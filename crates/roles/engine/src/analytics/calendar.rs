@@ -5,7 +5,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _, Zoned};
 use model::Time;
 use presence::report::Span;
 
@@ -64,10 +64,12 @@ impl Calendar {
 
     /// The day of a time.
     pub fn day_of(&self, at: Time) -> Date {
-        let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
-        // Beyond the year 9999 there is no such day.
-        let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
-        at.to_zoned(self.zone.clone()).date()
+        self.zoned(at).date()
+    }
+
+    /// What clocks show, to the minute: `2026-11-28T08:00`.
+    pub fn local(&self, at: Time) -> String {
+        self.zoned(at).strftime("%Y-%m-%dT%H:%M").to_string()
     }
 
     /// A day from its beginning to that of the next.
@@ -101,6 +103,13 @@ impl Calendar {
             "lastmonth" => before(30),
             other => return Err(PeriodError::PeerWord(other.chars().take(32).collect())),
         })
+    }
+
+    fn zoned(&self, at: Time) -> Zoned {
+        let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+        // Beyond the year 9999 there is no such day.
+        let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+        at.to_zoned(self.zone.clone())
     }
 
     fn at(&self, day: Date, hour: i8) -> Time {
@@ -159,6 +168,13 @@ mod tests {
         check_period("UTC", "lastmonth", "2026-10-29 2026-11-27");
         let error = Calendar::new("UTC").unwrap().period("tomorrow", NOW).unwrap_err();
         assert!(error.to_string().contains("'tomorrow' is no period"), "{error}");
+    }
+
+    #[test]
+    fn clocks_show_the_time_of_the_zone() {
+        assert_eq!(Calendar::default().local(NOW), "2026-11-28T00:30");
+        assert_eq!(Calendar::new("Europe/Zurich").unwrap().local(NOW), "2026-11-28T01:30");
+        assert_eq!(Calendar::default().local(Time(u64::MAX)), "9999-12-30T22:00");
     }
 
     fn check_hours(day: &str, expected_ms: &[u64]) {

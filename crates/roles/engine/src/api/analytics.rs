@@ -90,6 +90,8 @@ pub struct Bucket<T> {
     pub from: Time,
     /// When the next one begins.
     pub until: Time,
+    /// When it begins, as clocks show it there: `2026-11-28T08:00`.
+    pub local: String,
     /// What was counted.
     #[serde(flatten)]
     pub value: T,
@@ -373,8 +375,10 @@ impl Asked<'_> {
     }
 
     fn series<T>(&self, spans: &[Span], values: impl Iterator<Item = T>) -> Series<T> {
-        let bucket =
-            |(span, value): (&Span, T)| Bucket { from: span.from, until: span.until, value };
+        let bucket = |(span, value): (&Span, T)| {
+            let local = self.inquiry.calendar().local(span.from);
+            Bucket { from: span.from, until: span.until, local, value }
+        };
         Series {
             place: self.place.path.clone(),
             time_zone: self.inquiry.calendar().zone().to_owned(),
