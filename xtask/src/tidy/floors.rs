@@ -11,7 +11,7 @@ use super::tree::Tree;
 const FLOORS: [&[&str]; 5] = [
     &["model"],
     &["nmsp", "locate", "ha", "journal", "presence"],
-    &["node", "store"],
+    &["node", "store", "locate-bench"],
     &["controller", "engine", "monitor", "sim", "chaos"],
     &["mse"],
 ];
