@@ -167,6 +167,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Visitors of a place: how many, when, and for how long.
+    Analytics(AnalyticsArguments),
     /// Commands of the controller: `mse show nmsp status`.
     Show {
         #[command(subcommand)]
@@ -227,6 +229,26 @@ impl Arguments {
         );
         self.log.as_deref().unwrap_or(if is_role { "info" } else { "warn" })
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnalyticsArguments {
+    /// Campus>Building>Floor>Zone, or a beginning of it, or an id; everywhere when it is not given.
+    pub(crate) place: Option<String>,
+    /// today, yesterday, 3days, lastweek or lastmonth.
+    #[arg(long, value_name = "WORD", conflicts_with_all = ["from", "until"])]
+    pub(crate) period: Option<String>,
+    /// The first day, as 2026-11-28.
+    #[arg(long, value_name = "DAY")]
+    pub(crate) from: Option<String>,
+    /// The last day, included; the first one when it is not given.
+    #[arg(long, value_name = "DAY", requires = "from")]
+    pub(crate) until: Option<String>,
+    /// Count tags, not clients.
+    #[arg(long)]
+    pub(crate) tags: bool,
+    #[command(flatten)]
+    pub(crate) data: Data,
 }
 
 #[derive(Debug, Subcommand)]

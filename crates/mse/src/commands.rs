@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod analytics;
 mod check_config;
 mod cmdshell;
 mod demo;
@@ -44,6 +45,7 @@ pub(crate) async fn run(
         Command::Ha { command } => ha::run(output, command).await,
         Command::Nmsp { command } => nmsp::run(output, command).await,
         Command::Track { mac, follow, data } => track::run(output, mac, follow, &data.data).await,
+        Command::Analytics(arguments) => analytics::run(output, &arguments).await,
         Command::Show { command } => show::run(output, command).await,
         Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
         Command::Maps { command } => maps::run(output, command).await,
