@@ -170,11 +170,31 @@ async fn those_who_are_there_are_counted() {
     let tags = ask(&lab.engine, "/api/v1/analytics/summary?category=tags").await;
     assert_eq!(tags["passers_by"], 1, "a tag is seldom connected");
 
+    // A few seconds have passed between two positions of anna.
+    let heat = "/api/v1/analytics/heat?place=North%3EMain%3EGround";
+    assert_eq!(ask(&lab.engine, heat).await["cells"], json!([]), "not written yet");
+
     let Lab { engine, dir, wlc } = lab;
     engine.stop().await;
     drop(wlc);
     let engine = Engine::start(config(&dir, &[])).await.unwrap();
     check(&engine).await;
+    assert_ne!(ask(&engine, heat).await["cells"], json!([]));
+    engine.stop().await;
+}
+
+/// A program that registers zones before it asks for their counts.
+#[tokio::test]
+async fn zones_are_counted_whether_they_were_registered_or_not() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &[]).await;
+    let path = "/api/config/v1/zoneCountParams/1";
+    let body = json!({"name": "ZoneCountParams", "zoneHierarchy": [], "totalZones": "0"});
+    let put = send(&engine, Request::new("PUT", path).basic(VIEWER).json(&body)).await;
+    assert_eq!((put.status, put.json()["totalZones"].as_u64()), (200, Some(1)));
+    assert_eq!(put.json(), ask(&engine, path).await);
+    let other = send(&engine, Request::new("PUT", "/api/config/v1/maps").basic(ADMIN).json(&body));
+    other.await.error(405, "method_not_allowed");
     engine.stop().await;
 }
 
