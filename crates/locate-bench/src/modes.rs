@@ -105,12 +105,12 @@ impl Answered {
     }
 
     /// Adds an answer, or the lack of one, and the truth as far as it is known.
-    pub(crate) fn add(&mut self, answer: Option<Answer>, truth: Option<Truth<'_>>) {
+    pub(crate) fn add(&mut self, answer: Option<Answer>, truth: Option<&Truth<'_>>) {
         let Some(answer) = answer else {
             self.unanswered += 1;
             return;
         };
-        if let Some(Truth { at, floor, is_building_right }) = truth {
+        if let Some(&Truth { at, floor, is_building_right }) = truth {
             self.outcomes.push(Outcome {
                 error: at.distance(Point::new(answer.x, answer.y)),
                 radius: answer.radius95,
@@ -166,9 +166,10 @@ fn queries(
         needed,
         mode: options.mode.name(),
     };
-    let (name, needed) = match options.blind {
-        true => ("queries.csv", "queries.csv.gz"),
-        false => ("test_dev.csv", "test_dev.csv.gz"),
+    let (name, needed) = if options.blind {
+        ("queries.csv", "queries.csv.gz")
+    } else {
+        ("test_dev.csv", "test_dev.csv.gz")
     };
     let queries = Table::read(folder, name)?.ok_or_else(|| lacks(needed))?;
     let train = match options.mode {
@@ -209,7 +210,7 @@ fn queries(
             }),
             _ => None,
         };
-        answered.add(answer, truth);
+        answered.add(answer, truth.as_ref());
     }
     progress("locating", queries.len(), queries.len());
     Ok(answered)
@@ -303,7 +304,7 @@ fn rogues(folder: &Path, options: Options) -> Result<Answered, BenchError> {
             }),
             None => None,
         };
-        answered.add(answer, truth);
+        answered.add(answer, truth.as_ref());
     }
     Ok(answered)
 }

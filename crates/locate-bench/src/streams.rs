@@ -89,7 +89,7 @@ fn track(locator: &Locator, site: &Site, name: &str, packets: &[Packet]) -> Answ
         });
         let truth = recent.last().and_then(|packet| packet.truth);
         let truth = truth.map(|at| Truth { at, floor: None, is_building_right: true });
-        answered.add(found, truth);
+        answered.add(found, truth.as_ref());
         now = now.plus_ms(STEP_MS);
     }
     answered

@@ -7,6 +7,7 @@ mod demo;
 mod ha;
 pub(crate) mod ha_info;
 mod journal;
+mod locate;
 mod maps;
 mod nmsp;
 mod roles;
@@ -48,6 +49,7 @@ pub(crate) async fn run(
         Command::Show { command } => show::run(output, command).await,
         Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
         Command::Maps { command } => maps::run(output, command).await,
+        Command::Locate { command } => locate::run(output, command),
         Command::Journal { command } => journal::run(output, command),
         Command::Support { output: file, node } => support::run(output, file, &node).await,
         Command::User { command } => user::run(output, command).await,

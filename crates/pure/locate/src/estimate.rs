@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use model::geometry::Point;
 use model::map::{MapId, Maps};
 use model::survey::Survey;
 use model::{Band, Mac, Metres, Position, Reading, Time};
@@ -137,6 +138,11 @@ impl Locator {
         &self.settings
     }
 
+    /// Memory of the layers that were made and of everything that floors know, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.site.floors.iter().map(FloorModel::bytes).sum()
+    }
+
     /// What the survey says about a floor; nothing when it has too few points.
     pub fn quality(&self, floor: MapId) -> Option<&Quality> {
         self.qualities.get(&floor)
@@ -170,6 +176,13 @@ impl Locator {
         let [first, second] = candidates;
         let (winner, previous) = self.choose(first?, second, previous);
         Some(self.answer(scratch, winner, previous))
+    }
+
+    /// `position`, or the nearest place on its floor where an element can be: a track may cut corners.
+    pub fn snapped(&self, position: Position) -> Position {
+        let floor = self.site.floor(position.floor).and_then(|index| self.site.floors.get(index));
+        let point = floor.map_or(position.point, |floor| floor.snap(position.point));
+        Position { point, ..position }
     }
 
     /// The zones of the last answer's floor with the probability that the element is in each, in the
@@ -367,19 +380,10 @@ impl Locator {
             // holds the truth in 79 to 90 % instead of 36 to 53 %.
             self.scan(scratch, number, index, Power::Unknown);
         }
-        let radius = match floor.radius_spreads {
-            Some(spreads) => (spreads * spread).min(floor.grid.diagonal()),
-            None => {
-                let weights = weights(&scratch.heard, self.weight_scale(floor));
-                let independent = (self.settings.independent_readings / weights).min(1.0);
-                let posterior = &mut scratch.posteriors[number];
-                // Readings that fit well come from a place where the model is good.
-                let misfit = (MISFIT_BELIEF + posterior.least()) / (MISFIT_BELIEF + weights);
-                posterior.weigh((independent / misfit).min(1.0));
-                let radius = posterior.extent(&floor.grid, point, CONFIDENCE_SHARE);
-                posterior.weigh(1.0);
-                radius
-            }
+        let radius = if let Some(spreads) = floor.radius_spreads {
+            (spreads * spread).min(floor.grid.diagonal())
+        } else {
+            self.believed_radius(scratch, (index, number), point)
         };
         scratch.answered = Some((index, number));
         Estimate {
@@ -393,6 +397,25 @@ impl Locator {
             previous,
             spread,
         }
+    }
+
+    /// The radius around `point` when no survey says how wide an honest one is.
+    fn believed_radius(
+        &self,
+        scratch: &mut Scratch,
+        (index, number): (usize, usize),
+        point: Point,
+    ) -> f32 {
+        let floor = &self.site.floors[index];
+        let weights = weights(&scratch.heard, self.weight_scale(floor));
+        let independent = (self.settings.independent_readings / weights).min(1.0);
+        let posterior = &mut scratch.posteriors[number];
+        // Readings that fit well come from a place where the model is good.
+        let misfit = (MISFIT_BELIEF + posterior.least()) / (MISFIT_BELIEF + weights);
+        posterior.weigh((independent / misfit).min(1.0));
+        let radius = posterior.extent(&floor.grid, point, CONFIDENCE_SHARE);
+        posterior.weigh(1.0);
+        radius
     }
 
     /// What a reading is weaker by when it counts 1/e.
@@ -422,9 +445,12 @@ fn strongest(heard: &[Heard]) -> f32 {
 }
 
 /// How many different ones there are of a few.
-fn distinct<T: PartialEq>(some: impl Iterator<Item = T> + Clone) -> usize {
-    let is_new = |(index, one): &(usize, T)| some.clone().take(*index).all(|other| other != *one);
-    some.clone().enumerate().filter(is_new).count()
+fn distinct<T: PartialEq>(mut some: impl Iterator<Item = T> + Clone) -> usize {
+    let mut count = 0;
+    while let Some(one) = some.next() {
+        count += usize::from(some.clone().all(|other| other != one));
+    }
+    count
 }
 
 #[cfg(test)]

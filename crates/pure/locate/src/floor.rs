@@ -113,7 +113,7 @@ impl FloorModel {
         let survey = has_field.then(|| Survey { field: Field::new(&grid, points.clone()), places });
         let surveyed = if has_field { points.as_slice() } else { &[] };
         let expected = Expected::of(place.floor, surveyed, spacing);
-        let surface = surface(&grid, expected, survey.as_ref(), settings);
+        let surface = surface(&grid, &expected, survey.as_ref(), settings);
         Self {
             id: place.id(),
             surface,
@@ -163,6 +163,19 @@ impl FloorModel {
             }
         });
         Some(layer)
+    }
+
+    /// Memory of the layers that were made and of what is known of the places.
+    pub(crate) fn bytes(&self) -> usize {
+        let layers = self.layers.iter().flatten().filter_map(OnceLock::get);
+        let layers: usize =
+            layers.map(|layer| size_of_val(&*layer.coarse) + size_of_val(&*layer.fine)).sum();
+        let Surface { prior, fine_prior, variance, log_variance } = &self.surface;
+        let tiles = [prior, variance, log_variance].map(|tiles| size_of_val(&**tiles));
+        layers
+            + tiles.iter().sum::<usize>()
+            + size_of_val(&**fine_prior)
+            + size_of_val(&*self.zones)
     }
 
     /// `point` itself when an element can be there, else the nearest place: of the rails, if there
@@ -264,7 +277,7 @@ impl<'a> Expected<'a> {
 /// readings are predicted.
 fn surface(
     grid: &Grid,
-    expected: Expected<'_>,
+    expected: &Expected<'_>,
     survey: Option<&Survey>,
     settings: &Settings,
 ) -> Surface {

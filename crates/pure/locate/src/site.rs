@@ -99,10 +99,10 @@ impl Site {
                 ..first + added.partition_point(|receiver| receiver.level <= to);
             let id = place.id();
             let method = methods.get(&id).copied().unwrap_or(Method::Model);
-            let points = survey.points.iter().filter(|point| point.floor == id);
+            let points: Vec<_> = survey.points.iter().filter(|it| it.floor == id).collect();
             let places = match method {
                 Method::Model => Vec::new(),
-                _ => places(points, &self.numbers),
+                _ => places(&points, &self.numbers),
             };
             let index = self.floors.len();
             let calibration = (method, places);

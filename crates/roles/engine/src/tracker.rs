@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use locate::{Change, Power, Scratch};
+use locate::{Change, Power, Scratch, Track};
 use model::{Association, Category, Mac, Position, Reading, Time};
 use nmsp::{Departure, Information};
 use store::HistoryRow;
@@ -407,7 +407,12 @@ fn estimate(tracked: &mut Tracked, category: Category, site: &Site, scratch: &mu
         return false;
     };
     tracked.previous_floor = Some(estimate.previous);
-    tracked.position = Some(estimate.position);
+    tracked.estimated = Some(estimate.position);
+    let followed = match &mut tracked.track {
+        Some(track) => track.update(&estimate.position),
+        None => tracked.track.insert(Track::new(&estimate.position)).position(),
+    };
+    tracked.position = Some(site.locator.snapped(followed));
     true
 }
 

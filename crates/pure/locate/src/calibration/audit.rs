@@ -34,9 +34,12 @@ pub struct Misplaced {
     pub distance: f32,
 }
 
+/// The best strength in each square metre, and where exactly.
+type HeardBest = BTreeMap<(i32, i32), (f32, Point)>;
+
 /// The access points that are probably somewhere else on their floor, the furthest first.
 pub fn misplaced(maps: &Maps, survey: &Survey) -> Vec<Misplaced> {
-    let mut places: BTreeMap<(MapId, Mac), BTreeMap<(i32, i32), (f32, Point)>> = BTreeMap::new();
+    let mut places: BTreeMap<(MapId, Mac), HeardBest> = BTreeMap::new();
     for point in &survey.points {
         let cell = |length: f32| length.round() as i32;
         for reading in &point.readings {

@@ -24,13 +24,10 @@ pub(crate) struct Place {
 }
 
 /// The places of the points of one floor. Access points without a place on the maps are left out.
-pub(crate) fn places<'a>(
-    points: impl Iterator<Item = &'a SurveyPoint> + Clone,
-    numbers: &Numbers,
-) -> Vec<Place> {
+pub(crate) fn places(points: &[&SurveyPoint], numbers: &Numbers) -> Vec<Place> {
     let mut side = MERGED_M;
     loop {
-        let places = merged(points.clone(), numbers, side);
+        let places = merged(points, numbers, side);
         if places.len() <= PLACES_MAX {
             return places;
         }
@@ -38,11 +35,7 @@ pub(crate) fn places<'a>(
     }
 }
 
-fn merged<'a>(
-    points: impl Iterator<Item = &'a SurveyPoint>,
-    numbers: &Numbers,
-    side: f32,
-) -> Vec<Place> {
+fn merged(points: &[&SurveyPoint], numbers: &Numbers, side: f32) -> Vec<Place> {
     let mut groups: BTreeMap<(i32, i32), Vec<&SurveyPoint>> = BTreeMap::new();
     for point in points {
         let cell = |length: f32| (length / side).round() as i32;

@@ -152,6 +152,6 @@ fn zones_share_the_mass_by_where_it_is() {
         let shares = bell(&grid, Point::new(x, 4.0), 1.5).zone_shares(&zones);
         assert!((shares[0] - left).abs() < 0.05, "{x}: {}", shares[0]);
         assert!((shares[1] - 1.0).abs() < 1e-3);
-        assert_eq!(shares[2], 0.0);
+        assert!(shares[2] < 1e-6);
     }
 }
