@@ -220,3 +220,50 @@ async fn a_floor_is_played_back() {
     let too_long = format!("/api/v1/floors/{ground}/playback?from=0&until={now}");
     lab.get(&too_long).await.error(400, "bad_request");
 }
+
+/// A month of 20,000 elements, as programs ask for it. `cargo test --release -p engine --test
+/// analytics -- --ignored --nocapture measure`
+#[tokio::test]
+#[ignore = "a measurement, not a check"]
+#[expect(clippy::print_stdout, reason = "a measurement prints its figures")]
+async fn measure_a_month() {
+    const ELEMENTS: u64 = 20_000;
+    const DAYS: u64 = 29;
+    /// From 2026-10-12 on: days that are over are remembered.
+    const BEFORE_MS: u64 = 42 * DAY_MS;
+    const PLACES: [&str; 4] = ["Ground", "Ground>Lobby", "First", "Roof"];
+    let dir = Dir::new();
+    let store = Store::open(dir.path()).unwrap();
+    for day in 0..DAYS {
+        let stays: Vec<Stay> = (0..ELEMENTS)
+            .flat_map(|mac| {
+                let from_min = 420 + mac.wrapping_mul(0x9e37_79b9) % 240;
+                let places = PLACES.iter().zip(0..);
+                places.map(move |(place, n)| {
+                    let stay = past::stay(mac, place, day, from_min + 60 * n, 55);
+                    let earlier = |at: Time| at.minus_ms(BEFORE_MS);
+                    Stay { entered: earlier(stay.entered), left: earlier(stay.left), ..stay }
+                })
+            })
+            .collect();
+        store.keep_stays(&stays).unwrap();
+    }
+    drop(store);
+    let engine = Engine::start(config(&dir, &[])).await.unwrap();
+    println!("{} stays of {ELEMENTS} elements on {DAYS} days", ELEMENTS * DAYS * 4);
+    let last = "from=2026-11-09";
+    for path in [
+        format!("counts?{last}"),
+        format!("counts?{last}&place=North%3EMain%3EGround%3ELobby"),
+        format!("dwell?{last}"),
+        format!("flows?{last}"),
+        format!("repeats?{last}"),
+        format!("repeats?{last}"),
+        "counts?from=2026-10-12&until=2026-11-09".to_owned(),
+    ] {
+        let started = std::time::Instant::now();
+        let answer = ask(&engine, &format!("/api/v1/analytics/{path}")).await;
+        println!("{:>9.0?}  {path}  {}", started.elapsed(), answer.to_string().len());
+    }
+    engine.stop().await;
+}
