@@ -1,7 +1,7 @@
 //! What places sound like: survey points as they were heard, compared with what is heard now.
 //!
 //! Two likenesses are used, because devices differ in two ways. The share that two fingerprints have
-//! in common (Sørensen, of strengths raised to the power of e) passes over weak access points that
+//! in common (Sørensen, of squared strengths) passes over weak access points that
 //! one device hears and another does not. The sum of the differences in decibels, damped so that one
 //! bad reading does not decide, is sharper where devices are alike. Every survey point gets a weight
 //! that falls exponentially with its unlikeness.
@@ -25,8 +25,12 @@ const SILENCE_DBM: f32 = -104.0;
 /// The same for differences in decibels, where silence is only a little weaker than the weakest.
 const FAINT_DBM: f32 = -97.0;
 /// Unlikeness, 0 to 1, at which a weight has fallen to 1/e. Measured: 0.03 to 0.05 are best on six of
-/// the nine recordings, and within 5 % of the best on the others.
+/// the nine recordings, and within 5 % of the best on the others but one, whose survey is so dense that
+/// half of it is better.
 const SHARE_SCALE: f32 = 0.04;
+const NEAREST_SHARE_SCALE: f32 = 0.02;
+/// The power that strengths are raised to. Measured: 2 to e are equally good, weighed over all.
+const SHARE_POWER: i32 = 2;
 /// Differences count less and less from here on, in decibels.
 const DAMPED_DB: f32 = 10.0;
 /// Damped squares, in dB², at which a weight has fallen to 1/e: the variance of a reading of 6 dB.
@@ -83,6 +87,8 @@ struct Value {
 pub enum Likeness {
     /// By the share that they have in common.
     Share,
+    /// The same, and only the places that share most count.
+    NearestShare,
     /// By the differences of the strengths.
     Difference,
     /// Half by each.
@@ -162,7 +168,13 @@ impl Fingerprints {
         if !known {
             return;
         }
-        if likeness != Likeness::Difference {
+        let shares = match likeness {
+            Likeness::Share | Likeness::Both => Some(SHARE_SCALE),
+            Likeness::NearestShare => Some(NEAREST_SHARE_SCALE),
+            Likeness::Difference => None,
+        };
+        let differs = matches!(likeness, Likeness::Difference | Likeness::Both);
+        if let Some(scale) = shares {
             matching.shares.clear();
             for (number, print) in self.prints.iter().enumerate() {
                 let mut common = 0.0;
@@ -172,10 +184,10 @@ impl Fingerprints {
                     }
                 }
                 let all = (own_raised + print.raised).max(f32::MIN_POSITIVE);
-                matching.shares.push(((1.0 - 2.0 * common / all) / SHARE_SCALE, number));
+                matching.shares.push(((1.0 - 2.0 * common / all) / scale, number));
             }
         }
-        if likeness != Likeness::Share {
+        if differs {
             matching.differences.clear();
             for (number, print) in self.prints.iter().enumerate() {
                 let mut sum = own_damped + print.damped;
@@ -188,12 +200,12 @@ impl Fingerprints {
                 matching.differences.push((sum / DIFFERENCE_SCALE, number));
             }
         }
-        let Matching { shares, differences, hints, .. } = matching;
+        let Matching { shares: by_share, differences, hints, .. } = matching;
         let each = if likeness == Likeness::Both { 0.5 } else { 1.0 };
-        if likeness != Likeness::Difference {
-            self.weigh(shares, each, hints);
+        if shares.is_some() {
+            self.weigh(by_share, each, hints);
         }
-        if likeness != Likeness::Share {
+        if differs {
             self.weigh(differences, each, hints);
         }
     }
@@ -219,7 +231,7 @@ impl Fingerprints {
 
 /// A strength as the Sørensen likeness takes it: 0 for silence, 1 for 0 dBm.
 fn raised(rssi: f32) -> f32 {
-    ((rssi - SILENCE_DBM).max(0.0) / -SILENCE_DBM).powf(std::f32::consts::E)
+    ((rssi - SILENCE_DBM).max(0.0) / -SILENCE_DBM).powi(SHARE_POWER)
 }
 
 /// A difference in decibels, squared while it is small.
@@ -269,7 +281,9 @@ mod tests {
 
     #[test]
     fn the_place_that_sounds_alike_gets_the_weight() {
-        for likeness in [Likeness::Share, Likeness::Difference, Likeness::Both] {
+        for likeness in
+            [Likeness::Share, Likeness::NearestShare, Likeness::Difference, Likeness::Both]
+        {
             check(&[(1, -41.0), (2, -59.0), (3, -82.0)], likeness, 1, 0.0);
             check(&[(1, -56.0), (2, -49.0)], likeness, 1, 5.0);
             check(&[(4, -52.0)], likeness, 2, 5.0);
