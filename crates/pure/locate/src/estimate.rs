@@ -413,9 +413,7 @@ impl Locator {
         // Readings that fit well come from a place where the model is good.
         let misfit = (MISFIT_BELIEF + posterior.least()) / (MISFIT_BELIEF + weights);
         posterior.weigh((independent / misfit).min(1.0));
-        let radius = posterior.extent(&floor.grid, point, CONFIDENCE_SHARE);
-        posterior.weigh(1.0);
-        radius
+        posterior.extent(&floor.grid, point, CONFIDENCE_SHARE)
     }
 
     /// What a reading is weaker by when it counts 1/e.
