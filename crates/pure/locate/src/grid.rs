@@ -39,7 +39,10 @@ pub(crate) struct Grid {
     pitch: Point,
     /// The cells of each tile that an element can be in, one bit each.
     open: Box<[u16]>,
-    /// How far each cell of a tile is to the right of the first, and below it.
+    /// The middle of each tile, whether or not all of it is on the floor: told apart from its number
+    /// by divisions, which are slow.
+    middles: Box<[Point]>,
+    /// How far each cell of a tile is to the right of its middle, and below it.
     offsets: ([f32; TILE_CELLS], [f32; TILE_CELLS]),
 }
 
@@ -67,13 +70,21 @@ impl Grid {
             tile_columns,
             pitch: Point::new(width / columns as f32, length / rows as f32),
             open: vec![0; tiles].into_boxed_slice(),
+            middles: Box::default(),
             offsets: ([0.0; TILE_CELLS], [0.0; TILE_CELLS]),
         };
         let (across, down) = &mut grid.offsets;
         for cell in 0..TILE_CELLS {
-            across[cell] = (cell % TILE_SIDE) as f32 * grid.pitch.x;
-            down[cell] = (cell / TILE_SIDE) as f32 * grid.pitch.y;
+            let from_middle = |cells: usize| cells as f32 + 0.5 - TILE_SIDE as f32 / 2.0;
+            across[cell] = from_middle(cell % TILE_SIDE) * grid.pitch.x;
+            down[cell] = from_middle(cell / TILE_SIDE) * grid.pitch.y;
         }
+        let middle = |tile| {
+            let (column, row) = grid.tile_at(tile);
+            let half = TILE_SIDE as f32 / 2.0;
+            Point::new((column as f32 + half) * grid.pitch.x, (row as f32 + half) * grid.pitch.y)
+        };
+        grid.middles = (0..tiles).map(middle).collect();
         grid.open = (0..tiles)
             .map(|tile| {
                 let bit = |(cell, place)| u16::from(floor.includes(place)) << cell;
@@ -151,23 +162,19 @@ impl Grid {
 
     /// The middle of a tile, whether or not all of it is on the floor.
     pub(crate) fn tile_middle(&self, tile: usize) -> Point {
-        let (column, row) = self.tile_at(tile);
-        let half = TILE_SIDE as f32 / 2.0;
-        Point::new((column as f32 + half) * self.pitch.x, (row as f32 + half) * self.pitch.y)
+        self.middles[tile]
     }
 
-    /// How far each cell of a tile is to the right of the first, and below it.
+    /// How far each cell of a tile is to the right of its middle, and below it.
     pub(crate) fn offsets(&self) -> &([f32; TILE_CELLS], [f32; TILE_CELLS]) {
         &self.offsets
     }
 
     /// The middle of a cell of a tile.
     pub(crate) fn middle(&self, tile: usize, cell: usize) -> Point {
-        let (column, row) = self.tile_at(tile);
-        Point::new(
-            ((column + cell % TILE_SIDE) as f32 + 0.5) * self.pitch.x,
-            ((row + cell / TILE_SIDE) as f32 + 0.5) * self.pitch.y,
-        )
+        let Point { x, y } = self.middles[tile];
+        let (across, down) = &self.offsets;
+        Point::new(x + across[cell], y + down[cell])
     }
 
     /// The cells of a tile that are on the floor, with their middles.

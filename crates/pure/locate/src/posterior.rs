@@ -193,8 +193,11 @@ impl Posterior {
         let within = (least + CARRYING_WITHIN).min(NOWHERE / 2.0);
         self.carrying.clear();
         for (block, misfits) in self.tiles.iter().enumerate() {
-            let nearest = misfits.iter().fold(NOWHERE, |least, misfit| lesser(*misfit, least));
-            if nearest > within {
+            let mut any = 0;
+            for tile in 0..BLOCK {
+                any |= u32::from(misfits[tile] <= within);
+            }
+            if any == 0 {
                 continue;
             }
             for (tile, misfit) in misfits.iter().enumerate() {
@@ -203,15 +206,20 @@ impl Posterior {
                 }
             }
         }
-        self.refined.clear();
-        let again = least + REFINED_WITHIN;
-        self.refined.extend(self.carrying.iter().filter(|(misfit, _)| *misfit <= again));
-        if self.refined.len() > REFINED_MAX {
+        if self.carrying.len() > REFINED_MAX {
             let order =
                 |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-            self.refined.select_nth_unstable_by(REFINED_MAX, order);
-            self.refined.truncate(REFINED_MAX);
-            self.refined.sort_unstable_by_key(|(_, tile)| *tile);
+            self.carrying.select_nth_unstable_by(REFINED_MAX, order);
+        }
+        // Those to look at again go to the other list.
+        let again = least + REFINED_WITHIN;
+        self.refined.clear();
+        let mut first = REFINED_MAX.min(self.carrying.len());
+        while first > 0 {
+            first -= 1;
+            if self.carrying[first].0 <= again {
+                self.refined.push(self.carrying.swap_remove(first));
+            }
         }
     }
 
@@ -224,12 +232,8 @@ impl Posterior {
         hints: Option<Hints<'_>>,
     ) {
         self.places.clear();
-        let mut refined = self.refined.iter().map(|(_, tile)| *tile).peekable();
-        for (misfit, tile) in self.carrying.iter().copied() {
-            if refined.next_if_eq(&tile).is_none() {
-                self.places.push_tile(grid, tile, misfit);
-                continue;
-            }
+        self.places.push_tiles(grid, &self.carrying);
+        for (_, tile) in self.refined.iter().copied() {
             let mut misfits = tile_misfits(tile, heard.terms, heard.base);
             let scale = 1.0 / surface.variance.as_flattened()[tile];
             let known = heard.base.weights * surface.log_variance.as_flattened()[tile];
@@ -314,18 +318,20 @@ impl Posterior {
         let least = grid.cell_side() / 2.0;
         let step = (grid.diagonal() / RINGS as f32).max(least / 2.0);
         let per_metre = 1.0 / step;
-        let mut rings = [0.0_f32; RINGS + 1];
+        // Neighbours fall into one ring; in turns they do not wait for one another.
+        let mut turns = [[0.0_f32; RINGS + 1]; 4];
         let places = self.places.x.iter().zip(&self.places.y);
-        for ((x, y), probability) in places.zip(&self.probabilities) {
+        for (turn, ((x, y), probability)) in places.zip(&self.probabilities).enumerate() {
             let (dx, dy) = (x - centre.x, y - centre.y);
             let ring = ((dx * dx + dy * dy).sqrt() * per_metre) as usize;
-            rings[ring.min(RINGS)] += probability;
+            turns[turn % 4][ring.min(RINGS)] += probability;
         }
         let wanted = share * self.mass;
         let mut sum = 0.0;
-        for (ring, mass) in rings.iter().enumerate() {
+        for ring in 0..=RINGS {
+            let mass: f32 = turns.iter().map(|rings| rings[ring]).sum();
             if sum + mass >= wanted {
-                let part = if *mass > 0.0 { (wanted - sum) / mass } else { 0.0 };
+                let part = if mass > 0.0 { (wanted - sum) / mass } else { 0.0 };
                 return ((ring as f32 + part) * step).max(least);
             }
             sum += mass;
@@ -343,21 +349,21 @@ impl Places {
         at.clear();
     }
 
-    /// A tile as one place.
-    fn push_tile(&mut self, grid: &Grid, tile: usize, misfit: f32) {
-        let middle = grid.tile_middle(tile);
-        self.misfits.push(misfit);
-        self.cells.push(grid.open_cells(tile) as f32);
-        self.x.push(middle.x);
-        self.y.push(middle.y);
-        self.at.push((tile as u32, grid.first_open_cell(tile) as u8));
+    /// Tiles as one place each.
+    fn push_tiles(&mut self, grid: &Grid, tiles: &[(f32, usize)]) {
+        self.misfits.extend(tiles.iter().map(|(misfit, _)| *misfit));
+        self.cells.extend(tiles.iter().map(|(_, tile)| grid.open_cells(*tile) as f32));
+        self.x.extend(tiles.iter().map(|(_, tile)| grid.tile_middle(*tile).x));
+        self.y.extend(tiles.iter().map(|(_, tile)| grid.tile_middle(*tile).y));
+        let at = |tile: usize| (tile as u32, grid.first_open_cell(tile) as u8);
+        self.at.extend(tiles.iter().map(|(_, tile)| at(*tile)));
     }
 
     /// The cells of a tile; the prior has made nothing of those where no element can be.
     fn push_cells(&mut self, grid: &Grid, tile: usize, misfits: &[f32; TILE_CELLS]) {
         self.misfits.extend_from_slice(misfits);
         self.cells.extend_from_slice(&[1.0; TILE_CELLS]);
-        let first = grid.middle(tile, 0);
+        let first = grid.tile_middle(tile);
         let (across, down) = grid.offsets();
         let (mut x, mut y) = ([first.x; TILE_CELLS], [first.y; TILE_CELLS]);
         let mut at = [(tile as u32, 0_u8); TILE_CELLS];
