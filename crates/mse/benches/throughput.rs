@@ -32,7 +32,7 @@ use engine::tracker::{Task, Tracker};
 use locate::{Locator, Power, Scratch};
 use model::geometry::Point;
 use model::map::{AccessPoint, Building, Campus, Floor, Maps};
-use model::survey::Survey;
+use model::survey::{Survey, SurveyPoint, SurveyReading};
 use model::{Band, Category, Dbm, Mac, Metres, Observation, Reading, Time};
 use nmsp::{Batch, Command, Event, Input, Output, Session, Settings, Side, SubserviceMask};
 use node::identity::{Identity, Validity};
@@ -120,24 +120,124 @@ fn decode() {
     );
 }
 
+/// From a reading vector to position and zones: on the floor of the sketch, on a large one, and on the
+/// first after a survey.
 fn estimate() {
-    let locator = Locator::new(&maps(), &Survey::default(), locate::Settings::default());
+    let small = maps();
+    estimate_on("80 x 48 m, 15 access points", &small, &Survey::default());
+    estimate_on("200 x 120 m, 77 access points", &large_maps(), &Survey::default());
+    estimate_on("80 x 48 m, surveyed every 4 m", &small, &survey(&small));
+}
+
+fn estimate_on(what: &str, maps: &Maps, survey: &Survey) {
+    let started = Instant::now();
+    let locator = Locator::new(maps, survey, locate::Settings::default());
+    let made = started.elapsed();
     let mut scratch = Scratch::default();
-    let heard: Vec<Vec<Reading>> =
-        observations(NOW, 0.0).into_iter().take(1_000).map(|it| it.readings).collect();
+    let heard: Vec<Vec<Reading>> = places_on(maps).map(|place| heard_on(maps, place)).collect();
     let mut round = || {
         for readings in &heard {
-            black_box(locator.estimate(&mut scratch, readings.iter().copied(), Power::Known, None));
+            let estimate =
+                locator.estimate(&mut scratch, readings.iter().copied(), Power::Known, None);
+            let zones = locator.zones(&scratch).map(|(_, share)| share).sum::<f32>();
+            black_box((estimate, zones));
         }
     };
-    // Propagation maps are made on first use.
+    // Layers are made on first use.
+    let started = Instant::now();
     round();
-    let time = best(round);
+    let layers = started.elapsed();
+    let time = best(&mut round);
+    let mut times: Vec<Duration> = Vec::new();
+    for readings in heard.iter().cycle().take(20_000) {
+        let started = Instant::now();
+        black_box(locator.estimate(&mut scratch, readings.iter().copied(), Power::Known, None));
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
     println!(
-        "Estimate: {:.0} /s/core, {:.1} us each, full 1 m grid on 80 x 48 m, 15 access points, {READINGS} readings",
+        "Estimate: {:.0} /s/core, {:.1} us each, p99 {:.1} us, {what}, {READINGS} readings, to position and zones",
         rate(heard.len(), time),
-        time.as_secs_f64() * 1e6 / heard.len() as f64
+        time.as_secs_f64() * 1e6 / heard.len() as f64,
+        p99.as_secs_f64() * 1e6,
     );
+    println!(
+        "  made in {:.0} ms and {:.0} ms for its layers, {:.0} KiB",
+        made.as_secs_f64() * 1e3,
+        layers.as_secs_f64() * 1e3,
+        locator.bytes() as f64 / 1024.0
+    );
+}
+
+/// A thousand places of the first floor.
+fn places_on(maps: &Maps) -> impl Iterator<Item = Point> {
+    let floor = maps.floors().next().expect("a floor").floor;
+    let (width, length) = (floor.width.0, floor.length.0);
+    (0..1_000_u16).map(move |step| {
+        // Two steps of golden ratios cover the floor evenly.
+        let part = |ratio: f32| (f32::from(step) * ratio).fract();
+        Point::new(part(0.754_877_7) * width, part(0.569_840_3) * length)
+    })
+}
+
+/// What the nearest access points hear of an element at `place`, by a law of our own and with a
+/// deviation that depends on the place.
+fn heard_on(maps: &Maps, place: Point) -> Vec<Reading> {
+    let floor = maps.floors().next().expect("a floor").floor;
+    let mut readings: Vec<Reading> = floor
+        .access_points
+        .iter()
+        .map(|ap| {
+            let distance = ap.at.distance(place).hypot(1.5);
+            let shadowing = 5.0 * (ap.at.x * 1.3 + place.x * 0.7 + place.y * 0.9).sin();
+            let rssi = Dbm(-33.0 - 34.0 * distance.log10() + shadowing);
+            Reading { ap: ap.mac, band: Band::Ghz5, rssi, at: NOW }
+        })
+        .collect();
+    readings.sort_by(|a, b| b.rssi.0.total_cmp(&a.rssi.0));
+    readings.truncate(READINGS);
+    readings
+}
+
+fn survey(maps: &Maps) -> Survey {
+    let found = maps.floors().next().expect("a floor");
+    let floor = found.floor;
+    let steps = |length: f32| (0..(length / 4.0) as u16).map(|step| 2.0 + 4.0 * f32::from(step));
+    let mut points = Vec::new();
+    for (x, y) in steps(floor.width.0).flat_map(|x| steps(floor.length.0).map(move |y| (x, y))) {
+        let at = Point::new(x, y);
+        let readings = heard_on(maps, at)
+            .into_iter()
+            .map(|it| SurveyReading { ap: it.ap, band: it.band, rssi: it.rssi })
+            .collect();
+        let (floor, device) = (found.id(), String::new());
+        points.push(SurveyPoint { floor, at, taken: NOW, device, readings });
+    }
+    Survey { points }
+}
+
+/// A hall of 200 x 120 m with 77 access points.
+fn large_maps() -> Maps {
+    let mut maps = maps();
+    for floor in
+        maps.campuses.iter_mut().flat_map(|it| &mut it.buildings).flat_map(|it| &mut it.floors)
+    {
+        floor.width = Metres(200.0);
+        floor.length = Metres(120.0);
+        let proto = floor.access_points.first().cloned().expect("an access point");
+        floor.access_points = (0..77_u16)
+            .map(|number| AccessPoint {
+                mac: Mac::from_u64(0x0200_0000_1000 + u64::from(number)),
+                at: Point::new(
+                    9.0 + 18.0 * f32::from(number % 11),
+                    9.0 + 17.0 * f32::from(number / 11),
+                ),
+                ..proto.clone()
+            })
+            .collect();
+    }
+    maps
 }
 
 /// The whole way in, on one thread: a client-side TLS connection decrypts what a server-side one

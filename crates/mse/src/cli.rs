@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use locate_bench::Mode;
 use model::Mac;
 
 use crate::output::EXIT_CODES;
@@ -166,6 +167,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         data: Data,
     },
+    /// Visitors of a place: how many, when, and for how long.
+    Analytics(AnalyticsArguments),
     /// Commands of the controller: `mse show nmsp status`.
     Show {
         #[command(subcommand)]
@@ -182,6 +185,11 @@ pub(crate) enum Command {
     Maps {
         #[command(subcommand)]
         command: MapsCommand,
+    },
+    /// Measure how well positions are computed.
+    Locate {
+        #[command(subcommand)]
+        command: LocateCommand,
     },
     /// Look at a replicated log on disk. Nothing is changed, and the role may be running.
     Journal {
@@ -223,6 +231,26 @@ impl Arguments {
     }
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnalyticsArguments {
+    /// Campus>Building>Floor>Zone, or a beginning of it, or an id; everywhere when it is not given.
+    pub(crate) place: Option<String>,
+    /// today, yesterday, 3days, lastweek or lastmonth.
+    #[arg(long, value_name = "WORD", conflicts_with_all = ["from", "until"])]
+    pub(crate) period: Option<String>,
+    /// The first day, as 2026-11-28.
+    #[arg(long, value_name = "DAY")]
+    pub(crate) from: Option<String>,
+    /// The last day, included; the first one when it is not given.
+    #[arg(long, value_name = "DAY", requires = "from")]
+    pub(crate) until: Option<String>,
+    /// Count tags, not clients.
+    #[arg(long)]
+    pub(crate) tags: bool,
+    #[command(flatten)]
+    pub(crate) data: Data,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum NmspCommand {
     /// State of every link, and why it is not active.
@@ -256,6 +284,64 @@ pub(crate) enum ShowNmsp {
     Statistics,
     /// What this controller can report.
     Capability,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LocateCommand {
+    /// Locate on a recorded site with the shipped defaults, and print the errors in metres.
+    ///
+    /// Prints one line, `n .. mean .. median .. p90 .. floor ..% building ..% covered ..%`: queries that
+    /// were answered, horizontal errors, answers on the right floor and in the right building, and
+    /// answers whose radius holds the truth. The format of a site is in docs/guide/location.md.
+    Bench {
+        /// The folder of the site.
+        folder: PathBuf,
+        /// What may be used: `none` of the survey, `points:N` that the seed draws, `all` of it;
+        /// `fingerprint` uses all and no place of an access point; `track` follows recorded streams;
+        /// `rogue` locates transmitters of unknown power.
+        #[arg(long, default_value = "all")]
+        mode: LocateMode,
+        /// Draws the points of `--mode points:N`; the same seed draws the same points.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Use only the K strongest readings of each query.
+        #[arg(long, value_name = "K")]
+        keep: Option<usize>,
+        /// Write `id,x,y,floor,building,radius95` for each answer.
+        ///
+        /// Then `queries.csv.gz` is read where it is there. With `--mode track` there is one file per
+        /// stream, with its name before the ending.
+        #[arg(long, value_name = "FILE")]
+        answers: Option<PathBuf>,
+    },
+}
+
+/// `--mode` of `mse locate bench`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LocateMode(pub(crate) Mode);
+
+impl std::str::FromStr for LocateMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mode = match text.split_once(':') {
+            Some(("points", count)) => {
+                let count =
+                    count.parse().map_err(|_| format!("'{count}' is no number of points"))?;
+                Mode::Points(count)
+            }
+            None if text == "none" => Mode::None,
+            None if text == "all" => Mode::All,
+            None if text == "fingerprint" => Mode::Fingerprint,
+            None if text == "track" => Mode::Track,
+            None if text == "rogue" => Mode::Rogue,
+            _ => {
+                let known = "none, points:N, all, fingerprint, track and rogue are known";
+                return Err(format!("'{text}' is no mode; {known}"));
+            }
+        };
+        Ok(Self(mode))
+    }
 }
 
 #[derive(Debug, Subcommand)]

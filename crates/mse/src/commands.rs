@@ -1,11 +1,13 @@
 //! One file per command.
 
+mod analytics;
 mod check_config;
 mod cmdshell;
 mod demo;
 mod ha;
 pub(crate) mod ha_info;
 mod journal;
+mod locate;
 mod maps;
 mod nmsp;
 mod roles;
@@ -43,9 +45,11 @@ pub(crate) async fn run(
         Command::Ha { command } => ha::run(output, command).await,
         Command::Nmsp { command } => nmsp::run(output, command).await,
         Command::Track { mac, follow, data } => track::run(output, mac, follow, &data.data).await,
+        Command::Analytics(arguments) => analytics::run(output, &arguments).await,
         Command::Show { command } => show::run(output, command).await,
         Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
         Command::Maps { command } => maps::run(output, command).await,
+        Command::Locate { command } => locate::run(output, command),
         Command::Journal { command } => journal::run(output, command),
         Command::Support { output: file, node } => support::run(output, file, &node).await,
         Command::User { command } => user::run(output, command).await,

@@ -292,6 +292,15 @@ fn maps_are_made_imported_and_exported_and_elements_are_found_on_them() {
     check(&["track", mac, data[0], data[1]], 0, "Tetam>Office>Office");
     assert_eq!(json(&["track", mac, data[0], data[1]])[0]["mac"], mac);
     check(&["track", "00:00:00:00:00:01", data[0], data[1]], 4, "not tracked");
+    check(&["analytics", data[0], data[1]], 0, "everywhere, days of UTC");
+    check(
+        &["analytics", "Tetam>Office", "--period", "lastweek", data[0], data[1]],
+        0,
+        "Tetam>Office",
+    );
+    check(&["analytics", "Atlantis", data[0], data[1]], 4, "'Atlantis'");
+    let figures = json(&["analytics", data[0], data[1]]);
+    assert_eq!(figures["counts"]["buckets"].as_array().unwrap().len(), 24, "hours of today");
     check(&["getserverinfo", data[0], data[1]], 0, "Active Tags: 1");
 
     // Called by the appliance's name through a link.

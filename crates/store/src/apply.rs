@@ -28,8 +28,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::history::{SealedFile, sealed, tail};
 use crate::{
     Alarm, Event, Session, Store, StoreError, User, alarms, column_time, connect, database_error,
-    documents, events, file_error, maps, service_identity, sessions, settings, sync_parent,
-    time_column, users,
+    documents, events, file_error, heat, maps, service_identity, sessions, settings, stays,
+    sync_parent, time_column, users,
 };
 
 mod change;
@@ -379,9 +379,8 @@ impl Step<'_> {
                 Outcome::Numbered(index)
             }
             Change::RecordsExpired { before } => {
-                let removed =
-                    alarms::expire(connection, before)? + events::expire(connection, before)?;
-                Outcome::Numbered(removed as u64)
+                let alarms = alarms::expire(connection, before)?;
+                Outcome::Numbered((alarms + events::expire(connection, before)?) as u64)
             }
             Change::HistoryAppended { rows } => {
                 tail::append(connection, index, &rows)?;
@@ -412,6 +411,11 @@ impl Step<'_> {
             Change::SessionsEnded { user, kept } => {
                 Outcome::Numbered(sessions::remove_of(connection, &user, kept.as_ref())? as u64)
             }
+            Change::StaysKept { stays } => stays::apply(connection, &stays)?,
+            Change::HeatAdded { floor, hour, cells } => {
+                heat::apply(connection, floor, hour, &cells)?
+            }
+            Change::AnalyticsExpired { before } => stays::apply_expiry(connection, before)?,
             // Not a row of the database; the caller has done it.
             Change::FilePut { .. } => Outcome::Done,
         })

@@ -16,6 +16,7 @@
 mod columns;
 mod kept;
 mod newest;
+mod playback;
 pub(crate) mod sealed;
 pub(crate) mod tail;
 mod writer;
@@ -32,6 +33,7 @@ use crate::{Store, StoreError, column_time, damaged, time_column};
 pub use kept::KeptRow;
 pub(crate) use kept::packed;
 pub use newest::NEWEST_ROWS_MAX;
+pub use playback::{FloorHistory, PLAYBACK_ROWS_MAX};
 pub use sealed::SealedFile;
 pub use writer::{
     COMMIT_INTERVAL_MS, COMMIT_ROWS_MAX, HistoryCounts, HistoryWriter, QUEUE_ROWS_MAX,

@@ -36,12 +36,14 @@ mod documents;
 mod error;
 mod events;
 mod files;
+mod heat;
 mod history;
 mod maps;
 mod schema;
 mod service_identity;
 mod sessions;
 mod settings;
+mod stays;
 mod users;
 
 pub use alarms::{ALARM_TEXT_BYTES_MAX, ALARM_WORD_BYTES_MAX, ALARMS_MAX, Alarm, Severity};
@@ -55,13 +57,15 @@ pub use error::StoreError;
 pub(crate) use error::{database_error, file_error};
 pub use events::{EVENT_TEXT_BYTES_MAX, EVENT_WORD_BYTES_MAX, EVENTS_MAX, Event};
 pub use files::{FILE_BYTES_MAX, Files};
+pub use heat::{HEAT_CELLS_MAX, HeatCell};
 pub use history::{
-    COMMIT_INTERVAL_MS, COMMIT_ROWS_MAX, HistoryCounts, HistoryRow, HistoryWriter, KeptRow,
-    NEWEST_ROWS_MAX, QUEUE_ROWS_MAX, SealedFile, TRAIL_ROWS_MAX,
+    COMMIT_INTERVAL_MS, COMMIT_ROWS_MAX, FloorHistory, HistoryCounts, HistoryRow, HistoryWriter,
+    KeptRow, NEWEST_ROWS_MAX, PLAYBACK_ROWS_MAX, QUEUE_ROWS_MAX, SealedFile, TRAIL_ROWS_MAX,
 };
 pub use service_identity::{IDENTITY_PEM_BYTES_MAX, ServiceIdentity};
 pub use sessions::{SESSIONS_PER_USER_MAX, Session};
 pub use settings::{SETTING_KEY_BYTES_MAX, SETTING_VALUE_BYTES_MAX};
+pub use stays::STAYS_BATCH_MAX;
 pub use users::{PASSWORD_HASH_BYTES_MAX, Role, USER_NAME_BYTES_MAX, USERS_MAX, UnknownRole, User};
 
 /// How long a statement waits for another connection's commit. Ours: commits take milliseconds,

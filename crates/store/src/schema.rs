@@ -18,7 +18,8 @@ use crate::{StoreError, database_error};
 const APPLICATION_ID: i32 = 0x4f4d_5345;
 
 /// Schema `n` is the result of the first `n` entries.
-pub(crate) const MIGRATIONS: &[&str] = &[INITIAL, REPLICATED, SERVICE_IDENTITY, DOCUMENTS];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[INITIAL, REPLICATED, SERVICE_IDENTITY, DOCUMENTS, ANALYTICS];
 
 /// Addresses are 48-bit numbers, times milliseconds since 1970 UTC, lengths centimetres.
 /// History has no primary key: rows are only appended, read by element, and pruned by time.
@@ -145,6 +146,36 @@ const DOCUMENTS: &str = "
         document TEXT NOT NULL,
         PRIMARY KEY (collection, name)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// Who was where, and for how long.
+///
+/// Stays are looked up by place and time; nothing but their place, beginning and element names them.
+/// `cells` of `heat` is packed, see `heat`. `analytics_chain` stands for both in the hash of the
+/// state, see `stays`.
+const ANALYTICS: &str = "
+    CREATE TABLE stays (
+        place INTEGER NOT NULL,
+        entered_ms INTEGER NOT NULL,
+        mac INTEGER NOT NULL,
+        category INTEGER NOT NULL,
+        left_ms INTEGER NOT NULL,
+        strongest_dbm INTEGER,
+        is_connected INTEGER NOT NULL,
+        PRIMARY KEY (place, entered_ms, mac, category)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE heat (
+        floor INTEGER NOT NULL,
+        hour_ms INTEGER NOT NULL,
+        cells BLOB NOT NULL,
+        PRIMARY KEY (floor, hour_ms)
+    ) STRICT;
+
+    CREATE TABLE analytics_chain (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        hash BLOB NOT NULL CHECK (length(hash) = 32)
+    ) STRICT;
 ";
 
 /// Brings the database up to the end of `migrations`, all of them or none.

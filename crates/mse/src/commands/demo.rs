@@ -19,7 +19,7 @@ use controller::campus::Campus;
 use controller::replay::{Pace, Recording, Replay};
 use controller::source::Source;
 use engine::Engine;
-use engine::config::{Config, ControllerConfig, History, Https, Tracking};
+use engine::config::{Analytics, Config, ControllerConfig, History, Https, Tracking};
 use model::map::Maps;
 use node::clock;
 use node::identity::Identity;
@@ -184,6 +184,7 @@ impl Stage {
             controllers: links.clone(),
             tracking: Tracking::default(),
             history: History::default(),
+            analytics: Analytics::default(),
         };
         let engine = match Engine::start(config(port)).await {
             Err(engine::StartError::LocalListen { .. }) => Engine::start(config(0)).await,

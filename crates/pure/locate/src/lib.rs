@@ -9,16 +9,25 @@
 //! The crate follows no movement and knows no wire format, no database and no clock: time arrives
 //! inside the readings.
 
+mod calibration;
 mod choice;
 mod estimate;
 mod floor;
 mod grid;
+mod posterior;
 mod propagation;
 mod readings;
 mod settings;
 mod site;
+#[cfg(test)]
+mod testing;
+mod track;
 
+pub use calibration::audit::{Misplaced, misplaced};
+pub use calibration::fingerprints::Likeness;
+pub use calibration::quality::{Method, POINTS_MIN, Quality};
 pub use choice::PreviousFloor;
 pub use estimate::{Estimate, Locator, Power, Scratch};
 pub use readings::{Change, ReadingStore, SLOTS_MAX};
 pub use settings::Settings;
+pub use track::Track;

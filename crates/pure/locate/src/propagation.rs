@@ -58,15 +58,51 @@ impl<'a> Propagation<'a> {
         }
     }
 
+    /// The same with another power at 1 m and another exponent, as a survey has shown them.
+    pub(crate) fn calibrated(self, law: Law) -> Self {
+        Self { power_at_1_m: law.power_at_1_m, exponent: law.exponent, ..self }
+    }
+
+    /// Power at 1 m and exponent that it works with.
+    pub(crate) fn law(&self) -> Law {
+        Law { power_at_1_m: self.power_at_1_m, exponent: self.exponent }
+    }
+
     /// The strength in dBm with which an element at `place` is heard.
     pub(crate) fn rssi(&self, place: Point) -> f32 {
+        let Path { decades, obstacles_db } = self.path(place);
+        self.power_at_1_m - 10.0 * self.exponent * decades - obstacles_db
+    }
+
+    /// What is between the source and `place`.
+    pub(crate) fn path(&self, place: Point) -> Path {
         // Below one metre the model has no meaning and the logarithm no bound.
         let distance = self.source.at.distance(place).hypot(self.source.above.0);
-        let path = 10.0 * self.exponent * distance.max(1.0).log10();
         let walls: f32 = self.shadows.iter().map(|shadow| shadow.loss(place)).sum();
         let storeys = self.settings.storey_loss_db * f32::from(self.source.storeys);
-        self.power_at_1_m - path - walls.min(self.settings.wall_loss_max_db) - storeys
+        Path {
+            decades: distance.max(1.0).log10(),
+            obstacles_db: walls.min(self.settings.wall_loss_max_db) + storeys,
+        }
     }
+}
+
+/// How strength falls with distance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Law {
+    /// Received power at 1 m in dBm.
+    pub(crate) power_at_1_m: f32,
+    /// Path-loss exponent.
+    pub(crate) exponent: f32,
+}
+
+/// What is between a source and a place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Path {
+    /// Decimal logarithm of the distance in metres.
+    pub(crate) decades: f32,
+    /// What walls and storeys take.
+    pub(crate) obstacles_db: f32,
 }
 
 /// The places that a wall hides from a source: three half-planes, so that a map of many cells and
@@ -178,9 +214,9 @@ mod tests {
     #[test]
     fn a_storey_takes_its_share_and_its_walls_do_not_count() {
         let above = Source { above: Metres(4.0), storeys: 1, ..OVERHEAD };
-        check(above, &[], 13.0, -32.0 - 24.5 - 16.0);
+        check(above, &[], 13.0, -32.0 - 24.5 - 18.0);
         let walls = [wall((14.0, 8.0), (14.0, 12.0), 13.0)];
-        check(above, &walls, 13.0, -32.0 - 24.5 - 16.0);
+        check(above, &walls, 13.0, -32.0 - 24.5 - 18.0);
     }
 
     proptest! {

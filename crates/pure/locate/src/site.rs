@@ -2,53 +2,118 @@
 
 use std::collections::BTreeMap;
 
-use model::map::{Floor, FloorRef, Maps};
+use model::map::{Floor, FloorRef, MapId, Maps};
+use model::survey::Survey;
 use model::{Mac, Metres};
 
+use crate::Settings;
+use crate::calibration::fingerprints::{Fingerprints, Likeness};
+use crate::calibration::places::places;
+use crate::calibration::quality::Method;
 use crate::floor::{FloorModel, Receiver, STOREYS_HEARD};
 
-/// The maps as the estimator uses them.
+/// Radios this close are in one case.
+const ONE_PLACE_M: f32 = 0.3;
+
+/// The maps and the survey as the estimator uses them.
 #[derive(Debug, Default)]
 pub(crate) struct Site {
-    numbers: BTreeMap<Mac, usize>,
+    numbers: Numbers,
     /// Access points, those of one building together and from the lowest floor upwards.
     pub(crate) receivers: Vec<Receiver>,
     /// Floors in the same order.
     pub(crate) floors: Vec<FloorModel>,
+    /// What the surveyed places sound like.
+    pub(crate) fingerprints: Fingerprints,
+    /// How they are compared: as most of the surveyed floors do.
+    pub(crate) likeness: Option<Likeness>,
+}
+
+/// Access points that have a place, by address.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers(BTreeMap<Mac, usize>);
+
+impl Numbers {
+    /// The number of an access point, an index into [`Site::receivers`].
+    pub(crate) fn number(&self, ap: Mac) -> Option<usize> {
+        self.0.get(&ap).copied()
+    }
 }
 
 impl Site {
-    pub(crate) fn new(maps: &Maps) -> Self {
+    /// `methods` says how floors are located that are not located by the model alone.
+    pub(crate) fn new(
+        maps: &Maps,
+        survey: &Survey,
+        methods: &BTreeMap<MapId, Method>,
+        settings: &Settings,
+    ) -> Self {
         let mut site = Self::default();
-        let mut places: Vec<FloorRef<'_>> = maps.floors().collect();
-        for building in places.chunk_by_mut(|a, b| std::ptr::eq(a.building, b.building)) {
+        let mut floors: Vec<FloorRef<'_>> = maps.floors().collect();
+        for building in floors.chunk_by_mut(|a, b| std::ptr::eq(a.building, b.building)) {
             building.sort_by_key(|place| place.floor.level);
-            site.add_building(building);
+            site.add_building(building, survey, methods, settings);
         }
+        let uses_fingerprints =
+            |floor: &MapId| methods.get(floor).is_some_and(|method| method.likeness().is_some());
+        let surveyed = survey.points.iter().filter(|point| uses_fingerprints(&point.floor));
+        site.fingerprints = Fingerprints::new(surveyed);
+        let mut votes: BTreeMap<Likeness, usize> = BTreeMap::new();
+        for likeness in methods.values().filter_map(|method| method.likeness()) {
+            *votes.entry(likeness).or_default() += 1;
+        }
+        let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
+        site.likeness = most.map(|(likeness, _)| likeness);
         site
     }
 
     /// The number of an access point, an index into [`Site::receivers`].
     pub(crate) fn number(&self, ap: Mac) -> Option<usize> {
-        self.numbers.get(&ap).copied()
+        self.numbers.number(ap)
+    }
+
+    /// The index of a floor.
+    pub(crate) fn floor(&self, id: MapId) -> Option<usize> {
+        self.floors.iter().position(|floor| floor.id == id)
     }
 
     /// Adds the floors of one building, which are sorted by level.
-    fn add_building(&mut self, places: &[FloorRef<'_>]) {
+    fn add_building(
+        &mut self,
+        floors: &[FloorRef<'_>],
+        survey: &Survey,
+        methods: &BTreeMap<MapId, Method>,
+        settings: &Settings,
+    ) {
         let first = self.receivers.len();
-        let elevations = elevations(places);
-        for (index, (place, elevation)) in places.iter().zip(&elevations).enumerate() {
+        let elevations = elevations(floors);
+        for (index, (place, elevation)) in floors.iter().zip(&elevations).enumerate() {
             self.add_receivers(self.floors.len() + index, place.floor, *elevation);
         }
-        let added = self.receivers.get(first..).unwrap_or_default();
-        for (place, elevation) in places.iter().zip(elevations) {
+        for (place, elevation) in floors.iter().zip(elevations) {
+            let added = self.receivers.get(first..).unwrap_or_default();
             let level = place.floor.level;
             let from = level.saturating_sub(STOREYS_HEARD);
             let to = level.saturating_add(STOREYS_HEARD);
             let near = first + added.partition_point(|receiver| receiver.level < from)
                 ..first + added.partition_point(|receiver| receiver.level <= to);
-            let model = FloorModel::new(self.floors.len(), *place, elevation, near);
-            self.floors.push(model);
+            let id = place.id();
+            let method = methods.get(&id).copied().unwrap_or(Method::Model);
+            let points: Vec<_> = survey.points.iter().filter(|it| it.floor == id).collect();
+            let places = match method {
+                Method::Model => Vec::new(),
+                _ => places(&points, &self.numbers),
+            };
+            let index = self.floors.len();
+            let calibration = (method, places);
+            self.floors.push(FloorModel::new(
+                index,
+                *place,
+                elevation,
+                near,
+                calibration,
+                settings,
+            ));
         }
     }
 
@@ -57,11 +122,16 @@ impl Site {
     fn add_receivers(&mut self, floor: usize, place: &Floor, elevation: Metres) {
         for ap in &place.access_points {
             let placed = ap.at.is_finite() && ap.height.0.is_finite();
-            if !placed || self.numbers.contains_key(&ap.mac) {
+            if !placed || self.numbers.0.contains_key(&ap.mac) {
                 continue;
             }
-            self.numbers.insert(ap.mac, self.receivers.len());
+            let number = self.receivers.len();
+            let beside =
+                |other: &Receiver| other.floor == floor && other.at.distance(ap.at) < ONE_PLACE_M;
+            let first = self.receivers.iter().position(beside);
+            self.numbers.0.insert(ap.mac, number);
             self.receivers.push(Receiver {
+                place: first.unwrap_or(number),
                 floor,
                 level: place.level,
                 at: ap.at,

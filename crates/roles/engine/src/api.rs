@@ -4,11 +4,13 @@
 //! |---|---|---|
 //! | `/`, `/console.js`, .. | the console | everyone; it logs in by itself |
 //! | `/api/v1/..` | the native API, described by `docs/api/openapi.json` | session cookie, Basic, or the node's own Unix socket |
-//! | `/api/location/..`, `/api/config/..` | the CMX API, see [`crate::cmx`] | Basic, or any of the above |
+//! | `/api/location/..`, `/api/config/..`, `/api/presence/..`, `/api/analytics/..` | the CMX API, see [`crate::cmx`] | Basic, or any of the above |
+//! | `/api/contextaware/..` | the API of MSE 8, see [`crate::contextaware`] | Basic, or any of the above |
 //! | `/metrics` | Prometheus | as the native API |
 //! | `/health`, `/livez`, `/readyz` | probes | everyone |
 
 pub mod access;
+pub mod analytics;
 pub mod assets;
 pub mod compatibility;
 pub mod dormant;
@@ -42,6 +44,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::analytics::Analytics;
 use crate::history::History;
 use crate::site::CurrentSite;
 use crate::tracker::{Notice, SharedElements, Task, TrackerCounters};
@@ -89,6 +92,8 @@ pub struct Shared {
     pub tasks: mpsc::Sender<Task>,
     /// The history, when it is kept.
     pub history: Option<History>,
+    /// Who was where and for how long, when that is counted.
+    pub analytics: Option<Analytics>,
     /// Held by the one import of maps that runs.
     pub importing: tokio::sync::Mutex<()>,
     /// Set when the engine stops: WebSockets end then.
@@ -118,6 +123,7 @@ pub type State = axum::extract::State<Arc<Shared>>;
         (name = "users", description = "Who may log in"),
         (name = "elements", description = "What is tracked and where it is"),
         (name = "maps", description = "Campuses, buildings, floors"),
+        (name = "analytics", description = "Who was where, and for how long"),
         (name = "nmsp", description = "Links to controllers"),
         (name = "server", description = "The engine itself")
     )
@@ -139,6 +145,14 @@ fn native() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(maps::floor))
         .routes(routes!(maps::floor_image))
         .routes(routes!(maps::document))
+        .routes(routes!(analytics::places))
+        .routes(routes!(analytics::counts))
+        .routes(routes!(analytics::dwell))
+        .routes(routes!(analytics::repeats))
+        .routes(routes!(analytics::summary))
+        .routes(routes!(analytics::flows))
+        .routes(routes!(analytics::heat))
+        .routes(routes!(analytics::playback))
         .routes(routes!(nmsp::links))
         .routes(routes!(server::about))
         .routes(routes!(server::info))
@@ -180,6 +194,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .merge(archive)
         .layer(middleware::map_response(error::in_one_form))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), access::guard))
+        .layer(middleware::from_fn(compatibility::errors_of_mse))
         // Outermost: it is asked when the answer is there.
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), lease::guard));
     let open = Router::new()

@@ -9,6 +9,8 @@ use model::Category;
 use node::key_hash::KeyHash;
 use serde::Deserialize;
 
+use crate::analytics::Calendar;
+
 /// Most controllers of one engine. MSE 8.0 manages hundreds; ours.
 pub const CONTROLLERS_MAX: usize = 500;
 
@@ -36,6 +38,9 @@ pub struct Config {
     /// How long positions are kept.
     #[serde(default)]
     pub history: History,
+    /// Who counts as a visitor, and for how long that is known.
+    #[serde(default)]
+    pub analytics: Analytics,
 }
 
 /// The listener of the console and the APIs.
@@ -154,6 +159,27 @@ impl Default for History {
     }
 }
 
+/// Who counts as a visitor, and for how long that is known.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Analytics {
+    /// Days that stays and heat maps are kept. Zero keeps none, and counts nothing.
+    pub keep_days: u64,
+    /// Where days begin: a name of the IANA time zone database.
+    pub time_zone: String,
+    /// Who is not connected is a visitor after so many minutes. CMX default: 5.
+    pub visitor_min: u64,
+    /// Who is not connected is a visitor when it was heard this well, in dBm. CMX default: -65.
+    pub visitor_dbm: i8,
+}
+
+impl Default for Analytics {
+    /// 35 days: a month, and the days since it ended.
+    fn default() -> Self {
+        Self { keep_days: 35, time_zone: "UTC".to_owned(), visitor_min: 5, visitor_dbm: -65 }
+    }
+}
+
 /// Values that do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -176,6 +202,11 @@ pub enum ConfigError {
     /// An address without a port.
     #[error("controller '{0}': write the address as host:port, the port of NMSP is 16113")]
     ConfigAddress(String),
+    /// No such zone.
+    #[error(
+        "analytics.time_zone: '{0}' is not in the time zone database of this machine; write a name as Europe/Zurich, or UTC"
+    )]
+    ConfigTimeZone(String),
     /// A limit that makes no sense.
     #[error("tracking.{0} must be at least 1")]
     ConfigZero(&'static str),
@@ -200,6 +231,9 @@ impl Config {
             if !seen.insert(address) {
                 return Err(ConfigError::ConfigTwice(address.clone()));
             }
+        }
+        if Calendar::new(&self.analytics.time_zone).is_none() {
+            return Err(ConfigError::ConfigTimeZone(self.analytics.time_zone.clone()));
         }
         let Tracking { limit, missing_after_min, absent_after_min, .. } = self.tracking;
         let zeros = [
@@ -246,6 +280,7 @@ mod tests {
         );
         check_refused("data = \"/tmp\"\n[nmsp]\necho_interval_ms = 1", "echo_interval_ms");
         check_refused("data = \"/tmp\"\n[tracking]\nlimit = 0", "tracking.limit");
+        check_refused("data = \"/tmp\"\n[analytics]\ntime_zone = \"Mars/Base\"", "'Mars/Base'");
         check_refused(
             "data = \"/tmp\"\n[[controller]]\naddress = \"wlc\"\nkey_hash = \"HASH\"",
             "'wlc'",

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use locate::{PreviousFloor, ReadingStore};
+use locate::{PreviousFloor, ReadingStore, Track};
 use model::{Association, Category, Element, Mac, Position, Reading, Time};
 
 use crate::config::Tracking;
@@ -30,6 +30,10 @@ pub struct Tracked {
     pub strongest: Option<Reading>,
     /// Where it is.
     pub position: Option<Position>,
+    /// How it moves.
+    pub(crate) track: Option<Track>,
+    /// Where it was estimated to be, before its movement was taken into account.
+    pub(crate) estimated: Option<Position>,
     /// What the floor decision remembers.
     pub(crate) previous_floor: Option<PreviousFloor>,
     /// When its position was last written to the history.
@@ -256,6 +260,8 @@ impl Elements {
             shelf.located = 0;
             for tracked in shelf.elements.values_mut() {
                 tracked.position = None;
+                tracked.track = None;
+                tracked.estimated = None;
                 tracked.previous_floor = None;
             }
         }
@@ -278,6 +284,8 @@ impl Tracked {
             readings: ReadingStore::default(),
             strongest: None,
             position: None,
+            track: None,
+            estimated: None,
             previous_floor: None,
             recorded_at: Time(0),
             association: None,

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::accounts::{self, AccountError, INITIAL_PASSWORD_NAME};
+use crate::analytics::Analytics;
 use crate::api::{self, Shared, access::Access};
 use crate::config::{Config, ConfigError, ControllerConfig};
 use crate::history::{self, History};
@@ -156,8 +157,14 @@ impl Engine {
         let mut services = JoinSet::new();
         let is_kept = config.history.keep_days > 0;
         let history = is_kept.then(|| keep_history(&store, &writer, &mut services)).transpose()?;
-        let mut tracker = Tracker::new(&config.tracking, site.clone(), history.clone());
+        let analytics = Analytics::new(&config.analytics, config.tracking.limit);
+        let mut tracker = Tracker::new(&config.tracking, site.clone(), history.clone())
+            .with_analytics(analytics.clone());
         tracker.resume(&newest);
+        if let Some(analytics) = &analytics {
+            analytics.resume(&site.load(), &newest, clock::wall());
+            services.spawn(analytics.clone().keep(writer.clone()));
+        }
         let (tasks, queue) = mpsc::channel(QUEUE_REPORTS_MAX);
         let (elements, notices, counters) =
             (tracker.elements(), tracker.notices(), tracker.counters());
@@ -196,6 +203,7 @@ impl Engine {
             links,
             tasks,
             history,
+            analytics,
             importing: tokio::sync::Mutex::default(),
             stopping: watch::Sender::new(false),
             initial_password: config.data.join(INITIAL_PASSWORD_NAME),
@@ -259,6 +267,9 @@ impl Engine {
         let _ = shared.tasks.send(Task::Stop).await;
         if let Ok(Err(_)) = tokio::task::spawn_blocking(move || tracker.join()).await {
             tracing::error!("the tracker had failed; positions since then are lost");
+        }
+        if let Some(analytics) = &shared.analytics {
+            analytics.finish(&shared.writer).await;
         }
     }
 }

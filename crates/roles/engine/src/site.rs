@@ -20,12 +20,15 @@ pub struct Site {
     /// Where each floor is in `maps`: campus, building, floor.
     index: BTreeMap<MapId, [usize; 3]>,
     access_points: BTreeSet<Mac>,
+    /// The ids of the zones of each floor, in their order.
+    zone_ids: BTreeMap<MapId, Vec<MapId>>,
 }
 
 impl Site {
     /// Prepares a set of maps.
     pub fn new(revision: u64, maps: Maps) -> Self {
         let mut index = BTreeMap::new();
+        let zone_ids = maps.floors().map(|it| (it.id(), zone_ids(it))).collect();
         for (c, campus) in maps.campuses.iter().enumerate() {
             for (b, building) in campus.buildings.iter().enumerate() {
                 for (f, floor) in building.floors.iter().enumerate() {
@@ -36,7 +39,7 @@ impl Site {
         let locator = Locator::new(&maps, &Survey::default(), locate::Settings::default());
         let access_points =
             maps.floors().flat_map(|it| it.floor.access_points.iter().map(|ap| ap.mac)).collect();
-        Self { revision, maps, locator, index, access_points }
+        Self { revision, maps, locator, index, access_points, zone_ids }
     }
 
     /// Whether an access point has a place on a map.
@@ -52,6 +55,15 @@ impl Site {
         Some(FloorRef { campus, building, floor: building.floors.get(f)? })
     }
 
+    /// Ids of the zones that hold a position.
+    pub fn zone_ids_at(&self, position: &Position) -> impl Iterator<Item = MapId> {
+        let zones = self.floor(position.floor).map(|it| it.floor.zones.as_slice());
+        let ids = self.zone_ids.get(&position.floor).map(Vec::as_slice);
+        let zones = zones.unwrap_or_default().iter().zip(ids.unwrap_or_default());
+        let point = position.point;
+        zones.filter(move |(zone, _)| zone.outline.contains(point)).map(|(_, id)| *id)
+    }
+
     /// Names of the zones that hold a position.
     pub fn zones(&self, position: &Position) -> Vec<String> {
         let floor = self.floor(position.floor);
@@ -59,6 +71,13 @@ impl Site {
             it.floor.zones_at(position.point).map(str::to_owned).collect()
         })
     }
+}
+
+/// The ids of the zones of a floor, in their order.
+fn zone_ids(place: FloorRef<'_>) -> Vec<MapId> {
+    let path = place.path();
+    let zones = place.floor.zones.iter();
+    zones.map(|zone| MapId::of(&format!("{path}>{}", zone.name))).collect()
 }
 
 /// The site in use, shared by the tracker and the APIs.

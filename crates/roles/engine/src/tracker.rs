@@ -16,12 +16,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use locate::{Change, Power, Scratch};
+use locate::{Change, Power, Scratch, Track};
 use model::{Association, Category, Mac, Position, Reading, Time};
 use nmsp::{Departure, Information};
 use store::HistoryRow;
 use tokio::sync::{broadcast, mpsc};
 
+use crate::analytics::{Analytics, Seen};
 use crate::config::Tracking;
 use crate::elements::{Elements, Swept, Tracked};
 use crate::history::History;
@@ -97,6 +98,9 @@ pub struct Tracker {
     elements: Arc<RwLock<Elements>>,
     site: CurrentSite,
     history: Option<History>,
+    analytics: Option<Analytics>,
+    /// Positions of one report, on their way to `analytics`.
+    seen: Vec<Seen>,
     notices: broadcast::Sender<Arc<Notice>>,
     counters: Arc<TrackerCounters>,
     scratch: Scratch,
@@ -118,6 +122,8 @@ impl Tracker {
             elements: Arc::new(RwLock::new(Elements::new(tracking))),
             site,
             history,
+            analytics: None,
+            seen: Vec::new(),
             notices: broadcast::Sender::new(NOTICES_MAX),
             counters: Arc::default(),
             scratch: Scratch::default(),
@@ -129,6 +135,13 @@ impl Tracker {
             noticed_at: Time(0),
             swept_at: Time(0),
         }
+    }
+
+    /// Tells `analytics` where elements are. Before [`run`](Self::run).
+    #[must_use]
+    pub fn with_analytics(mut self, analytics: Option<Analytics>) -> Self {
+        self.analytics = analytics;
+        self
     }
 
     /// Takes up where elements were last, as another node wrote it; what has no place on these maps is
@@ -206,6 +219,10 @@ impl Tracker {
         self.counters.reports.fetch_add(1, Ordering::Relaxed);
         self.counters.readings.fetch_add(report.readings.len() as u64, Ordering::Relaxed);
         self.measured(report, &site);
+        if let Some(analytics) = &self.analytics {
+            analytics.see(&site, &self.seen);
+        }
+        self.seen.clear();
         self.associations(report, now);
         self.attachments(report, now);
         for Departure { category, mac } in &report.departures {
@@ -241,7 +258,7 @@ impl Tracker {
         let Some(newest) = readings.iter().map(|reading| reading.at).max() else {
             return;
         };
-        let Self { scratch, history, counters, .. } = self;
+        let Self { scratch, history, analytics, seen, counters, .. } = self;
         let is_known = elements.hear(category, mac, &report.controller, newest, |tracked| {
             tracked.last_seen = tracked.last_seen.max(newest);
             if !Arc::ptr_eq(&tracked.controller, &report.controller) {
@@ -261,6 +278,9 @@ impl Tracker {
                         return;
                     }
                 }
+            }
+            if analytics.is_some() {
+                seen.extend(Seen::of(category, mac, tracked));
             }
             let is_still = change == Change::Renewed;
             if let (Some(history), Some(position)) = (history, tracked.position)
@@ -387,7 +407,12 @@ fn estimate(tracked: &mut Tracked, category: Category, site: &Site, scratch: &mu
         return false;
     };
     tracked.previous_floor = Some(estimate.previous);
-    tracked.position = Some(estimate.position);
+    tracked.estimated = Some(estimate.position);
+    let followed = match &mut tracked.track {
+        Some(track) => track.update(&estimate.position),
+        None => tracked.track.insert(Track::new(&estimate.position)).position(),
+    };
+    tracked.position = Some(site.locator.snapped(followed));
     true
 }
 

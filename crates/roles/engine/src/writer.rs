@@ -7,9 +7,13 @@
 use std::sync::Arc;
 
 use model::Time;
-use model::map::Maps;
+use model::map::{MapId, Maps};
 use node::service::{Draft, Line, WriteError};
-use store::{Change, Content, Encoded, Outcome, Secret, Session, Store, StoreError, User};
+use presence::Stay;
+use store::{
+    Change, Content, Encoded, HeatCell, Outcome, STAYS_BATCH_MAX, Secret, Session, Store,
+    StoreError, User,
+};
 
 /// Where changes go.
 #[derive(Debug, Clone)]
@@ -202,6 +206,46 @@ impl Writer {
                 let change = Change::DocumentRemoved { collection: collection.to_owned(), name };
                 let outcomes = self.journal(vec![change]).await?;
                 Ok(outcomes.first().is_some_and(|outcome| !matches!(outcome, Outcome::Unchanged)))
+            }
+        }
+    }
+
+    /// Keeps stays. Asked again they are there once.
+    pub async fn keep_stays(&self, stays: &[Stay]) -> Result<(), WriteFailure> {
+        for batch in stays.chunks(STAYS_BATCH_MAX).map(<[Stay]>::to_vec) {
+            match self {
+                Self::Own(store) => own(store, move |store| store.keep_stays(&batch)).await?,
+                Self::Replicated { .. } => {
+                    self.journal(vec![Change::StaysKept { stays: batch }]).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to the heat map of a floor and an hour.
+    pub async fn add_heat(
+        &self,
+        floor: MapId,
+        hour: Time,
+        cells: Vec<HeatCell>,
+    ) -> Result<(), WriteFailure> {
+        match self {
+            Self::Own(store) => own(store, move |store| store.add_heat(floor, hour, &cells)).await,
+            Self::Replicated { .. } => {
+                self.journal(vec![Change::HeatAdded { floor, hour, cells }]).await.map(drop)
+            }
+        }
+    }
+
+    /// Forgets stays and heat maps that are older than `before`.
+    pub async fn forget_analytics(&self, before: Time) -> Result<(), WriteFailure> {
+        match self {
+            Self::Own(store) => {
+                own(store, move |store| store.prune_analytics(before).map(drop)).await
+            }
+            Self::Replicated { .. } => {
+                self.journal(vec![Change::AnalyticsExpired { before }]).await.map(drop)
             }
         }
     }

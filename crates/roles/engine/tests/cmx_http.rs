@@ -38,8 +38,9 @@ const CLOCK_KEYS: [&str; 9] = [
     "timestamp",
     "confidenceFactor",
 ];
-/// Where the estimator says that an element is; places of the maps are called `mapCoordinates`.
-const ESTIMATE_KEYS: [&str; 2] = ["mapCoordinate", "locationCoordinate"];
+/// Where the estimator says that an element is; CMX calls places of the maps `mapCoordinates`, and MSE 8
+/// has no word of their own for them.
+const ESTIMATE_KEYS: [&str; 3] = ["mapCoordinate", "locationCoordinate", "MapCoordinate"];
 /// Every key of a v2 client (section B.9), each of which a program in the field dereferences.
 const V2_KEYS: [&str; 59] = [
     "macAddress",
@@ -109,7 +110,7 @@ async fn programs_of_the_field_are_answered() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmx_http");
     let mut cases: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert_eq!(cases.len(), 11, "cases that are there");
+    assert_eq!(cases.len(), 16, "cases that are there");
     for case in cases {
         check(&lab, &case).await;
     }
@@ -139,7 +140,26 @@ async fn check(lab: &Lab, case: &Path) {
     );
 }
 
-/// A response as it is kept: images by their hash, JSON masked.
+/// An XML document as JSON: attributes, and lists of elements by their name.
+fn tree(document: &str) -> Value {
+    fn of(node: roxmltree::Node<'_, '_>) -> Value {
+        let mut object: serde_json::Map<String, Value> =
+            node.attributes().map(|it| (it.name().into(), it.value().into())).collect();
+        for child in node.children().filter(roxmltree::Node::is_element) {
+            let list = object.entry(child.tag_name().name()).or_insert_with(|| json!([]));
+            list.as_array_mut().unwrap().push(of(child));
+        }
+        match node.text().filter(|_| object.is_empty()) {
+            Some(text) => text.into(),
+            None => object.into(),
+        }
+    }
+    let document = roxmltree::Document::parse(document).unwrap();
+    let root = document.root_element();
+    json!({root.tag_name().name(): of(root)})
+}
+
+/// A response as it is kept: images by their hash, JSON and XML masked.
 fn shown(response: &Response) -> Value {
     let headers =
         HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), response.header(name)?.into())));
@@ -148,6 +168,8 @@ fn shown(response: &Response) -> Value {
     let mut body = match &response.body {
         empty if empty.is_empty() => Value::Null,
         _ if media_type.starts_with("application/json") => response.json(),
+        _ if media_type.starts_with("application/xml") => tree(&response.text()),
+        _ if media_type.starts_with("text/plain") => response.text().into(),
         bytes => json!({"sha256": node::token::hex(&node::token::sha256(bytes))}),
     };
     mask(&mut body);
@@ -169,8 +191,14 @@ fn mask(value: &mut Value) {
                 if CLOCK_KEYS.contains(&key.as_str()) {
                     hide(value);
                 } else if ESTIMATE_KEYS.contains(&key.as_str()) {
-                    hide(&mut value["x"]);
-                    hide(&mut value["y"]);
+                    let places: &mut [Value] = match value {
+                        Value::Array(values) => values,
+                        value => std::slice::from_mut(value),
+                    };
+                    for place in places {
+                        hide(&mut place["x"]);
+                        hide(&mut place["y"]);
+                    }
                 } else {
                     mask(value);
                 }

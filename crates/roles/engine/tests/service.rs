@@ -122,7 +122,8 @@ async fn the_first_activation_founds_the_service_for_both_nodes() {
     })
     .await;
     let changes = journal.changes();
-    assert!(matches!(changes[0], Change::LevelRaised { level: 2 }), "{changes:?}");
+    let ours = store::FEATURE_LEVEL;
+    assert!(matches!(changes[0], Change::LevelRaised { level } if level == ours), "{changes:?}");
     assert!(matches!(changes[1], Change::ServiceIdentitySet { .. }), "{changes:?}");
     assert_eq!(changes.len(), 3);
     // What is in the journal is applied a moment later.
@@ -217,6 +218,41 @@ async fn positions_survive_a_takeover_and_the_controller_lets_the_peer_in() {
         get(&second, &trail).await.json().as_array().is_some_and(|points| points.len() >= 2)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visits_survive_a_takeover() {
+    let journal = begun();
+    let dir = Dir::empty();
+    let wlc = Wlc::start(&dir).await;
+    let first_config = config(&dir, &[wlc.config()]);
+    let first = Node::start_in(&journal, dir, first_config).await;
+    let second = alone(&journal).await;
+    first.activate(1);
+    // What is associated may be known after the first position.
+    eventually("both clients are known to be associated", async || {
+        wlc.notify(site::measurement(site::ANNA, site::GROUND, (4.0, 4.1))).await;
+        wlc.notify(site::measurement(site::GUEST, site::FIRST, (6.0, 5.1))).await;
+        let summary = get(&first, "/api/v1/analytics/summary").await.json();
+        (&summary["connected"], &summary["passers_by"]) == (&json!(2), &json!(1))
+    })
+    .await;
+    let is_connected = |change: Change| match change {
+        Change::StaysKept { stays } => stays.into_iter().filter(|stay| stay.is_connected).count(),
+        _ => 0,
+    };
+    eventually("their stays are entries", async || {
+        // Two floors and the lobby.
+        journal.changes().into_iter().map(is_connected).sum::<usize>() >= 3
+    })
+    .await;
+    first.deactivate();
+
+    // Nothing is told here but by the journal.
+    second.activate(2);
+    let summary = get(&second, "/api/v1/analytics/summary").await.json();
+    let counts = ["visitors", "connected", "passers_by"].map(|key| summary[key].as_u64());
+    assert_eq!(counts, [Some(2), Some(2), Some(1)], "{summary}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

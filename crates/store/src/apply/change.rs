@@ -13,15 +13,16 @@
 use std::fmt;
 
 use model::Time;
-use model::map::Maps;
+use model::map::{MapId, Maps};
 use model::pair::{ENTRY_BYTES_MAX, Entry};
+use presence::Stay;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::level::Program;
 use crate::history::packed;
 use crate::{
-    Event, KeptRow, Role, Severity, StoreError, alarms, documents, events, maps, service_identity,
-    sessions, settings, users,
+    Event, HeatCell, KeptRow, Role, Severity, StoreError, alarms, documents, events, heat, maps,
+    service_identity, sessions, settings, stays, users,
 };
 
 /// Most rows of one [`Change::HistoryAppended`]. Source: ha.md section 5.3; 19 KB, a twentieth of a
@@ -217,6 +218,26 @@ pub enum Change {
         /// Which one.
         name: String,
     },
+    /// Elements stayed somewhere, or went on to; 1 to [`STAYS_BATCH_MAX`](crate::STAYS_BATCH_MAX).
+    StaysKept {
+        /// Who, where and how long.
+        #[serde(with = "stays::packed")]
+        stays: Vec<Stay>,
+    },
+    /// Elements spent time on a floor; 1 to [`HEAT_CELLS_MAX`](crate::HEAT_CELLS_MAX) cells.
+    HeatAdded {
+        /// The floor.
+        floor: MapId,
+        /// The beginning of the hour.
+        hour: Time,
+        /// Where, and how long.
+        cells: Vec<HeatCell>,
+    },
+    /// Stays and heat maps are forgotten when they are older.
+    AnalyticsExpired {
+        /// Older than this.
+        before: Time,
+    },
 }
 
 /// The content of a file. People see how long it is.
@@ -280,7 +301,7 @@ pub(crate) struct Kind {
 }
 
 /// Every variant of [`Change`], in their order.
-pub(crate) const KINDS: [Kind; 24] = [
+pub(crate) const KINDS: [Kind; 27] = [
     kind(1, "setting put"),
     kind(2, "setting removed"),
     kind(3, "maps saved"),
@@ -305,6 +326,9 @@ pub(crate) const KINDS: [Kind; 24] = [
     Kind { level: 2, ..kind(22, "sessions ended") },
     Kind { level: 3, ..kind(23, "document put") },
     Kind { level: 3, ..kind(24, "document removed") },
+    Kind { level: 4, ..kind(50, "stays kept") },
+    Kind { level: 4, ..kind(51, "heat added") },
+    Kind { level: 4, ..kind(52, "analytics expired") },
 ];
 
 /// What [`Entry::kind`] says of a [`Change::HistoryAppended`]: for who wants no other entries read.
@@ -369,6 +393,9 @@ impl Change {
             Self::SessionsEnded { .. } => 21,
             Self::DocumentPut { .. } => 22,
             Self::DocumentRemoved { .. } => 23,
+            Self::StaysKept { .. } => 24,
+            Self::HeatAdded { .. } => 25,
+            Self::AnalyticsExpired { .. } => 26,
         }
     }
 
@@ -410,6 +437,8 @@ impl Change {
                 documents::check(collection, name, &document.0)
             }
             Self::DocumentRemoved { collection, name } => documents::check(collection, name, ""),
+            Self::StaysKept { stays } => stays::check(stays),
+            Self::HeatAdded { cells, .. } => heat::check(cells),
             // A file is bounded by what an entry holds.
             Self::FilePut { .. }
             | Self::SessionRenewed { .. }
@@ -420,6 +449,7 @@ impl Change {
             | Self::AlarmCleared { .. }
             | Self::RecordsExpired { .. }
             | Self::HistoryExpired { .. }
+            | Self::AnalyticsExpired { .. }
             | Self::LevelRaised { .. }
             | Self::ContentMigrated { .. } => Ok(()),
         }

@@ -4,12 +4,13 @@ use std::fs;
 use model::map::MapId;
 use model::pair::{Ballot, Epoch, Seat};
 use model::{Category, Mac};
+use presence::Stay;
 use proptest::prelude::*;
 
 use super::change::KINDS;
 use super::*;
 use crate::tests::Scratch;
-use crate::{KeptRow, Role, ServiceIdentity, Severity};
+use crate::{HeatCell, KeptRow, Role, ServiceIdentity, Severity};
 
 mod determinism;
 mod levels;
@@ -461,7 +462,7 @@ fn what_cannot_be_is_not_encoded() {
     check(Change::HistoryAppended { rows: Vec::new() }, "1 to 1000 rows");
     check(Change::HistoryAppended { rows: vec![row(1, 1); 1_001] }, "1 to 1000 rows");
     check(raise("", "x", Severity::Minor), "kind of an alarm");
-    check(Change::LevelRaised { level: 4 }, "at most 3");
+    check(Change::LevelRaised { level: 5 }, "at most 4");
     check(identity("", "key"), "certificate of the service");
     check(identity("certificate", &"k".repeat(20_000)), "key of the service");
     let too_long = Content(vec![0; ENTRY_BYTES_MAX]);

@@ -91,6 +91,52 @@ pub(super) fn unpack(
     Ok(trail)
 }
 
+/// The rows of a floor between two times, both included, in the order of the file.
+pub(super) fn on_floor(
+    file: File,
+    floor: MapId,
+    (from, until): (Time, Time),
+) -> Result<Vec<KeptRow>, ParquetError> {
+    let reader = SerializedFileReader::new(file)?;
+    let (wanted, times) = (floor.0.cast_signed(), time_column(from)..=time_column(until));
+    let mut found = Vec::new();
+    for (number, metadata) in reader.metadata().row_groups().iter().enumerate() {
+        let group = reader.get_row_group(number)?;
+        let rows = 0..metadata.num_rows() as usize;
+        let floors = take::<Int64Type>(&*group, 3, rows.clone())?;
+        if !floors.contains(&wanted) {
+            continue;
+        }
+        let macs = take::<Int64Type>(&*group, 0, rows.clone())?;
+        let categories = take::<Int32Type>(&*group, 1, rows.clone())?;
+        let ats = take::<Int64Type>(&*group, 2, rows.clone())?;
+        let xs = take::<Int32Type>(&*group, 4, rows.clone())?;
+        let ys = take::<Int32Type>(&*group, 5, rows.clone())?;
+        let confidences = take::<Int32Type>(&*group, 6, rows.clone())?;
+        let aps = take_access_points(&*group, rows)?;
+        let elements = macs.into_iter().zip(categories).zip(ats);
+        let places = floors.into_iter().zip(xs).zip(ys).zip(confidences).zip(aps);
+        for (((mac, category), at), ((((on, x_cm), y_cm), confidence_cm), ap)) in
+            elements.zip(places)
+        {
+            if on == wanted && times.contains(&at) {
+                let category = usize::try_from(category).ok().and_then(|it| Category::ALL.get(it));
+                found.push(KeptRow {
+                    mac: Mac::from_u64(mac.cast_unsigned()),
+                    category: *category.ok_or_else(missing_column)?,
+                    at: column_time(at),
+                    floor,
+                    x_cm,
+                    y_cm,
+                    confidence_cm,
+                    ap,
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The newest row of each element; elements stand together, oldest row first.
 pub(super) fn newest_of_each(file: File) -> Result<Vec<KeptRow>, ParquetError> {
     let reader = SerializedFileReader::new(file)?;

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use model::map::MapId;
 use model::{Category, Mac, Time};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -185,6 +186,21 @@ pub(crate) fn trail(
 ) -> Result<Option<Vec<KeptRow>>, StoreError> {
     match File::open(path) {
         Ok(file) => columns::unpack(file, element, times)
+            .map(Some)
+            .map_err(|error| damaged_file(path, &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file_error(path)(error)),
+    }
+}
+
+/// The rows of a floor between two times, both included. None when the file is not there.
+pub(crate) fn on_floor(
+    path: &Path,
+    floor: MapId,
+    times: (Time, Time),
+) -> Result<Option<Vec<KeptRow>>, StoreError> {
+    match File::open(path) {
+        Ok(file) => columns::on_floor(file, floor, times)
             .map(Some)
             .map_err(|error| damaged_file(path, &error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

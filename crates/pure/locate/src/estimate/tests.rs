@@ -1,38 +1,12 @@
-use model::geometry::{Point, Polygon};
-use model::map::{AccessPoint, Building, Campus, Floor, MapId, Region, RegionKind};
-use model::survey::Survey;
+use model::geometry::{Point, Polygon, Segment};
+use model::map::{AccessPoint, Floor, MapId, Region, RegionKind, Zone};
+use model::survey::{Survey, SurveyPoint, SurveyReading};
 use model::{Dbm, Mac};
 use proptest::prelude::*;
 
 use super::*;
-
-fn floor(name: &str, level: i16, width: f32, length: f32, aps: &[(u64, f32, f32)]) -> Floor {
-    let access_point = |&(number, x, y): &(u64, f32, f32)| AccessPoint {
-        mac: Mac::from_u64(number),
-        name: format!("ap{number}"),
-        at: Point::new(x, y),
-        height: Metres(2.5),
-        radios: Vec::new(),
-    };
-    Floor {
-        name: name.to_owned(),
-        level,
-        width: Metres(width),
-        length: Metres(length),
-        height: Metres(3.0),
-        image: None,
-        access_points: aps.iter().map(access_point).collect(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        zones: Vec::new(),
-    }
-}
-
-fn maps(floors: Vec<Floor>) -> Maps {
-    let building = |floors| Building { name: "building".to_owned(), floors };
-    Maps { campuses: vec![Campus { name: "campus".to_owned(), buildings: vec![building(floors)] }] }
-}
+use crate::POINTS_MIN;
+use crate::testing::{floor, maps};
 
 fn id(floor: &str) -> MapId {
     MapId::of(&format!("campus>building>{floor}"))
@@ -262,6 +236,128 @@ fn working_memory_can_be_shared_between_floors_of_any_size() {
         let reused = locator.estimate(&mut shared, readings(), Power::Known, None);
         assert_eq!(fresh, reused);
     }
+}
+
+#[test]
+fn the_answer_is_on_a_rail_where_there_are_any() {
+    let mut shop = hall();
+    shop.rails.push(Segment { from: Point::new(0.0, 10.0), to: Point::new(40.0, 10.0) });
+    let readings = heard_at(&shop, Point::new(20.0, 13.0), 0.0);
+    let estimate = estimate(&maps(vec![shop]), &readings, Power::Known).unwrap();
+    assert!((estimate.position.point.y - 10.0).abs() < 1e-3);
+    assert!((estimate.position.point.x - 20.0).abs() < 2.0);
+}
+
+#[test]
+fn zones_hold_an_element_by_probability() {
+    let mut hall = hall();
+    let zone = |name: &str, outline| Zone { name: name.to_owned(), outline };
+    hall.zones = vec![
+        zone("left", Polygon::rectangle(0.0, 0.0, 20.0, 30.0)),
+        zone("all", Polygon::rectangle(0.0, 0.0, 40.0, 30.0)),
+    ];
+    let maps = maps(vec![hall.clone()]);
+    let locator = Locator::new(&maps, &Survey::default(), Settings::default());
+    let mut scratch = Scratch::default();
+    assert_eq!(locator.zones(&scratch).count(), 0, "nothing before the first answer");
+    let mut zones = |x: f32| {
+        let readings = heard_at(&hall, Point::new(x, 15.0), 0.0);
+        locator.estimate(&mut scratch, readings, Power::Known, None).unwrap();
+        let zones: Vec<(String, f32)> =
+            locator.zones(&scratch).map(|(name, share)| (name.to_owned(), share)).collect();
+        assert_eq!((zones[0].0.as_str(), zones[1].0.as_str()), ("left", "all"));
+        assert!((zones[1].1 - 1.0).abs() < 1e-3);
+        zones[0].1
+    };
+    assert!(zones(5.0) > 0.9);
+    assert!((0.3..0.7).contains(&zones(20.0)));
+    assert!(zones(36.0) < 0.1);
+}
+
+/// How a hall really sounds: not as the model believes. Each access point is heard differently, and
+/// there is a shadow in the middle.
+fn really_heard_at(place: Point) -> Vec<Reading> {
+    let mut readings = heard_at(&hall(), place, 0.0);
+    let shadow = if place.distance(Point::new(20.0, 15.0)) < 8.0 { -12.0 } else { 0.0 };
+    for (reading, own) in readings.iter_mut().zip([-9.0, 6.0, -3.0, 0.0]) {
+        reading.rssi.0 += own + shadow;
+    }
+    readings
+}
+
+/// A survey of the hall every four metres.
+fn survey_of_the_hall() -> Survey {
+    let mut points = Vec::new();
+    for (column, row) in (0..9).flat_map(|column| (0..7).map(move |row| (column, row))) {
+        let at = Point::new(3.0 + 4.0 * column as f32, 3.0 + 4.0 * row as f32);
+        let reading = |it: Reading| SurveyReading { ap: it.ap, band: it.band, rssi: it.rssi };
+        let readings = really_heard_at(at).into_iter().map(reading).collect();
+        let device = String::new();
+        points.push(SurveyPoint { floor: id("hall"), at, taken: Time(0), device, readings });
+    }
+    Survey { points }
+}
+
+/// Mean error at places between the survey points.
+fn error_between(locator: &Locator) -> f32 {
+    let mut scratch = Scratch::default();
+    let places: Vec<Point> =
+        (0..8).map(|step| Point::new(5.0 + 4.0 * step as f32, 8.0 + 2.0 * step as f32)).collect();
+    let error = |place: &Point| {
+        let readings = really_heard_at(*place);
+        let estimate = locator.estimate(&mut scratch, readings, Power::Known, None).unwrap();
+        estimate.position.point.distance(*place)
+    };
+    places.iter().map(error).sum::<f32>() / places.len() as f32
+}
+
+#[test]
+fn a_survey_makes_answers_better_and_says_how_good_they_are() {
+    let maps = maps(vec![hall()]);
+    let unknown = Locator::new(&maps, &Survey::default(), Settings::default());
+    assert_eq!(unknown.quality(id("hall")), None);
+    let known = Locator::new(&maps, &survey_of_the_hall(), Settings::default());
+    let (before, after) = (error_between(&unknown), error_between(&known));
+    assert!(after < 0.5 * before, "{after} m with the survey, {before} m without");
+    let quality = known.quality(id("hall")).unwrap();
+    assert_eq!(quality.points, 63);
+    assert_ne!(quality.method, Method::Model);
+    assert!(quality.error_mean < before && quality.error_mean <= quality.error_p90);
+}
+
+#[test]
+fn a_floor_without_access_points_is_located_by_its_survey() {
+    let mut bare = hall();
+    bare.access_points.clear();
+    let maps = maps(vec![bare]);
+    let locator = Locator::new(&maps, &survey_of_the_hall(), Settings::default());
+    assert!(matches!(locator.quality(id("hall")).unwrap().method, Method::Fingerprints(_)));
+    assert!(error_between(&locator) < 3.0, "{}", error_between(&locator));
+    let nobody = [reading(77, -50.0)];
+    let mut scratch = Scratch::default();
+    assert_eq!(locator.estimate(&mut scratch, nobody, Power::Known, None), None);
+}
+
+#[test]
+fn too_few_points_calibrate_nothing() {
+    let mut survey = survey_of_the_hall();
+    survey.points.truncate(POINTS_MIN - 1);
+    let locator = Locator::new(&maps(vec![hall()]), &survey, Settings::default());
+    assert_eq!(locator.quality(id("hall")), None);
+}
+
+#[test]
+fn a_survey_of_one_storey_does_not_draw_elements_to_it() {
+    let maps = storeys();
+    let locator = Locator::new(&maps, &survey_of_the_hall(), Settings::default());
+    let place = Point::new(10.0, 20.0);
+    let above =
+        heard_at(&hall(), place, 0.0).into_iter().map(|it| reading(it.ap.to_u64() + 10, it.rssi.0));
+    let below = heard_at(&hall(), place, -18.0);
+    let readings = above.chain(below);
+    let mut scratch = Scratch::default();
+    let estimate = locator.estimate(&mut scratch, readings, Power::Known, None).unwrap();
+    assert_eq!(estimate.position.floor, id("upper"));
 }
 
 fn any_reading() -> impl Strategy<Value = Reading> {

@@ -5,20 +5,31 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State as FromState};
 use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::Element;
 use model::map::FloorImage;
 use node::clock;
 
+use super::access::Principal;
 use super::error::ApiError;
 use super::{Shared, State, maps};
-use crate::cmx::{self, View, shape};
+use crate::cmx::{self, Answer, View, shape};
+use crate::contextaware::{self, Form};
+
+mod stored;
+
+/// Longest error that is rewritten.
+const ERROR_BYTES_MAX: usize = 64 * 1024;
 
 /// Answers what no route of the native API matched.
 pub async fn answer(FromState(shared): State, request: Request) -> Response {
     let segments = cmx::path::segments(request.uri().path());
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let is_cmx = matches!(segments[..], ["api", "location" | "config", ..]);
+    let is_cmx = matches!(
+        segments[..],
+        ["api", "location" | "config" | "presence" | "analytics" | "contextaware", ..]
+    );
     if !is_cmx {
         let message = format!("no such resource: {}", request.uri().path());
         return ApiError::not_found(message).into_response();
@@ -28,7 +39,9 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
         return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
             .into_response();
     }
-    if let ["api", "config", "v1", "maps", "image" | "imagesource", ..] = segments[..] {
+    if let ["api", "config" | "contextaware", "v1", "maps", "image" | "imagesource", ..] =
+        segments[..]
+    {
         let Some(image) = image(&shared, &segments) else {
             return ApiError::not_found("there is no such floor, or it has no plan")
                 .into_response();
@@ -40,18 +53,55 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
     }
     let (path, query) =
         (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
+    let principal = request.extensions().get::<Principal>().cloned();
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let form = Form::of(&path, accept.unwrap_or_default());
     // A full list of a large site takes tenths of a second.
-    let work = move || shape(&shared, &path, &query);
+    let work = move || {
+        let principal = principal.ok_or_else(|| ApiError::bad_request("log in first"))?;
+        let segments = cmx::path::segments(&path);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if segments.get(1) == Some(&"contextaware") {
+            return context(&shared, &segments, (&path, &query, form));
+        }
+        let stored = stored::answer(&shared, &principal, &segments, &query)?;
+        Ok::<_, ApiError>(stored.or_else(|| shape(&shared, &path, &query)))
+    };
     match tokio::task::spawn_blocking(work).await {
-        Ok(Some(response)) => response,
-        Ok(None) => ApiError::not_found("CMX has no such resource, or it is not answered here yet")
-            .into_response(),
+        Ok(Ok(Some(answer))) => respond(answer),
+        Ok(Ok(None)) => {
+            ApiError::not_found("CMX has no such resource, or it is not answered here yet")
+                .into_response()
+        }
+        Ok(Err(error)) => error.into_response(),
         Err(panicked) => ApiError::internal(&panicked).into_response(),
     }
 }
 
-fn shape(shared: &Shared, path: &str, query: &str) -> Option<Response> {
+fn shape(shared: &Shared, path: &str, query: &str) -> Option<Answer> {
     let site = shared.site.load();
+    let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
+    cmx::answer(path, query, &view, &elements(shared))
+}
+
+/// What MSE 8 answers.
+fn context(
+    shared: &Shared,
+    segments: &[&str],
+    request: (&str, &str, Form),
+) -> Result<Option<Answer>, ApiError> {
+    let site = shared.site.load();
+    let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
+    let elements = elements(shared);
+    let past = match contextaware::past(segments) {
+        Some(past) => stored::past(shared, &elements, &past)?,
+        None => Vec::new(),
+    };
+    Ok(contextaware::answer(request, &view, &elements, &past))
+}
+
+/// Every element that is tracked, in an order.
+fn elements(shared: &Shared) -> Vec<Element> {
     // Published first: ingest waits for as long as the table is read.
     let mut elements: Vec<Element> = shared
         .elements
@@ -61,18 +111,41 @@ fn shape(shared: &Shared, path: &str, query: &str) -> Option<Response> {
         .collect();
     // The table has no order; programs that compare two answers want one.
     elements.sort_unstable_by_key(|element| (element.category, element.mac));
-    let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
-    let cmx::Answer { status, body } = cmx::answer(path, query, &view, &elements)?;
+    elements
+}
+
+fn respond(answer: Answer) -> Response {
+    let Answer { status, media_type, body } = answer;
     let mut response = Response::new(Body::from(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status != 204 {
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json;charset=UTF-8"),
-        );
+        let media_type = HeaderValue::from_static(media_type);
+        response.headers_mut().insert(header::CONTENT_TYPE, media_type);
     }
-    Some(response)
+    response
+}
+
+/// Gives errors on the paths of MSE 8 the form that its programs read: `{"error": ".."}`.
+pub async fn errors_of_mse(request: Request, next: Next) -> Response {
+    let is_mse =
+        cmx::path::segments(request.uri().path()).get(1).is_some_and(|it| it == "contextaware");
+    let response = next.run(request).await;
+    if !is_mse || !(response.status().is_client_error() || response.status().is_server_error()) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, ERROR_BYTES_MAX).await.unwrap_or_default();
+    let message = serde_json::from_slice::<serde_json::Value>(&body).ok();
+    let message = message.as_ref().and_then(|error| error.pointer("/error/message"));
+    match message {
+        Some(message) => {
+            let body = serde_json::json!({"error": message}).to_string();
+            parts.headers.remove(header::CONTENT_LENGTH);
+            Response::from_parts(parts, Body::from(body))
+        }
+        None => Response::from_parts(parts, Body::from(body)),
+    }
 }
 
 /// The image that a path of `/api/config/v1/maps` names.
@@ -80,10 +153,10 @@ fn image(shared: &Arc<Shared>, segments: &[&str]) -> Option<FloorImage> {
     let site = shared.site.load();
     let mut floors = site.maps.floors();
     let found = match segments {
-        ["api", "config", "v1", "maps", "image", campus, building, floor] => floors.find(|it| {
+        ["api", _, "v1", "maps", "image", campus, building, floor] => floors.find(|it| {
             it.campus.name == *campus && it.building.name == *building && it.floor.name == *floor
         }),
-        ["api", "config", "v1", "maps", "imagesource", name] => floors.find(|it| {
+        ["api", _, "v1", "maps", "imagesource", name] => floors.find(|it| {
             it.floor.image.as_ref().is_some_and(|image| shape::image_name(image) == *name)
         }),
         _ => None,

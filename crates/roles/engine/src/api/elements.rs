@@ -268,7 +268,8 @@ impl Search {
     }
 }
 
-fn parse_category(text: &str) -> Result<Category, ApiError> {
+/// Reads the word of a category.
+pub fn parse_category(text: &str) -> Result<Category, ApiError> {
     text.parse().map_err(|error: model::UnknownCategory| ApiError::bad_request(error.to_string()))
 }
 

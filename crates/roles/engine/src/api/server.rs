@@ -254,6 +254,12 @@ fn registry(shared: &Shared) -> Registry {
         "Measured elements that no access point with a place heard",
         &counters.unlocatable,
     );
+    if let Some(analytics) = &shared.analytics {
+        let refused = analytics.refused();
+        let mut count = |name, help, value| registry.register(name, help, ConstCounter::new(value));
+        count("analytics_sightings_refused", "Sightings beyond the limits", refused.sightings);
+        count("analytics_stays_dropped", "Stays that could not be kept", refused.stays);
+    }
     if let Some(history) = &shared.history {
         let rows = history.counts();
         let mut count = |name, help, value| registry.register(name, help, ConstCounter::new(value));

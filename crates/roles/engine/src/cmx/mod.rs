@@ -15,6 +15,13 @@
 //! | `.../count` | `{"count": n}` |
 //! | `/api/location/v3/clients` | array of [`v3::LocationUpdate`]; `[]` when empty |
 //! | `/api/location/v3/clients/count` | `{"totalCount", "associatedCount", "probingCount"}` |
+//! | `/api/location/v1/clients/count/byzone[/detail?zoneId=]` | `{"ZoneCounts": ..}`, or who is in a zone |
+//! | `/api/location/v1/historylite/{clients,byipaddress,byusername}/{..}[?date=]` | [`history`]: `{"Macaddress", "Count", "Data": [..]}` |
+//! | `/api/location/v1/compliance/clientcompliance/floor/{mac}` | `Campus>Building>Floor` as plain text |
+//! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by building |
+//! | `/api/config/v1/sites[/{id or name}]` | the campuses |
+//! | `/api/config/v1/zoneCountParams/1` | every zone: all are counted |
+//! | `/api/config/v1/version/image` | the release |
 //! | `/api/config/v1/maps` | `{"campuses": [..]}` |
 //! | `/api/config/v1/maps/count` | places and access points, counted level by level |
 //! | `/api/config/v1/maps/building/list[/{campus}]` | array of `Campus>Building` |
@@ -31,6 +38,8 @@
 //!
 //! - Only elements that are on a floor of the maps are listed and counted: clients of CMX rely on
 //!   `mapInfo` and `mapCoordinate`.
+//! - A presence site is a campus.
+//! - The history has no network name and no user: those of today stand for them.
 //! - Unknown texts: `userName` and `username` are `""` as in the samples, `ssId`, `ssid` and
 //!   `apMacAddress` are `null`. Without an address `ipAddress` is `null` in v1 and v2 and `[]` in v3:
 //!   clients of each rely on it.
@@ -50,37 +59,45 @@ use model::{Category, Element, Position, Time};
 use serde::Serialize;
 use serde_json::json;
 
+pub mod history;
 pub mod maps;
+mod now;
 pub mod path;
 pub mod query;
 pub mod shape;
+mod sites;
 pub mod v2;
 pub mod v3;
+mod zones;
 
-use query::{QueryError, V2Query, V3Query};
+use query::{V2Query, V3Query};
+
+/// What CMX says of its JSON.
+const JSON: &str = "application/json;charset=UTF-8";
+const TEXT: &str = "text/plain;charset=UTF-8";
 
 /// What answers are made from, besides the elements.
 #[derive(Debug)]
 pub struct View<'a> {
-    maps: &'a Maps,
+    pub(crate) maps: &'a Maps,
     places: BTreeMap<MapId, Place<'a>>,
-    now: Time,
+    pub(crate) now: Time,
     missing_after_ms: u64,
 }
 
 /// A floor with its hierarchy path.
 #[derive(Debug)]
-struct Place<'a> {
-    floor: FloorRef<'a>,
-    path: String,
+pub(crate) struct Place<'a> {
+    pub(crate) floor: FloorRef<'a>,
+    pub(crate) path: String,
 }
 
 /// An element that is on a floor of the maps.
 #[derive(Debug, Clone, Copy)]
-struct Located<'a> {
-    element: &'a Element,
-    position: &'a Position,
-    place: &'a Place<'a>,
+pub(crate) struct Located<'a> {
+    pub(crate) element: &'a Element,
+    pub(crate) position: &'a Position,
+    pub(crate) place: &'a Place<'a>,
 }
 
 /// What is sent back.
@@ -88,7 +105,9 @@ struct Located<'a> {
 pub struct Answer {
     /// The HTTP status: 200, 204, 400 or 404.
     pub status: u16,
-    /// The JSON body; empty with 204.
+    /// What the body is.
+    pub media_type: &'static str,
+    /// The body; empty with 204.
     pub body: Vec<u8>,
 }
 
@@ -103,7 +122,12 @@ impl<'a> View<'a> {
         Self { maps, places: places.collect(), now, missing_after_ms }
     }
 
-    fn locate<'v>(&'v self, element: &'v Element) -> Option<Located<'v>> {
+    /// Whether an element was heard lately.
+    pub(crate) fn is_tracked(&self, element: &Element) -> bool {
+        self.now.since_ms(element.last_seen) <= self.missing_after_ms
+    }
+
+    pub(crate) fn locate<'v>(&'v self, element: &'v Element) -> Option<Located<'v>> {
         let position = element.position.as_ref()?;
         let place = self.places.get(&position.floor)?;
         Some(Located { element, position, place })
@@ -111,29 +135,33 @@ impl<'a> View<'a> {
 }
 
 impl Answer {
-    fn ok(body: &impl Serialize) -> Self {
+    pub(crate) fn ok(body: &impl Serialize) -> Self {
         Self::json(200, body)
     }
 
     fn nothing() -> Self {
-        Self { status: 204, body: Vec::new() }
+        Self { status: 204, media_type: JSON, body: Vec::new() }
     }
 
-    fn not_found(what: &str) -> Self {
+    fn text(body: &str) -> Self {
+        Self { status: 200, media_type: TEXT, body: body.as_bytes().into() }
+    }
+
+    pub(crate) fn not_found(what: &str) -> Self {
         let message = format!("There is no {what}");
         Self::json(404, &json!({"success": false, "error": {"message": message}}))
     }
 
-    fn bad_query(error: &QueryError) -> Self {
+    pub(crate) fn bad_query(error: &impl std::error::Error) -> Self {
         let message = error.to_string();
         Self::json(400, &json!({"success": false, "error": {"message": message}}))
     }
 
-    fn json(status: u16, body: &impl Serialize) -> Self {
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self { status, body },
+            Ok(body) => Self { status, media_type: JSON, body },
             // Our shapes have text keys and finite numbers only; should that change, say so.
-            Err(_) => Self { status: 500, body: Vec::new() },
+            Err(_) => Self { status: 500, media_type: JSON, body: Vec::new() },
         }
     }
 }
@@ -165,6 +193,11 @@ pub fn answer<'v>(
             V2Query::parse(&pairs)
                 .map(|query| Answer::ok(&json!({"count": v2::count(located, &query)})))
         }
+        // All that are listed are active.
+        ["api", "location", "v1" | "v2", "clients", "active"] => {
+            let located = of(Category::WirelessClient);
+            V2Query::parse(&pairs).map(|query| v2_list(v2::select(located, &query), view))
+        }
         ["api", "location", "v1" | "v2", kind, id] => {
             let located = of(category_of(kind)?);
             let found = v2::select(located, &V2Query::of_device(id));
@@ -182,7 +215,21 @@ pub fn answer<'v>(
             let found = v3::select(of(Category::WirelessClient), &query);
             Answer::ok(&v3::Count::of(found))
         }),
-        ["api", "config", "v1", ref rest @ ..] => return maps::answer(rest, view),
+        ["api", "location", "v1", "clients", "count", "byzone", ref rest @ ..] => {
+            return zones::count(rest, &pairs, of(Category::WirelessClient), view);
+        }
+        ["api", "location", "v1", "compliance", "clientcompliance", "floor", id] => {
+            let found = v2::select(of(Category::WirelessClient), &V2Query::of_device(id));
+            Ok(found.first().map_or_else(Answer::nothing, |it| Answer::text(&it.place.path)))
+        }
+        ["api", "analytics", "v1", "now", what] => {
+            return now::answer(what, of(Category::WirelessClient), view);
+        }
+        ["api", "config", "v1", ref rest @ ..] => {
+            return maps::answer(rest, view)
+                .or_else(|| zones::parameters(rest, view))
+                .or_else(|| sites::answer(rest, view));
+        }
         _ => return None,
     };
     Some(answered.unwrap_or_else(|error| Answer::bad_query(&error)))

@@ -1,6 +1,6 @@
 //! Paths as programs in the field write them.
 //!
-//! Doubled and trailing slashes and a `.json` at the end mean nothing
+//! Doubled and trailing slashes and a `.json` or `.xml` at the end mean nothing
 //! (`reference/nmsp-mse-cmx.md` section C.2, items 1 and 2).
 
 use percent_encoding::percent_decode_str;
@@ -11,7 +11,8 @@ const SEGMENTS_MAX: usize = 16;
 /// The segments of a path, decoded.
 pub fn segments(path: &str) -> Vec<String> {
     let path = path.trim_end_matches('/');
-    let path = path.strip_suffix(".json").unwrap_or(path);
+    let suffix = [".json", ".xml"].into_iter().find_map(|suffix| path.strip_suffix(suffix));
+    let path = suffix.unwrap_or(path);
     path.split('/')
         .filter(|segment| !segment.is_empty())
         .take(SEGMENTS_MAX)
@@ -34,6 +35,7 @@ mod tests {
         check("//api//location/v2/clients/", &expected);
         check("/api/location/v2/clients.json", &expected);
         check("/api/location/v2/clients.json//", &expected);
+        check("/api/location/v2/clients.xml", &expected);
         check("/", &[]);
     }
 

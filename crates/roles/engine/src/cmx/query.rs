@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use model::Mac;
+use model::{Element, Mac};
 
 use super::Located;
 
@@ -160,12 +160,7 @@ impl V2Query {
 
     /// Asks for what the last segment of a path names.
     pub fn of_device(text: &str) -> Self {
-        let device = text
-            .parse()
-            .map(Device::Mac)
-            .or_else(|_| text.parse().map(Device::Ip))
-            .unwrap_or_else(|_| Device::Username(text.to_owned()));
-        Self { device: Some(device), ..Self::default() }
+        Self { device: Some(Device::of(text)), ..Self::default() }
     }
 
     fn set_device(&mut self, key: &'static str, device: Device) -> Result<(), QueryError> {
@@ -177,7 +172,7 @@ impl V2Query {
 
     pub(super) fn matches(&self, located: &Located<'_>) -> bool {
         fits(self.device.as_ref(), |device| device.is(located))
-            && fits(self.map_hierarchy.as_deref(), |text| is_within(located, text))
+            && fits(self.map_hierarchy.as_deref(), |text| located.is_within(text))
     }
 }
 
@@ -219,7 +214,7 @@ impl V3Query {
             && fits(self.ssid.as_deref(), |ssid| association.ssid.as_deref() == Some(ssid))
             && fits(self.username.as_deref(), |name| association.username.as_deref() == Some(name))
             && self.manufacturer.is_none()
-            && fits(self.map_hierarchy.as_deref(), |text| is_within(located, text))
+            && fits(self.map_hierarchy.as_deref(), |text| located.is_within(text))
             && fits(self.floor_ref_id.as_deref(), |id| located.position.floor.to_string() == id)
             && fits(self.mac_address_search.as_deref(), |digits| {
                 located.element.mac.bare().contains(digits)
@@ -230,8 +225,19 @@ impl V3Query {
 }
 
 impl Device {
+    /// The device that a text names: an address of either kind, or else a user.
+    pub fn of(text: &str) -> Self {
+        let mac = text.parse().map(Self::Mac);
+        let mac_or_ip = mac.or_else(|_| text.parse().map(Self::Ip));
+        mac_or_ip.unwrap_or_else(|_| Self::Username(text.to_owned()))
+    }
+
     fn is(&self, located: &Located<'_>) -> bool {
-        let element = located.element;
+        self.names(located.element)
+    }
+
+    /// Whether an element is the device, wherever it is.
+    pub(crate) fn names(&self, element: &Element) -> bool {
         match self {
             Self::Mac(mac) => element.mac == *mac,
             Self::Ip(ip) => element.association.ip_addresses.contains(ip),
@@ -274,11 +280,13 @@ fn fits<T>(filter: Option<T>, fit: impl FnOnce(T) -> bool) -> bool {
     filter.is_none_or(fit)
 }
 
-/// Whether the path of the floor, or of a zone that holds the element, contains the text.
-fn is_within(located: &Located<'_>, text: &str) -> bool {
-    let path = &located.place.path;
-    let mut zones = located.place.floor.floor.zones_at(located.position.point);
-    path.contains(text) || zones.any(|zone| format!("{path}>{zone}").contains(text))
+impl Located<'_> {
+    /// Whether the path of the floor, or of a zone that holds the element, contains the text.
+    pub(crate) fn is_within(&self, text: &str) -> bool {
+        let path = &self.place.path;
+        let mut zones = self.place.floor.floor.zones_at(self.position.point);
+        path.contains(text) || zones.any(|zone| format!("{path}>{zone}").contains(text))
+    }
 }
 
 fn mac(value: &str) -> Result<Mac, QueryError> {

@@ -1,5 +1,6 @@
 //! Parts that several answers of CMX have in common.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
@@ -102,6 +103,12 @@ impl Feet {
     }
 }
 
+impl fmt::Display for Feet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 impl Serialize for IsoTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ms = i64::try_from(self.0.0).unwrap_or(i64::MAX);
@@ -115,6 +122,13 @@ impl Coordinate {
     /// A point at a height above the floor.
     pub fn new(point: Point, height: Metres) -> Self {
         Self { x: Metres(point.x).into(), y: Metres(point.y).into(), z: height.into(), unit: FEET }
+    }
+}
+
+impl Coordinate {
+    /// The place as MSE 8 tells it: without a height.
+    pub fn flat(self) -> serde_json::Value {
+        serde_json::json!({"x": self.x, "y": self.y, "unit": self.unit})
     }
 }
 

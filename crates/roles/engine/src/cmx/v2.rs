@@ -65,7 +65,7 @@ impl<'v> Client<'v> {
     pub(super) fn new(located: Located<'v>, view: &View<'_>) -> Self {
         let Located { element, position, place } = located;
         let association = &element.association;
-        let is_tracked = view.now.since_ms(element.last_seen) <= view.missing_after_ms;
+        let is_tracked = view.is_tracked(element);
         let ip_addresses = ip_addresses(element);
         Self {
             mac_address: element.mac,

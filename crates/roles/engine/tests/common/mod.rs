@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use engine::accounts::add_user;
-use engine::config::{Config, ControllerConfig, History, Https, Tracking};
+use engine::config::{Analytics, Config, ControllerConfig, History, Https, Tracking};
 use engine::{Engine, StartError};
 use serde_json::Value;
 use store::{Role, Store};
@@ -25,6 +25,7 @@ use tokio::net::TcpStream;
 pub(crate) mod http;
 pub(crate) mod live;
 pub(crate) mod monitor;
+pub(crate) mod past;
 pub(crate) mod site;
 pub(crate) mod wlc;
 
@@ -83,6 +84,7 @@ pub(crate) fn config(dir: &Dir, controllers: &[ControllerConfig]) -> Config {
         controllers: controllers.to_vec(),
         tracking: Tracking::default(),
         history: History::default(),
+        analytics: Analytics::default(),
     }
 }
 

@@ -78,7 +78,7 @@ fn check_upgrade(holder_first: bool) {
         write(&mut holder, &mut backup, change).unwrap();
     }
     let refused = write(&mut holder, &mut backup, &new[0]);
-    check_error(refused, &["'records expired' needs feature level 4", "agreed on 1"]);
+    check_error(refused, &["'records expired' needs feature level 5", "agreed on 1"]);
     write(&mut holder, &mut backup, &new[1]).unwrap_err();
     holder.program = N1;
     backup.program = N1;
@@ -118,7 +118,7 @@ fn an_older_program_says_that_it_has_to_be_upgraded() {
     };
     let expired = Change::RecordsExpired { before: Time(2) };
     check(&expired, &["entry 1", "'records expired' (kind 12, version 1)", "upgrade this node"]);
-    check(&Change::LevelRaised { level: NEXT }, &["feature level 4", "upgrade this node first"]);
+    check(&Change::LevelRaised { level: NEXT }, &["feature level 5", "upgrade this node first"]);
     check(&Change::ContentMigrated { to: 1 }, &["version 1 of the content", "upgrade this node"]);
 }
 
@@ -134,7 +134,7 @@ fn an_older_program_does_not_open_the_state_of_a_newer_one() {
         check_error(Store::open_as(&node.scratch.dir, N), words);
     };
     check(Change::ContentMigrated { to: 1 }, &["entry 1 needs version 1 of the content"]);
-    check(Change::LevelRaised { level: NEXT }, &["entry 2 needs feature level 4", "upgrade"]);
+    check(Change::LevelRaised { level: NEXT }, &["entry 2 needs feature level 5", "upgrade"]);
 }
 
 #[test]

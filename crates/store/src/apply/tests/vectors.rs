@@ -33,6 +33,47 @@ fn hex(bytes: &[u8]) -> String {
 
 /// One of each kind, with values that show the width of numbers.
 fn one_of_each() -> Vec<Change> {
+    [replicated_state(), analytics()].concat()
+}
+
+fn analytics() -> Vec<Change> {
+    let at = Time(1_795_202_690_693);
+    vec![
+        Change::StaysKept {
+            stays: vec![
+                Stay {
+                    category: Category::Tag,
+                    mac: Mac([0x00, 0x50, 0x56, 0x9c, 0x34, 0x89]),
+                    place: MapId::of("North>Main>Ground"),
+                    entered: at,
+                    left: at.plus_ms(300_000),
+                    strongest_dbm: Some(-61),
+                    is_connected: true,
+                },
+                Stay {
+                    category: Category::WirelessClient,
+                    mac: Mac::from_u64(2),
+                    place: MapId(3),
+                    entered: Time(0),
+                    left: Time(0),
+                    strongest_dbm: None,
+                    is_connected: false,
+                },
+            ],
+        },
+        Change::HeatAdded {
+            floor: MapId::of("North>Main>Ground"),
+            hour: Time(1_795_200_000_000),
+            cells: vec![
+                HeatCell { row: 0, column: 1, time_ms: 2_000 },
+                HeatCell { row: 300, column: 999, time_ms: 3_600_000 },
+            ],
+        },
+        Change::AnalyticsExpired { before: Time(1) },
+    ]
+}
+
+fn replicated_state() -> Vec<Change> {
     let name = || "anna".to_owned();
     let password_hash = || Secret("$argon2id$v=19$m=19456".into());
     let at = Time(1_795_202_690_693);
@@ -135,6 +176,7 @@ fn every_change_keeps_its_bytes() {
 fn a_state_keeps_its_hash() {
     let mut changes = one_of_each();
     // What a level brought comes after the levels before: their states keep their hash.
+    let level_4 = changes.split_off(24);
     let level_3 = changes.split_off(22);
     let level_2 = changes.split_off(16);
     // Nothing to migrate yet, and an expiry now would hide everything that follows.
@@ -145,7 +187,7 @@ fn a_state_keeps_its_hash() {
     changes.extend([Change::HistoryExpired { before: Time(100) }, put("last", "1")]);
     let scratch = Scratch::new();
     let store = open(&scratch, SMALL);
-    let levels = [changes, level_2, level_3];
+    let levels = [changes, level_2, level_3, level_4];
     let mut entries = journal(&levels.concat()).into_iter();
     let mut hashes = Vec::new();
     for level in &levels {

@@ -1,0 +1,331 @@
+//! A recorded site as an engine would have it: maps and a survey.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use model::geometry::{Point, Polygon, Segment};
+use model::map::{
+    AccessPoint, Building, Campus, FLOOR_SIDE_MAX, Floor, MapId, Maps, Region, RegionKind, Wall,
+};
+use model::survey::{READINGS_MAX, Survey, SurveyPoint, SurveyReading};
+use model::{Band, Dbm, Mac, Metres, Reading, Time};
+
+use crate::BenchError;
+use crate::dataset::{Row, Table};
+
+/// Beyond the outermost access point, wall or survey point a floor goes on for so far. Ours: access
+/// points are put where people are, and half a room further is a wall.
+pub(crate) const MARGIN: Metres = Metres(10.0);
+/// What a wall takes when the table does not say: a light one.
+const WALL_LOSS_DB: f32 = 3.0;
+/// Side of an occupancy square.
+const SQUARE_M: f32 = 0.5;
+
+/// The name of a floor in the tables: building and floor.
+pub(crate) type Label = (String, String);
+
+/// Maps and survey, with what is needed to read and to answer queries.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) maps: Maps,
+    pub(crate) survey: Survey,
+    /// What tables call each floor.
+    labels: BTreeMap<MapId, Label>,
+    bands: Vec<Band>,
+    /// The place of the tables' origin on the floors.
+    origin: Point,
+    has_one_building: bool,
+}
+
+/// What is known of a floor while tables are read.
+#[derive(Debug, Default)]
+struct Draft {
+    access_points: Vec<(usize, String, Point, Option<f32>)>,
+    walls: Vec<Wall>,
+    points: Vec<Point>,
+}
+
+impl Site {
+    /// Reads a site; `train` are the rows of the survey that may be used.
+    pub(crate) fn read(folder: &Path, train: &[Row<'_>]) -> Result<Self, BenchError> {
+        let mut drafts: BTreeMap<Label, Draft> = BTreeMap::new();
+        let aps = Table::read(folder, "aps.csv")?;
+        let mut bands = Vec::new();
+        let ap_rows: Vec<Row<'_>> = aps.iter().flat_map(Table::rows).collect();
+        let buildings: BTreeSet<&str> = ap_rows
+            .iter()
+            .chain(train.iter().filter(|_| ap_rows.is_empty()))
+            .map(|row| row.text("building"))
+            .collect();
+        // Two tables may name one building differently.
+        let one = (buildings.len() == 1).then(|| buildings.first().copied().unwrap_or_default());
+        let label = |row: &Row<'_>| {
+            let building = one.unwrap_or(row.text("building"));
+            (building.to_owned(), row.text("floor").to_owned())
+        };
+        for row in &ap_rows {
+            let number = row.needed("ap")? as usize;
+            if bands.len() <= number && number < READINGS_MAX * READINGS_MAX {
+                bands.resize(number + 1, Band::Ghz2_4);
+            }
+            if let Some(band) = bands.get_mut(number) {
+                *band = band_of(row)?;
+            }
+            if let (Some(x), Some(y)) = (row.number("x")?, row.number("y")?) {
+                let at = (number, row.text("name").to_owned(), Point::new(x, y), row.number("z")?);
+                drafts.entry(label(row)).or_default().access_points.push(at);
+            }
+        }
+        for row in train {
+            let at = Point::new(row.needed("x")?, row.needed("y")?);
+            drafts.entry(label(row)).or_default().points.push(at);
+        }
+        if drafts.is_empty() {
+            let what = "neither an access point with a place nor a survey point".to_owned();
+            return Err(BenchError::PeerSite { folder: folder.to_owned(), what });
+        }
+        add_walls(folder, &mut drafts)?;
+        let squares = blocked_squares(folder)?;
+        let outline = outline(folder, &drafts, &squares)?;
+        let mut site = Self::build(folder, drafts, outline, &squares)?;
+        site.bands = bands;
+        site.has_one_building = one.is_some();
+        let points: Result<Vec<SurveyPoint>, BenchError> =
+            train.iter().map(|row| site.survey_point(row, &label(row))).collect();
+        site.survey.points = points?;
+        Ok(site)
+    }
+
+    /// Makes maps of what was read.
+    pub(crate) fn build_floors(
+        folder: &Path,
+        floors: BTreeMap<Label, Vec<(Mac, Point)>>,
+        margin: Metres,
+    ) -> Result<Self, BenchError> {
+        let mut drafts: BTreeMap<Label, Draft> = BTreeMap::new();
+        let mut macs = Vec::new();
+        for (label, places) in floors {
+            let draft = drafts.entry(label).or_default();
+            for (mac, at) in places {
+                draft.access_points.push((mac.to_u64() as usize, mac.to_string(), at, None));
+                macs.push(at);
+            }
+        }
+        let outline = Outline::around(macs.into_iter(), margin);
+        let outline = outline.ok_or_else(|| BenchError::PeerSite {
+            folder: folder.to_owned(),
+            what: "no receiver has a place".to_owned(),
+        })?;
+        Self::build(folder, drafts, outline, &[])
+    }
+
+    fn build(
+        folder: &Path,
+        drafts: BTreeMap<Label, Draft>,
+        outline: Outline,
+        squares: &[Point],
+    ) -> Result<Self, BenchError> {
+        let origin = outline.from;
+        let mut buildings: BTreeMap<String, Vec<Floor>> = BTreeMap::new();
+        let mut labels = BTreeMap::new();
+        for (index, (label, draft)) in drafts.into_iter().enumerate() {
+            let level = label.1.parse().unwrap_or(index as i16);
+            let floor = draft.floor(&label.1, level, &outline, squares);
+            let path = format!("recorded>{}>{}", building_name(&label.0), floor.name);
+            labels.insert(MapId::of(&path), label.clone());
+            buildings.entry(building_name(&label.0)).or_default().push(floor);
+        }
+        let building = |(name, floors)| Building { name, floors };
+        let buildings = buildings.into_iter().map(building).collect();
+        let maps = Maps { campuses: vec![Campus { name: "recorded".to_owned(), buildings }] };
+        maps.validate().map_err(|error| BenchError::PeerSite {
+            folder: folder.to_owned(),
+            what: error.to_string(),
+        })?;
+        Ok(Self {
+            has_one_building: maps.campuses.iter().all(|campus| campus.buildings.len() == 1),
+            maps,
+            survey: Survey::default(),
+            labels,
+            bands: Vec::new(),
+            origin,
+        })
+    }
+
+    /// A place of the tables on the floors.
+    pub(crate) fn inwards(&self, place: Point) -> Point {
+        Point::new(place.x - self.origin.x, place.y - self.origin.y)
+    }
+
+    /// A place of the floors in the tables.
+    pub(crate) fn outwards(&self, place: Point) -> Point {
+        Point::new(place.x + self.origin.x, place.y + self.origin.y)
+    }
+
+    /// What the tables call a floor.
+    pub(crate) fn label(&self, floor: MapId) -> Option<&Label> {
+        self.labels.get(&floor)
+    }
+
+    /// Whether a building is named so; a site with one building has one, however it is called.
+    pub(crate) fn is_building(&self, label: &Label, building: &str) -> bool {
+        self.has_one_building || label.0 == building
+    }
+
+    /// A reading of the tables.
+    pub(crate) fn reading(&self, ap: usize, rssi: f32, at: Time) -> Reading {
+        let band = self.bands.get(ap).copied().unwrap_or(Band::Ghz2_4);
+        Reading { ap: Mac::from_u64(ap as u64), band, rssi: Dbm(rssi), at }
+    }
+
+    /// The readings of a row.
+    pub(crate) fn readings(&self, row: &Row<'_>) -> Result<Vec<Reading>, BenchError> {
+        let pairs = row.pairs("obs")?;
+        Ok(pairs.into_iter().map(|(ap, rssi)| self.reading(ap, rssi, Time(0))).collect())
+    }
+
+    fn survey_point(&self, row: &Row<'_>, label: &Label) -> Result<SurveyPoint, BenchError> {
+        let floor = self.labels.iter().find(|(_, known)| *known == label);
+        let floor = floor.map(|(id, _)| *id).unwrap_or_default();
+        let mut readings = self.readings(row)?;
+        readings.sort_by(|a, b| b.rssi.0.total_cmp(&a.rssi.0));
+        readings.truncate(READINGS_MAX);
+        let reading = |it: Reading| SurveyReading { ap: it.ap, band: it.band, rssi: it.rssi };
+        Ok(SurveyPoint {
+            floor,
+            at: self.inwards(Point::new(row.needed("x")?, row.needed("y")?)),
+            taken: Time(0),
+            device: row.text("device").to_owned(),
+            readings: readings.into_iter().map(reading).collect(),
+        })
+    }
+}
+
+impl Draft {
+    fn floor(self, name: &str, level: i16, outline: &Outline, squares: &[Point]) -> Floor {
+        let Outline { from, to } = *outline;
+        let inwards = |at: Point| Point::new(at.x - from.x, at.y - from.y);
+        let access_point =
+            |(number, name, at, z): (usize, String, Point, Option<f32>)| AccessPoint {
+                mac: Mac::from_u64(number as u64),
+                name: if name.is_empty() {
+                    number.to_string()
+                } else {
+                    name.replace(['/', '>'], " ")
+                },
+                at: inwards(at),
+                height: Metres(z.filter(|z| (0.0..=20.0).contains(z)).unwrap_or(2.5)),
+                radios: Vec::new(),
+            };
+        let wall = |wall: Wall| Wall {
+            line: Segment { from: inwards(wall.line.from), to: inwards(wall.line.to) },
+            ..wall
+        };
+        let half = SQUARE_M / 2.0;
+        let region = |at: &Point| {
+            let Point { x, y } = inwards(*at);
+            let outline = Polygon::rectangle(x - half, y - half, x + half, y + half);
+            Region { kind: RegionKind::Exclusion, outline }
+        };
+        Floor {
+            name: if name.is_empty() { "floor".to_owned() } else { name.to_owned() },
+            level,
+            width: Metres(to.x - from.x),
+            length: Metres(to.y - from.y),
+            height: Metres(3.0),
+            image: None,
+            access_points: self.access_points.into_iter().map(access_point).collect(),
+            walls: self.walls.into_iter().map(wall).collect(),
+            regions: squares.iter().map(region).collect(),
+            rails: Vec::new(),
+            zones: Vec::new(),
+        }
+    }
+}
+
+/// The rectangle that all floors share.
+#[derive(Debug, Clone, Copy)]
+struct Outline {
+    from: Point,
+    to: Point,
+}
+
+impl Outline {
+    fn around(places: impl Iterator<Item = Point>, margin: Metres) -> Option<Self> {
+        let mut outline: Option<Self> = None;
+        for at in places {
+            let Self { from, to } = outline.unwrap_or(Self { from: at, to: at });
+            outline = Some(Self {
+                from: Point::new(from.x.min(at.x), from.y.min(at.y)),
+                to: Point::new(to.x.max(at.x), to.y.max(at.y)),
+            });
+        }
+        outline.map(|Self { from, to }| Self {
+            from: Point::new(from.x - margin.0, from.y - margin.0),
+            to: Point::new(to.x + margin.0, to.y + margin.0),
+        })
+    }
+}
+
+/// The rectangle around everything that is known of a site.
+fn outline(
+    folder: &Path,
+    drafts: &BTreeMap<Label, Draft>,
+    squares: &[Point],
+) -> Result<Outline, BenchError> {
+    let places = drafts.values().flat_map(|draft| {
+        let aps = draft.access_points.iter().map(|(.., at, _)| *at);
+        let walls = draft.walls.iter().flat_map(|wall| [wall.line.from, wall.line.to]);
+        aps.chain(walls).chain(draft.points.iter().copied())
+    });
+    let outline = Outline::around(places.chain(squares.iter().copied()), MARGIN);
+    let wrong = |what: String| BenchError::PeerSite { folder: folder.to_owned(), what };
+    let Outline { from, to } = outline.ok_or_else(|| wrong("nothing has a place".to_owned()))?;
+    let side = (to.x - from.x).max(to.y - from.y);
+    if side > FLOOR_SIDE_MAX.0 {
+        return Err(wrong(format!("its places span {side:.0} m; a floor has {FLOOR_SIDE_MAX}")));
+    }
+    Ok(Outline { from, to })
+}
+
+fn building_name(label: &str) -> String {
+    if label.is_empty() { "building".to_owned() } else { label.to_owned() }
+}
+
+/// Sites that do not say which Wi-Fi band they used count as 2.4 GHz.
+fn band_of(row: &Row<'_>) -> Result<Band, BenchError> {
+    match row.text("band") {
+        "" | "2.4" | "wifi" => Ok(Band::Ghz2_4),
+        "5" => Ok(Band::Ghz5),
+        "6" => Ok(Band::Ghz6),
+        "ble" => Ok(Band::Ble),
+        other => Err(row.wrong(format!("band is '{other}'; 2.4, 5, 6, wifi and ble are known"))),
+    }
+}
+
+/// Walls belong to the floor that the row names, or to all.
+fn add_walls(folder: &Path, drafts: &mut BTreeMap<Label, Draft>) -> Result<(), BenchError> {
+    let Some(table) = Table::read(folder, "walls.csv")? else { return Ok(()) };
+    for row in table.rows() {
+        let end = |x, y| Ok(Point::new(row.needed(x)?, row.needed(y)?));
+        let line = Segment { from: end("x1", "y1")?, to: end("x2", "y2")? };
+        let wall = Wall { line, loss_db: row.number("loss_db")?.unwrap_or(WALL_LOSS_DB) };
+        let floor = row.text("floor");
+        for (label, draft) in drafts.iter_mut() {
+            if floor.is_empty() || label.1 == floor {
+                draft.walls.push(wall);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The middles of the squares where nobody can be.
+fn blocked_squares(folder: &Path) -> Result<Vec<Point>, BenchError> {
+    let Some(table) = Table::read(folder, "occupancy_0.5m.csv")? else { return Ok(Vec::new()) };
+    let mut squares = Vec::new();
+    for row in table.rows().filter(|row| row.text("passable") == "0") {
+        squares.push(Point::new(row.needed("x")?, row.needed("y")?));
+    }
+    Ok(squares)
+}

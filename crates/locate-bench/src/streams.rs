@@ -1,0 +1,107 @@
+//! Recorded tracks: one answer a second from the packets of the last two.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use locate::{Locator, Power, Scratch, Settings, Track};
+use model::geometry::Point;
+use model::{Reading, Time};
+
+use crate::BenchError;
+use crate::dataset::Table;
+use crate::modes::{Answered, Truth, answer, stream_files};
+use crate::site::Site;
+
+/// An answer is given so often.
+const STEP_MS: u64 = 1_000;
+/// Packets of so long count.
+const WINDOW_MS: u64 = 2_000;
+
+struct Packet {
+    at: Time,
+    ap: usize,
+    rssi: f32,
+    truth: Option<Point>,
+}
+
+/// Follows every stream of the folder.
+pub(crate) fn follow(
+    folder: &Path,
+    site: &Site,
+    progress: &mut dyn FnMut(&str, usize, usize),
+) -> Result<Vec<Answered>, BenchError> {
+    let files = stream_files(folder)?;
+    if files.is_empty() {
+        let (needed, mode) = ("stream_*.csv.gz", "track");
+        return Err(BenchError::PeerLacks { folder: folder.to_owned(), needed, mode });
+    }
+    progress("calibrating", 0, 1);
+    let locator = Locator::new(&site.maps, &site.survey, Settings::default());
+    let mut all = Vec::new();
+    for (index, (name, path)) in files.iter().enumerate() {
+        progress("following", index, files.len());
+        let packets = packets(&Table::of(path)?)?;
+        all.push(track(&locator, site, name, &packets));
+    }
+    progress("following", files.len(), files.len());
+    Ok(all)
+}
+
+fn packets(table: &Table) -> Result<Vec<Packet>, BenchError> {
+    let mut packets = Vec::with_capacity(table.len());
+    for row in table.rows() {
+        let truth = match (row.number("x")?, row.number("y")?) {
+            (Some(x), Some(y)) => Some(Point::new(x, y)),
+            _ => None,
+        };
+        packets.push(Packet {
+            // A saturating conversion.
+            at: Time(row.needed("t_ms")? as u64),
+            ap: row.needed("ap")? as usize,
+            rssi: row.needed("rssi")?,
+            truth,
+        });
+    }
+    packets.sort_by_key(|packet| packet.at);
+    Ok(packets)
+}
+
+fn track(locator: &Locator, site: &Site, name: &str, packets: &[Packet]) -> Answered {
+    let mut answered = Answered::new(name.to_owned());
+    let mut scratch = Scratch::default();
+    let mut followed: Option<Track> = None;
+    let last = packets.last().map_or(Time(0), |packet| packet.at);
+    let mut now = Time(STEP_MS);
+    while now <= last {
+        let from = now.0.saturating_sub(WINDOW_MS);
+        let first = packets.partition_point(|packet| packet.at.0 <= from);
+        let end = packets.partition_point(|packet| packet.at <= now);
+        let recent = &packets[first..end.max(first)];
+        let readings = readings(site, recent, now);
+        let estimate = locator.estimate(&mut scratch, readings, Power::Known, None);
+        let id = now.0.to_string();
+        let found = estimate.map(|estimate| {
+            let position = match &mut followed {
+                Some(track) => track.update(&estimate.position),
+                None => followed.insert(Track::new(&estimate.position)).position(),
+            };
+            answer(site, &id, &position)
+        });
+        let truth = recent.last().and_then(|packet| packet.truth);
+        let truth = truth.map(|at| Truth { at, floor: None, is_building_right: true });
+        answered.add(found, truth.as_ref());
+        now = now.plus_ms(STEP_MS);
+    }
+    answered
+}
+
+/// The mean strength at each access point.
+fn readings(site: &Site, packets: &[Packet], now: Time) -> Vec<Reading> {
+    let mut sums: BTreeMap<usize, (f32, f32)> = BTreeMap::new();
+    for packet in packets {
+        let (sum, count) = sums.entry(packet.ap).or_default();
+        *sum += packet.rssi;
+        *count += 1.0;
+    }
+    sums.into_iter().map(|(ap, (sum, count))| site.reading(ap, sum / count, now)).collect()
+}

@@ -1,0 +1,113 @@
+//! The shipped defaults on recorded sites, against the figures of `reference/location.md`.
+//!
+//! Prints a table (`cargo test --release -p locate-bench -- --nocapture --include-ignored`). Where the
+//! recordings are absent the tests say so and pass.
+#![expect(clippy::unwrap_used, reason = "a test may end at what it did not expect")]
+#![expect(clippy::print_stdout, reason = "the table is what this test is for")]
+
+use std::path::{Path, PathBuf};
+
+use locate_bench::{Answered, Mode, Options, Score, run};
+
+/// Sites whose access points have known places.
+const KNOWN: [&str; 5] =
+    ["sod_cetc331", "sod_syl", "rtt_lecture_theatre", "rtt_corridor", "ujible_geo"];
+
+/// The folder of a site; nothing, with a word about it, when it is absent.
+fn folder(name: &str) -> Option<PathBuf> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/location");
+    let folder = data.join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no recordings of {name}");
+    None
+}
+
+fn score(folder: &Path, mode: Mode, seed: u64) -> Score {
+    let options = Options { mode, seed, keep: None, blind: false };
+    let answered = run(folder, options, &mut |_, _, _| {}).unwrap();
+    Answered::score_of_all(&answered).unwrap()
+}
+
+/// The mean over the sites with known access points of the mean error and of its 90th percentile.
+fn check_known(mode: Mode, seeds: u64, mean_most: f32, p90_most: f32) {
+    let mut scores = Vec::new();
+    for name in KNOWN {
+        let Some(folder) = folder(name) else { return };
+        for seed in 1..=seeds {
+            let score = score(&folder, mode, seed);
+            println!("{:12} {name:20} {score}", mode.name());
+            assert!(score.floor >= 99.0, "{name}: {}", score.floor);
+            scores.push(score);
+        }
+    }
+    let average = |of: fn(&Score) -> f32| scores.iter().map(of).sum::<f32>() / scores.len() as f32;
+    let (mean, p90) = (average(|it| it.mean), average(|it| it.p90));
+    println!("{:12} average mean {mean:.2} p90 {p90:.2}", mode.name());
+    assert!(mean <= mean_most && p90 <= p90_most, "mean {mean} p90 {p90}");
+}
+
+/// Section 3, row "Bayes grid + cut": 4.17 and 7.02.
+#[test]
+fn without_a_survey_it_is_better_than_the_reference() {
+    check_known(Mode::None, 1, 4.12, 6.9);
+}
+
+/// Section 3, row "heat-map, 50 points": 3.18.
+#[test]
+fn with_fifty_points_it_is_better_than_the_reference() {
+    check_known(Mode::Points(50), 2, 3.0, 6.0);
+}
+
+/// Section 3, the best row of each site: 2.61.
+#[test]
+fn with_all_points_it_is_better_than_the_best_of_the_reference() {
+    check_known(Mode::All, 1, 2.6, 5.1);
+}
+
+/// The median radius is no wider than three times the median error, and it holds the truth in most
+/// cases; what a site does not tell about itself it cannot hold.
+#[test]
+fn radii_are_honest() {
+    for mode in [Mode::None, Mode::All] {
+        for name in KNOWN {
+            let Some(folder) = folder(name) else { return };
+            let Score { covered, radius_median, median, .. } = score(&folder, mode, 1);
+            println!("{:12} {name:20} {covered:.1} % {:.1}", mode.name(), radius_median / median);
+            assert!(covered >= 75.0, "{name}: {covered} %");
+            assert!(radius_median <= 5.0 * median, "{name}: {radius_median} m, {median} m");
+        }
+    }
+}
+
+/// Estimates alone are off by 2.02 m on the whole floor.
+#[test]
+fn a_moving_tag_is_followed() {
+    let Some(folder) = folder("tetam") else { return };
+    let score = score(&folder, Mode::Track, 1);
+    println!("track        tetam                {score}");
+    assert!(score.mean <= 1.7 && score.p90 <= 3.1, "{score}");
+}
+
+#[test]
+fn a_transmitter_of_unknown_power_is_found() {
+    for (name, mean_most) in [("sod_cetc331", 5.8), ("sod_syl", 8.0)] {
+        let Some(folder) = folder(name) else { return };
+        let score = score(&folder, Mode::Rogue, 1);
+        println!("rogue        {name:20} {score}");
+        assert!(score.mean <= mean_most, "{name}: {score}");
+    }
+}
+
+/// Sites without known access points. Section 3: 6.25, 8.52, 1.83 and 2.65 by the best of three rows.
+#[test]
+#[ignore = "half a minute in a release build"]
+fn fingerprints_are_as_good_as_the_best_of_the_reference() {
+    for (name, mean_most) in [("lib1", 2.7), ("tut6", 2.0), ("tut3", 7.8), ("uji", 6.4)] {
+        let Some(folder) = folder(name) else { return };
+        let score = score(&folder, Mode::Fingerprint, 1);
+        println!("fingerprint  {name:20} {score}");
+        assert!(score.mean <= mean_most, "{name}: {score}");
+    }
+}

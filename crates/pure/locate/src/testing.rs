@@ -1,0 +1,39 @@
+//! Floors and readings for the tests of this crate.
+
+use model::geometry::Point;
+use model::map::{AccessPoint, Building, Campus, Floor, Maps};
+use model::{Mac, Metres};
+
+pub(crate) fn floor(
+    name: &str,
+    level: i16,
+    width: f32,
+    length: f32,
+    aps: &[(u64, f32, f32)],
+) -> Floor {
+    let access_point = |&(number, x, y): &(u64, f32, f32)| AccessPoint {
+        mac: Mac::from_u64(number),
+        name: format!("ap{number}"),
+        at: Point::new(x, y),
+        height: Metres(2.5),
+        radios: Vec::new(),
+    };
+    Floor {
+        name: name.to_owned(),
+        level,
+        width: Metres(width),
+        length: Metres(length),
+        height: Metres(3.0),
+        image: None,
+        access_points: aps.iter().map(access_point).collect(),
+        walls: Vec::new(),
+        regions: Vec::new(),
+        rails: Vec::new(),
+        zones: Vec::new(),
+    }
+}
+
+pub(crate) fn maps(floors: Vec<Floor>) -> Maps {
+    let building = |floors| Building { name: "building".to_owned(), floors };
+    Maps { campuses: vec![Campus { name: "campus".to_owned(), buildings: vec![building(floors)] }] }
+}

@@ -1,0 +1,202 @@
+//! Who was where and for how long: from what a controller reports, and from stays of the past.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use engine::Engine;
+use model::Time;
+use model::map::MapId;
+use presence::Stay;
+use serde_json::{Value, json};
+use store::{HeatCell, Store};
+
+mod common;
+
+use common::http::Request;
+use common::past::{self, DAY_MS, HOUR_MS, MONDAY};
+use common::{ADMIN, Dir, Lab, VIEWER, config, eventually, send, site};
+
+/// An engine that no controller reports to, with the past in its store.
+async fn engine_with_a_past(dir: &Dir, stays: &[Stay]) -> Engine {
+    let store = Store::open(dir.path()).unwrap();
+    store.keep_stays(stays).unwrap();
+    let heat = [HeatCell { row: 1, column: 2, time_ms: 90_000 }];
+    store.add_heat(MapId::of("North>Main>Ground"), Time(MONDAY + 8 * HOUR_MS), &heat).unwrap();
+    drop(store);
+    Engine::start(config(dir, &[])).await.unwrap()
+}
+
+async fn ask(engine: &Engine, path: &str) -> Value {
+    let response = send(engine, Request::get(path).basic(VIEWER)).await;
+    assert_eq!(response.status, 200, "{path}: {}", response.text());
+    response.json()
+}
+
+/// A value of each bucket.
+fn each(series: &Value, pointer: &str) -> Vec<u64> {
+    let buckets = series["buckets"].as_array().unwrap().iter();
+    buckets.map(|bucket| bucket.pointer(pointer).unwrap().as_u64().unwrap()).collect()
+}
+
+const THREE_DAYS: &str = "from=2026-11-23&until=2026-11-25";
+
+#[tokio::test]
+async fn the_past_is_counted_by_day_and_hour() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
+    let days = ask(&engine, &format!("/api/v1/analytics/counts?{THREE_DAYS}")).await;
+    assert_eq!(each(&days, "/visitors"), [2, 2, 3]);
+    assert_eq!(each(&days, "/connected"), [1, 1, 1]);
+    assert_eq!(each(&days, "/passers_by"), [0, 0, 1]);
+    assert_eq!(days["time_zone"], "UTC");
+    assert_eq!(days["buckets"][1]["from"], MONDAY + DAY_MS);
+    assert_eq!(days["buckets"][1]["local"], "2026-11-24T00:00");
+
+    let hours = ask(&engine, "/api/v1/analytics/counts?from=2026-11-25&place=North").await;
+    let mut expected = [0; 24];
+    expected[8] = 1;
+    expected[9..=10].copy_from_slice(&[2, 2]);
+    expected[11..=12].copy_from_slice(&[1, 2]);
+    assert_eq!(each(&hours, "/visitors"), expected);
+
+    let lobby =
+        format!("/api/v1/analytics/counts?{THREE_DAYS}&place=North%3EMain%3EGround%3ELobby");
+    assert_eq!(each(&ask(&engine, &lobby).await, "/visitors"), [2, 2, 2]);
+    let roof = format!("/api/v1/analytics/counts?{THREE_DAYS}&place={}", site::floor_id("Roof"));
+    assert_eq!(each(&ask(&engine, &roof).await, "/visitors"), [0, 0, 0]);
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn dwell_and_repeat_visitors_have_classes() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
+    let dwell = ask(&engine, &format!("/api/v1/analytics/dwell?{THREE_DAYS}")).await;
+    assert_eq!(each(&dwell, "/classes/THIRTY_TO_SIXTY_MINUTES"), [1, 1, 1]);
+    assert_eq!(each(&dwell, "/classes/ONE_TO_FIVE_HOURS"), [1, 1, 2]);
+    let floor = format!("/api/v1/analytics/dwell?{THREE_DAYS}&place=North%3EMain%3EGround");
+    let floor = ask(&engine, &floor).await;
+    assert_eq!(each(&floor, "/classes/FIVE_TO_THIRTY_MINUTES"), [1, 1, 1]);
+
+    let repeats = ask(&engine, &format!("/api/v1/analytics/repeats?{THREE_DAYS}")).await;
+    assert_eq!(each(&repeats, "/classes/FIRST_TIME"), [2, 0, 1]);
+    assert_eq!(each(&repeats, "/classes/YESTERDAY"), [0, 2, 2]);
+
+    let summary = ask(&engine, &format!("/api/v1/analytics/summary?{THREE_DAYS}")).await;
+    assert_eq!(summary["visitors"], 3, "each of them once");
+    assert_eq!(summary["dwell"]["classes"]["ONE_TO_FIVE_HOURS"], 4);
+    assert_eq!(summary["peak_hour"], 12);
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn flows_and_heat_have_places() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
+    let flows = ask(&engine, &format!("/api/v1/analytics/flows?{THREE_DAYS}")).await;
+    let lobby = "North>Main>Ground>Lobby";
+    let expected = json!([{"to": lobby, "count": 6}, {"from": lobby, "count": 6}]);
+    assert_eq!(flows, expected);
+    let ground = format!("{THREE_DAYS}&place=North%3EMain%3EGround");
+    let heat = ask(&engine, &format!("/api/v1/analytics/heat?{ground}")).await;
+    assert_eq!(heat["cells"], json!([{"column": 2, "row": 1, "seconds": 90.0}]));
+    assert_eq!((heat["columns"].as_u64(), heat["rows"].as_u64()), (Some(10), Some(8)));
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_refused() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &[]).await;
+    let check = async |query: &str, status: u16, word: &str| {
+        let path = format!("/api/v1/analytics/{query}");
+        let response = send(&engine, Request::get(&path).basic(ADMIN)).await;
+        assert_eq!(response.status, status, "{path}: {}", response.text());
+        assert!(response.text().contains(word), "{path}: {}", response.text());
+    };
+    check("counts?period=tomorrow", 400, "'tomorrow'").await;
+    check("counts?from=2026-11-31", 400, "'2026-11-31'").await;
+    check("counts?until=2026-11-30", 400, "from and until").await;
+    check("counts?from=2026-01-01&until=2026-12-31", 400, "at most 92 days").await;
+    check("counts?place=South", 404, "'South'").await;
+    check("counts?category=rogueaps", 400, "clients and tags").await;
+    check("counts?by=minute", 400, "minute").await;
+    check("counts?colour=red", 400, "colour").await;
+    check("heat?place=North", 400, "floor").await;
+    let nobody = send(&engine, Request::get("/api/v1/analytics/counts")).await;
+    assert_eq!(nobody.status, 401);
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn an_engine_that_counts_nothing_says_so() {
+    let dir = Dir::new();
+    let mut config = config(&dir, &[]);
+    config.analytics.keep_days = 0;
+    let engine = Engine::start(config).await.unwrap();
+    let response = send(&engine, Request::get("/api/v1/analytics/counts").basic(ADMIN)).await;
+    let message = response.error(409, "switched_off");
+    assert!(message.contains("keep_days"), "{message}");
+    engine.stop().await;
+}
+
+/// What a controller reports is counted at once, and is still there after a restart.
+#[tokio::test]
+async fn those_who_are_there_are_counted() {
+    let lab = Lab::start().await;
+    let check = async |engine: &Engine| {
+        eventually("they are counted", async || {
+            let summary = ask(engine, "/api/v1/analytics/summary?place=North").await;
+            let count = |key: &str| summary[key].as_u64().unwrap();
+            (count("visitors"), count("connected"), count("passers_by")) == (2, 2, 1)
+        })
+        .await;
+        let lobby = "/api/v1/analytics/summary?place=North%3EMain%3EGround%3ELobby";
+        assert_eq!(ask(engine, lobby).await["connected"], 1, "anna");
+    };
+    // The associations came after the positions: the next measurement is one of connected clients.
+    lab.wlc.notify(site::measurement(site::ANNA, site::GROUND, (4.0, 4.1))).await;
+    lab.wlc.notify(site::measurement(site::GUEST, site::FIRST, (6.0, 5.1))).await;
+    check(&lab.engine).await;
+    let places = ask(&lab.engine, "/api/v1/analytics/places").await;
+    let now = |path: &str| {
+        let place = places.as_array().unwrap().iter().find(|it| it["path"] == path).unwrap();
+        (place["connected"].as_u64().unwrap(), place["detected"].as_u64().unwrap())
+    };
+    assert_eq!(now(""), (2, 1));
+    assert_eq!(now("North>Main>Ground"), (1, 1));
+    assert_eq!(now("North>Main>Ground>Lobby"), (1, 0));
+    assert_eq!(now("North>Main>Roof"), (0, 0));
+
+    let tags = ask(&lab.engine, "/api/v1/analytics/summary?category=tags").await;
+    assert_eq!(tags["passers_by"], 1, "a tag is seldom connected");
+
+    let Lab { engine, dir, wlc } = lab;
+    engine.stop().await;
+    drop(wlc);
+    let engine = Engine::start(config(&dir, &[])).await.unwrap();
+    check(&engine).await;
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_floor_is_played_back() {
+    let lab = Lab::start().await;
+    let ground = site::floor_id("Ground");
+    let now = node::clock::wall().0;
+    let path = format!(
+        "/api/v1/floors/{ground}/playback?from={}&until={}&step_s=3600",
+        now - HOUR_MS,
+        now + HOUR_MS
+    );
+    eventually("everything on the floor is in the history", async || {
+        let playback = lab.json(&path).await;
+        let points = playback["points"].as_array().unwrap().iter();
+        let mut macs: Vec<String> = points.map(|it| it["mac"].as_str().unwrap().into()).collect();
+        macs.sort();
+        macs.dedup();
+        macs == [site::ANNA.text(), site::PASSER_BY.text(), site::TAG.text()]
+    })
+    .await;
+    let too_long = format!("/api/v1/floors/{ground}/playback?from=0&until={now}");
+    lab.get(&too_long).await.error(400, "bad_request");
+}
