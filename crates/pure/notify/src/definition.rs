@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use model::{Category, Element, Mac};
+use model::{Category, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::event::{BatteryLevel, Boundary, Emergency, Subject, is_within};
+use crate::event::{BatteryLevel, Boundary, Emergency, Subject};
 use crate::receiver::{HIDDEN, Receiver};
 
 /// Most definitions of one engine. Ours: each is looked at for every element that changes.
@@ -40,6 +40,9 @@ pub const REFRESH_MIN_MAX: u64 = 7 * 24 * 60;
 pub const ABSENCE_MIN_MAX: u64 = 1_440;
 /// Farthest movement that is waited for, in metres: the longest side of a floor.
 const MOVEMENT_M_MAX: f32 = model::map::FLOOR_SIDE_MAX.0;
+
+/// An element is in the area of a filter when that is more probable than not.
+const LIKELY: f32 = 0.5;
 
 /// Somebody wants to be told something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,15 +140,15 @@ pub struct Filter {
     pub categories: Vec<Category>,
     /// With an address like one of these; empty: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>, example = json!(["00:0c:cc:*"])))]
     pub macs: Vec<MacPattern>,
-    /// Somewhere in this area: `Campus>Building>Floor`, or a beginning of it; empty: anywhere.
+    /// Somewhere in this area: `Campus>Building>Floor>Zone`, or a beginning of it; empty: anywhere.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub area: String,
 }
 
 /// A MAC address, or the beginning of one: `00:0c:cc:*`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, example = "00:0c:cc:*"))]
 pub struct MacPattern {
     octets: Mac,
     /// Octets that count.
@@ -307,16 +310,19 @@ impl Condition {
 
 impl Filter {
     /// Whether an element can be meant, wherever it is.
-    pub fn is_about(&self, element: &Element) -> bool {
-        (self.categories.is_empty() || self.categories.contains(&element.category))
-            && (self.macs.is_empty() || self.macs.iter().any(|it| it.matches(element.mac)))
+    pub fn is_about(&self, category: Category, mac: Mac) -> bool {
+        (self.categories.is_empty() || self.categories.contains(&category))
+            && (self.macs.is_empty() || self.macs.iter().any(|it| it.matches(mac)))
     }
 
     /// Whether an element is meant, where it is now. Who is nowhere is not in an area.
     pub(crate) fn matches(&self, subject: &Subject) -> bool {
-        let is_there =
-            || subject.place.as_ref().is_some_and(|place| is_within(&place.floor, &self.area));
-        self.is_about(&subject.element) && (self.area.is_empty() || is_there())
+        let is_there = || {
+            let place = subject.place.as_ref();
+            place.is_some_and(|place| place.probability(&self.area) > LIKELY)
+        };
+        self.is_about(subject.element.category, subject.element.mac)
+            && (self.area.is_empty() || is_there())
     }
 }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use model::{Element, Time};
+
 use serde::{Deserialize, Serialize};
+
+use crate::definition::{Condition, Definition};
 
 /// What an element is known to be and to do, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -196,6 +199,39 @@ impl AreaType {
             2 => Self::Floor,
             _ => Self::Zone,
         }
+    }
+}
+
+impl Event {
+    /// What a definition would tell about `subject`, to try its receivers with.
+    pub fn sample(definition: &Definition, subject: Subject, at: Time) -> Self {
+        let kind = match definition.conditions.first() {
+            Some(Condition::Containment { area, boundary }) => EventKind::Containment {
+                area: area.as_str().into(),
+                boundary: boundary.unwrap_or(Boundary::Inside),
+            },
+            Some(Condition::Movement { distance_m }) => {
+                EventKind::Movement { moved_m: Some(*distance_m), trigger_m: *distance_m }
+            }
+            Some(Condition::Absence { minutes }) => {
+                EventKind::Absence { absent_ms: minutes.saturating_mul(60_000) }
+            }
+            Some(Condition::AreaChange) => {
+                let floor = subject.place.as_ref().map_or("", |place| &*place.floor);
+                EventKind::AreaChange { from: floor.into(), to: floor.into() }
+            }
+            Some(Condition::Association) => EventKind::Association { associated: true },
+            Some(Condition::Battery { level }) => EventKind::Battery { level: *level },
+            Some(Condition::Emergency { reason }) => {
+                EventKind::Emergency { reason: reason.unwrap_or(Emergency::PanicButton) }
+            }
+            Some(Condition::Chokepoint { name }) => {
+                EventKind::Chokepoint { name: name.as_deref().unwrap_or_default().into() }
+            }
+            Some(Condition::LocationUpdate) | None => EventKind::LocationUpdate,
+        };
+        let definition = definition.name.as_str().into();
+        Self { id: 0, definition, kind, subject: Arc::new(subject), at }
     }
 }
 

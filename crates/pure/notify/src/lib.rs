@@ -36,8 +36,8 @@ mod watch;
 
 pub use definition::{
     ABSENCE_MIN_MAX, CONDITIONS_MAX, Condition, DEFINITIONS_MAX, Definition, DefinitionError,
-    Filter, MACS_MAX, MacPattern, NAME_BYTES_MAX, QUEUE_LIMIT, QUEUE_LIMIT_MAX, RATE_LIMIT_MS_MAX,
-    RECEIVERS_MAX, REFRESH_MIN_MAX, RETRY_COUNT, RETRY_COUNT_MAX,
+    Filter, MACS_MAX, MacPattern, MacPatternError, NAME_BYTES_MAX, QUEUE_LIMIT, QUEUE_LIMIT_MAX,
+    RATE_LIMIT_MS_MAX, RECEIVERS_MAX, REFRESH_MIN_MAX, RETRY_COUNT, RETRY_COUNT_MAX,
 };
 pub use event::{
     Area, AreaType, BatteryLevel, Boundary, Emergency, Event, EventKind, Place, Subject, TagReport,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use model::{Category, Element, Mac, Time};
+use model::{Category, Mac, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::definition::{DEFINITIONS_MAX, Definition, unique};
@@ -23,7 +23,7 @@ pub enum Input {
     /// What people want from now on, all of it. What a definition that stays the same remembers, and
     /// what waits in its queues, stays.
     Definitions(Vec<Definition>),
-    /// How an element was before anybody could be told: nothing fires.
+    /// How an element was when the newest definitions were made: they take it as it is, nothing fires.
     Known(Box<Subject>),
     /// How an element is now.
     Observed(Box<Subject>),
@@ -122,6 +122,8 @@ pub struct Notifier {
     /// Which definition each queue belongs to, and its place there.
     outboxes: BTreeMap<u64, (u64, usize)>,
     numbers: u64,
+    /// Definitions from this number on came with the last change.
+    fresh_from: u64,
     events: u64,
     /// The definition that has its turn to send.
     turn: u64,
@@ -137,11 +139,12 @@ impl Notifier {
 
     /// Takes one input.
     pub fn handle(&mut self, now: Time, input: Input) {
-        let Self { active, watch, fired, .. } = self;
+        let Self { active, watch, fired, fresh_from, .. } = self;
         match input {
             Input::Definitions(definitions) => self.define(definitions),
             Input::Known(subject) => {
-                let definitions = active.iter().map(|(number, it)| (*number, &it.definition));
+                let fresh = active.range(*fresh_from..);
+                let definitions = fresh.map(|(number, it)| (*number, &it.definition));
                 watch.observe(now, Arc::new(*subject), definitions, Telling::Silent, fired);
             }
             Input::Observed(subject) => {
@@ -191,8 +194,8 @@ impl Notifier {
     }
 
     /// Whether any definition can be about an element, wherever it is.
-    pub fn is_about(&self, element: &Element) -> bool {
-        self.active.values().any(|active| active.definition.filter.is_about(element))
+    pub fn is_about(&self, category: Category, mac: Mac) -> bool {
+        self.active.values().any(|active| active.definition.filter.is_about(category, mac))
     }
 
     /// Whether nobody wants to be told anything.
@@ -232,6 +235,7 @@ impl Notifier {
     fn define(&mut self, definitions: Vec<Definition>) {
         let wanted = unique(definitions).into_iter().filter(|it| it.enabled).take(DEFINITIONS_MAX);
         let mut old = std::mem::take(&mut self.active);
+        self.fresh_from = self.numbers + 1;
         for definition in wanted {
             let same = old.iter().find(|(_, it)| it.definition == definition);
             if let Some(number) = same.map(|(number, _)| *number) {

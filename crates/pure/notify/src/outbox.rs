@@ -10,7 +10,7 @@ use std::sync::Arc;
 use model::{Category, Mac, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::definition::Definition;
+use crate::definition::{Definition, RATE_LIMIT_MS_MAX};
 use crate::event::Event;
 
 /// Events on their way to one receiver at once. Ours: 8 answers of 50 ms are 160 events a second.
@@ -161,12 +161,15 @@ impl Outbox {
     /// The next event to send now.
     pub(crate) fn next(&mut self, now: Time) -> Option<(Ticket, Arc<Event>)> {
         let most = if self.failures == 0 { IN_FLIGHT_MAX } else { 1 };
-        if now < self.not_before || self.in_flight.len() >= most {
+        // A clock that was set back does not delay it.
+        let early_ms = self.not_before.since_ms(now);
+        let is_early = (1..=PAUSE_MAX_MS.max(RATE_LIMIT_MS_MAX)).contains(&early_ms);
+        if is_early || self.in_flight.len() >= most {
             return None;
         }
         let at = self.free()?;
         let queued = self.queue.remove(at)?;
-        self.not_before = self.not_before.max(now.plus_ms(self.pace.rate_limit_ms));
+        self.not_before = now.plus_ms(self.pace.rate_limit_ms);
         self.tickets += 1;
         let ticket = Ticket { outbox: self.id, number: self.tickets };
         let event = Arc::clone(&queued.event);

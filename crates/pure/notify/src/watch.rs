@@ -125,7 +125,7 @@ impl Watch {
         let (mut is_watched, mut room) = (false, STATES_MAX - self.states);
         let before = conditions.len();
         for (number, definition) in definitions {
-            if !definition.filter.is_about(&subject.element) {
+            if !definition.filter.is_about(key.0, key.1) {
                 continue;
             }
             is_watched = true;
