@@ -12,6 +12,7 @@
 //! | [`key_hash`] | key hashes and the list of trusted ones |
 //! | [`tls`] | TLS configurations, the one crypto provider |
 //! | [`nmsp`] | NMSP links over TCP and TLS: dial, listen, drive, status |
+//! | [`notifier`] | carries events to receivers: HTTP, syslog, SNMP, mail, MQTT |
 //! | [`http`] | HTTP over TLS, plain loopback TCP and Unix sockets |
 //! | [`service`] | the line between a health monitor and the service that it supervises |
 //! | [`password`], [`token`], [`throttle`] | what authentication is made of |
@@ -31,6 +32,7 @@ pub mod journal;
 pub mod key_hash;
 pub mod log;
 pub mod nmsp;
+pub mod notifier;
 pub mod password;
 pub mod service;
 pub mod throttle;

@@ -4,26 +4,30 @@
 //!   must not end a pair;
 //! * the NMSP server asks for a client certificate and trusts it by the [`AuthList`];
 //! * the NMSP client trusts the controller by its pinned key hash;
-//! * the HTTPS server presents the node's certificate.
+//! * the HTTPS server presents the node's certificate;
+//! * a receiver of notifications is believed as its definition says.
 //!
-//! No certificate authority takes part: the peers of a mobility network are self-signed.
+//! No certificate authority takes part in all but the last: the peers of a mobility network are
+//! self-signed.
 
 use std::fmt;
 use std::sync::Arc;
 
 use model::Mac;
+use notify::Trust;
 pub use rustls::Error;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, OtherError,
-    ServerConfig, SignatureScheme,
+    RootCertStore, ServerConfig, SignatureScheme,
 };
 
 use crate::identity::Identity;
-use crate::key_hash::{AuthList, Credentials, KeyHash};
+use crate::key_hash::{AuthList, Credentials, KeyHash, KeyHashError};
 
 /// The one crypto provider.
 pub fn provider() -> Arc<CryptoProvider> {
@@ -87,6 +91,37 @@ pub fn pair_client(
         .with_client_auth_cert(vec![identity.certificate()], identity.key())?;
     config.alpn_protocols = vec![protocol.to_vec()];
     Ok(config)
+}
+
+/// TLS towards a receiver of notifications: believed by the authorities of this machine, by those
+/// that its definition names, or by its key hash.
+pub fn receiver_client(trust: &Trust) -> Result<ClientConfig, Error> {
+    let provider = provider();
+    let algorithms = provider.signature_verification_algorithms;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let authorities = match trust {
+        Trust::Pin(hash) => {
+            let pinned: KeyHash =
+                hash.parse().map_err(|error: KeyHashError| Error::General(error.to_string()))?;
+            let peers = Peers::Controllers;
+            let verifier = PinnedVerifier { pinned: Some(pinned), algorithms, peers };
+            let verified = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+            return Ok(verified.with_no_client_auth());
+        }
+        Trust::Ca(pem) => CertificateDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Error::General(format!("the authorities are no PEM: {error}")))?,
+        // What cannot be read is not believed; without any, the handshake says so.
+        Trust::System => rustls_native_certs::load_native_certs().certs,
+    };
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(authorities);
+    if added == 0 {
+        let error = "there is no certificate of an authority; name one in trust.ca";
+        return Err(Error::General(error.to_owned()));
+    }
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// TLS of an HTTPS listener.

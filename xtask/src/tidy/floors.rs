@@ -10,7 +10,7 @@ use super::tree::Tree;
 /// The crates of each floor, from the ground: "Houses and floors" in ARCHITECTURE.md.
 const FLOORS: [&[&str]; 5] = [
     &["model"],
-    &["nmsp", "locate", "ha", "journal", "presence"],
+    &["nmsp", "locate", "ha", "journal", "notify", "presence"],
     &["node", "store", "locate-bench"],
     &["controller", "engine", "monitor", "sim", "chaos"],
     &["mse"],

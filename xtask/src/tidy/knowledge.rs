@@ -15,7 +15,7 @@ struct Knowledge {
 }
 
 /// From "Houses and floors" in ARCHITECTURE.md.
-const KNOWLEDGE: [Knowledge; 8] = [
+const KNOWLEDGE: [Knowledge; 10] = [
     Knowledge { what: "SQL", libraries: &["rusqlite"], crates: &["store"] },
     Knowledge { what: "PostgreSQL", libraries: &["tokio-postgres"], crates: &["chaos"] },
     Knowledge {
@@ -40,6 +40,8 @@ const KNOWLEDGE: [Knowledge; 8] = [
         crates: &["monitor"],
     },
     Knowledge { what: "packet sockets", libraries: &["nix"], crates: &["monitor", "chaos"] },
+    Knowledge { what: "SNMP", libraries: &["rasn", "rasn-smi", "rasn-snmp"], crates: &["node"] },
+    Knowledge { what: "mail", libraries: &["lettre"], crates: &["node"] },
     Knowledge { what: "the terminal", libraries: &["clap"], crates: &["mse", "xtask"] },
 ];
 

@@ -19,7 +19,9 @@ use controller::campus::Campus;
 use controller::replay::{Pace, Recording, Replay};
 use controller::source::Source;
 use engine::Engine;
-use engine::config::{Analytics, Config, ControllerConfig, History, Https, Tracking};
+use engine::config::{
+    Analytics, Config, ControllerConfig, History, Https, Notifications, Tracking,
+};
 use model::map::Maps;
 use node::clock;
 use node::identity::Identity;
@@ -185,6 +187,7 @@ impl Stage {
             tracking: Tracking::default(),
             history: History::default(),
             analytics: Analytics::default(),
+            notifications: Notifications::default(),
         };
         let engine = match Engine::start(config(port)).await {
             Err(engine::StartError::LocalListen { .. }) => Engine::start(config(0)).await,

@@ -193,11 +193,9 @@ impl Posterior {
         let within = (least + CARRYING_WITHIN).min(NOWHERE / 2.0);
         self.carrying.clear();
         for (block, misfits) in self.tiles.iter().enumerate() {
-            let mut any = 0;
-            for tile in 0..BLOCK {
-                any |= u32::from(misfits[tile] <= within);
-            }
-            if any == 0 {
+            // Without an early end, so that it is done in lanes.
+            let carrying = misfits.iter().fold(0, |any, misfit| any | u32::from(*misfit <= within));
+            if carrying == 0 {
                 continue;
             }
             for (tile, misfit) in misfits.iter().enumerate() {

@@ -20,6 +20,7 @@ pub mod lease;
 pub mod live;
 pub mod maps;
 pub mod nmsp;
+pub mod notifications;
 pub mod server;
 pub mod session;
 pub mod users;
@@ -46,6 +47,7 @@ use utoipa_axum::routes;
 
 use crate::analytics::Analytics;
 use crate::history::History;
+use crate::notifications::Notifications;
 use crate::site::CurrentSite;
 use crate::tracker::{Notice, SharedElements, Task, TrackerCounters};
 use crate::writer::Writer;
@@ -94,6 +96,8 @@ pub struct Shared {
     pub history: Option<History>,
     /// Who was where and for how long, when that is counted.
     pub analytics: Option<Analytics>,
+    /// Who is told what happens to elements.
+    pub notifications: Arc<Notifications>,
     /// Held by the one import of maps that runs.
     pub importing: tokio::sync::Mutex<()>,
     /// Set when the engine stops: WebSockets end then.
@@ -124,6 +128,7 @@ pub type State = axum::extract::State<Arc<Shared>>;
         (name = "elements", description = "What is tracked and where it is"),
         (name = "maps", description = "Campuses, buildings, floors"),
         (name = "analytics", description = "Who was where, and for how long"),
+        (name = "notifications", description = "Who is told what about which element"),
         (name = "nmsp", description = "Links to controllers"),
         (name = "server", description = "The engine itself")
     )
@@ -153,6 +158,9 @@ fn native() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(analytics::flows))
         .routes(routes!(analytics::heat))
         .routes(routes!(analytics::playback))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::one, notifications::put, notifications::remove))
+        .routes(routes!(notifications::test))
         .routes(routes!(nmsp::links))
         .routes(routes!(server::about))
         .routes(routes!(server::info))

@@ -41,6 +41,9 @@ pub struct Config {
     /// Who counts as a visitor, and for how long that is known.
     #[serde(default)]
     pub analytics: Analytics,
+    /// Where receivers of notifications may be.
+    #[serde(default)]
+    pub notifications: Notifications,
 }
 
 /// The listener of the console and the APIs.
@@ -178,6 +181,15 @@ impl Default for Analytics {
     fn default() -> Self {
         Self { keep_days: 35, time_zone: "UTC".to_owned(), visitor_min: 5, visitor_dbm: -65 }
     }
+}
+
+/// Where receivers of notifications may be.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notifications {
+    /// Also at addresses of the link and of clouds' metadata services, which nobody else on the network
+    /// can reach.
+    pub link_local: bool,
 }
 
 /// Values that do not fit together.

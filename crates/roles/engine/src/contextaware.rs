@@ -1,8 +1,8 @@
 //! The REST API of MSE 8, `/api/contextaware/v1`: maps, locations and histories, as JSON or XML.
 //!
 //! Pure, as [`crate::cmx`]: path, query, maps and elements in, status and body out. The shapes are
-//! from `reference/nmsp-mse-cmx.md` section B.8, the tolerance from section C.2. Notifications are not
-//! here.
+//! from `reference/nmsp-mse-cmx.md` section B.8, the tolerance from section C.2. Subscriptions and
+//! what they are sent are in [`subscription`] and [`push`].
 //!
 //! | path (GET) | answer |
 //! |---|---|
@@ -33,6 +33,8 @@ use crate::cmx::{Answer, View, path};
 
 mod location;
 mod maps;
+pub mod push;
+pub mod subscription;
 mod xml;
 
 /// Most entries of one page, and of a page whose size is not said. Ours.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use node::directory::DirectoryError;
 use node::identity::{Identity, IdentityError};
 use node::nmsp::{Dial, LinkStatus};
+use node::notifier::{AddressRules, Courier};
 use node::{clock, http, tls};
 use store::{Change, HistoryRow, Store, StoreError};
 use tokio::net::TcpListener;
@@ -23,6 +24,7 @@ use crate::api::{self, Shared, access::Access};
 use crate::config::{Config, ConfigError, ControllerConfig};
 use crate::history::{self, History};
 use crate::ingest::Ingest;
+use crate::notifications::Notifications;
 use crate::site::{CurrentSite, Site};
 use crate::tracker::{QUEUE_REPORTS_MAX, Task, Tracker};
 use crate::writer::Writer;
@@ -168,6 +170,12 @@ impl Engine {
         let (tasks, queue) = mpsc::channel(QUEUE_REPORTS_MAX);
         let (elements, notices, counters) =
             (tracker.elements(), tracker.notices(), tracker.counters());
+        let rules = AddressRules { link_local: config.notifications.link_local };
+        let (courier, sender) = (Courier::new(rules), name(config));
+        let notifications =
+            Arc::new(Notifications::new(courier, sender, site.clone(), elements.clone()));
+        notifications.load(&store)?;
+        services.spawn(Arc::clone(&notifications).run(notices.subscribe()));
         let quit = tracker.quit();
         let thread = std::thread::Builder::new().name("tracker".to_owned());
         let tracker = thread.spawn(move || tracker.run(queue, clock::wall)).map_err(|source| {
@@ -204,6 +212,7 @@ impl Engine {
             tasks,
             history,
             analytics,
+            notifications,
             importing: tokio::sync::Mutex::default(),
             stopping: watch::Sender::new(false),
             initial_password: config.data.join(INITIAL_PASSWORD_NAME),

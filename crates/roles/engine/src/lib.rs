@@ -8,6 +8,7 @@
 //! | [`tracker`] | the thread that turns reports into positions, history and notices |
 //! | [`history`] | where the positions go |
 //! | [`analytics`] | who was where and for how long: gathered, kept, and asked for |
+//! | [`notifications`] | who is told what happens to elements: drives `notify` |
 //! | [`writer`] | the way of every durable change: into the store, or through the pair's journal |
 //! | [`site`], [`archive`] | the maps in use; import and export of maps |
 //! | [`accounts`] | users: the first one, and those that are added |
@@ -28,6 +29,7 @@ pub mod elements;
 pub mod engine;
 pub mod history;
 pub mod ingest;
+pub mod notifications;
 pub mod report;
 pub mod service;
 pub mod site;

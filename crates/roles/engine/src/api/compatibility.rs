@@ -18,6 +18,7 @@ use crate::cmx::{self, Answer, View, shape};
 use crate::contextaware::{self, Form};
 
 mod stored;
+mod subscriptions;
 
 /// Longest error that is rewritten.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
@@ -33,6 +34,16 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
     if !is_cmx {
         let message = format!("no such resource: {}", request.uri().path());
         return ApiError::not_found(message).into_response();
+    }
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let form = Form::of(request.uri().path(), accept.unwrap_or_default());
+    if let Some(asked) = subscriptions::Asked::of(&segments, form) {
+        let (parts, body) = request.into_parts();
+        let Some(principal) = parts.extensions.get::<Principal>().cloned() else {
+            return ApiError::bad_request("log in first").into_response();
+        };
+        let answered = asked.answer(&shared, principal, &parts.method, body).await;
+        return answered.map_or_else(IntoResponse::into_response, respond);
     }
     let is_registration = *request.method() == Method::PUT
         && segments == ["api", "config", "v1", "zoneCountParams", "1"];
@@ -57,8 +68,6 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
     let (path, query) =
         (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
     let principal = request.extensions().get::<Principal>().cloned();
-    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let form = Form::of(&path, accept.unwrap_or_default());
     // A full list of a large site takes tenths of a second.
     let work = move || {
         let principal = principal.ok_or_else(|| ApiError::bad_request("log in first"))?;

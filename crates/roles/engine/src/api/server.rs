@@ -11,7 +11,7 @@ use node::clock;
 use node::nmsp::LinkState;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
@@ -197,6 +197,11 @@ struct LinkLabel {
     controller: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DefinitionLabel {
+    definition: String,
+}
+
 /// Prometheus metrics.
 pub async fn metrics(FromState(shared): State) -> Result<impl IntoResponse, ApiError> {
     let mut text = String::new();
@@ -270,6 +275,7 @@ fn registry(shared: &Shared) -> Registry {
             rows.dropped,
         );
     }
+    notifications(shared, &mut registry);
     let unplaced = counters.unplaced_access_points.load(Ordering::Relaxed);
     registry.register(
         "unplaced_access_points",
@@ -282,6 +288,39 @@ fn registry(shared: &Shared) -> Registry {
         ConstGauge::new((shared.started.0 / 1_000) as i64),
     );
     registry
+}
+
+/// What became of notifications, by definition; those that are not enabled are left out.
+fn notifications(shared: &Shared, registry: &mut Registry) {
+    type Read = fn(&notify::Counts) -> u64;
+    let counters: [(&str, &str, Read); 5] = [
+        ("fired", "Notifications that fired, counted for each receiver", |counts| counts.fired),
+        ("sent", "Notifications that a receiver took", |counts| counts.sent),
+        ("failures", "Tries to send a notification that failed", |counts| counts.failures),
+        ("lost", "Notifications given up after the last try", |counts| counts.lost),
+        ("dropped", "Notifications dropped from a full queue", |counts| counts.dropped),
+    ];
+    let status = shared.notifications.status();
+    for (name, help, read) in counters {
+        let family = Family::<DefinitionLabel, Counter>::default();
+        for definition in &status {
+            let label = DefinitionLabel { definition: definition.name.clone() };
+            let counted = definition.receivers.iter().map(|receiver| read(&receiver.counts)).sum();
+            family.get_or_create(&label).inc_by(counted);
+        }
+        registry.register(format!("notifications_{name}"), help, family);
+    }
+    let (watched, overflow) = shared.notifications.watched();
+    registry.register(
+        "notifications_watched",
+        "Elements that a notification is about",
+        ConstGauge::new(watched as i64),
+    );
+    registry.register(
+        "notifications_unwatched",
+        "How often there was no room to watch an element or a condition",
+        ConstCounter::new(overflow),
+    );
 }
 
 /// Memory of this process and of the machine, from `/proc`.

@@ -63,9 +63,11 @@ pub mod history;
 pub mod maps;
 mod now;
 pub mod path;
+pub mod push;
 pub mod query;
 pub mod shape;
 mod sites;
+pub mod subscription;
 pub mod v2;
 pub mod v3;
 mod zones;
@@ -139,7 +141,7 @@ impl Answer {
         Self::json(200, body)
     }
 
-    fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self { status: 204, media_type: JSON, body: Vec::new() }
     }
 

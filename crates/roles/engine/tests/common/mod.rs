@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use engine::accounts::add_user;
-use engine::config::{Analytics, Config, ControllerConfig, History, Https, Tracking};
+use engine::config::{
+    Analytics, Config, ControllerConfig, History, Https, Notifications, Tracking,
+};
 use engine::{Engine, StartError};
 use serde_json::Value;
 use store::{Role, Store};
@@ -85,6 +87,7 @@ pub(crate) fn config(dir: &Dir, controllers: &[ControllerConfig]) -> Config {
         tracking: Tracking::default(),
         history: History::default(),
         analytics: Analytics::default(),
+        notifications: Notifications::default(),
     }
 }
 

@@ -1,0 +1,319 @@
+//! The machine: definitions, the watch over elements, and a queue for each receiver.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use model::{Category, Mac, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::definition::{DEFINITIONS_MAX, Definition, unique};
+use crate::event::{Event, Subject};
+use crate::outbox::{Counts, Outbox, Pace, Reach, Ticket};
+use crate::receiver::Receiver;
+use crate::scramble::scrambled;
+use crate::watch::{Fired, Telling, Watch};
+
+/// Events that all queues hold together. Ours: their subjects take 600 bytes each.
+const EVENTS_MAX: usize = 100_000;
+
+/// Something that the machine is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// What people want from now on, all of it. What a definition that stays the same remembers, and
+    /// what waits in its queues, stays.
+    Definitions(Vec<Definition>),
+    /// How an element was when the newest definitions were made: they take it as it is, nothing fires.
+    Known(Box<Subject>),
+    /// How an element is now.
+    Observed(Box<Subject>),
+    /// An element is tracked no longer.
+    Gone {
+        /// What kind.
+        category: Category,
+        /// Which one.
+        mac: Mac,
+    },
+    /// A receiver took an event.
+    Sent {
+        /// Which event.
+        ticket: Ticket,
+    },
+    /// A receiver did not take an event.
+    Failed {
+        /// Which event.
+        ticket: Ticket,
+        /// Why, in a sentence for people, without secrets.
+        reason: String,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// Something that the machine wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send this event there, and say what became of it.
+    Send {
+        /// What to say it with.
+        ticket: Ticket,
+        /// Where to.
+        receiver: Arc<Receiver>,
+        /// What.
+        event: Arc<Event>,
+    },
+    /// A receiver fails that did not before.
+    Down {
+        /// Name of the definition.
+        definition: Arc<str>,
+        /// Where it is.
+        place: String,
+        /// Why.
+        reason: String,
+    },
+    /// A receiver that failed takes events again.
+    Up {
+        /// Name of the definition.
+        definition: Arc<str>,
+        /// Where it is.
+        place: String,
+    },
+}
+
+/// How a definition fares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Status {
+    /// Its name.
+    pub name: String,
+    /// Its receivers, in their order.
+    pub receivers: Vec<ReceiverStatus>,
+}
+
+/// How a receiver fares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ReceiverStatus {
+    /// Where it is.
+    pub place: String,
+    /// Whether it takes events.
+    pub reach: Reach,
+    /// Why it does not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// What became of its events.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+#[derive(Debug)]
+struct Active {
+    definition: Definition,
+    name: Arc<str>,
+    receivers: Vec<(Arc<Receiver>, Outbox)>,
+}
+
+/// Tells receivers what happens to elements.
+#[derive(Debug, Default)]
+pub struct Notifier {
+    /// Enabled definitions by number; a number is never used again.
+    active: BTreeMap<u64, Active>,
+    watch: Watch,
+    /// Which definition each queue belongs to, and its place there.
+    outboxes: BTreeMap<u64, (u64, usize)>,
+    numbers: u64,
+    /// Definitions from this number on came with the last change.
+    fresh_from: u64,
+    events: u64,
+    /// The definition that has its turn to send.
+    turn: u64,
+    outputs: VecDeque<Output>,
+    fired: Vec<Fired>,
+}
+
+impl Notifier {
+    /// A machine that tells nobody anything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        let Self { active, watch, fired, fresh_from, .. } = self;
+        match input {
+            Input::Definitions(definitions) => self.define(definitions),
+            Input::Known(subject) => {
+                let fresh = active.range(*fresh_from..);
+                let definitions = fresh.map(|(number, it)| (*number, &it.definition));
+                watch.observe(now, Arc::new(*subject), definitions, Telling::Silent, fired);
+            }
+            Input::Observed(subject) => {
+                let definitions = active.iter().map(|(number, it)| (*number, &it.definition));
+                watch.observe(now, Arc::new(*subject), definitions, Telling::Aloud, fired);
+            }
+            Input::Gone { category, mac } => {
+                let definition = |number| active.get(&number).map(|it: &Active| &it.definition);
+                watch.forget(now, (category, mac), definition, fired);
+            }
+            Input::Sent { ticket } => self.sent(ticket),
+            Input::Failed { ticket, reason } => self.failed(now, ticket, &reason),
+            Input::Tick => {
+                let definition = |number| active.get(&number).map(|it: &Active| &it.definition);
+                watch.wake(now, definition, fired);
+            }
+        }
+        self.queue(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self, now: Time) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        // Each definition in its turn: one with many events does not keep others waiting.
+        let (before, after): (Vec<u64>, Vec<u64>) =
+            self.active.keys().partition(|number| **number <= self.turn);
+        for number in after.into_iter().chain(before) {
+            let Some(active) = self.active.get_mut(&number) else { continue };
+            for (receiver, outbox) in &mut active.receivers {
+                if let Some((ticket, event)) = outbox.next(now) {
+                    self.turn = number;
+                    return Some(Output::Send { ticket, receiver: Arc::clone(receiver), event });
+                }
+            }
+        }
+        None
+    }
+
+    /// When [`handle`](Self::handle) wants [`Input::Tick`] at the latest, and
+    /// [`poll`](Self::poll) is to be asked again.
+    pub fn deadline(&self) -> Option<Time> {
+        let outboxes = self.active.values().flat_map(|active| &active.receivers);
+        let sending = outboxes.filter_map(|(_, outbox)| outbox.deadline()).min();
+        self.watch.deadline().into_iter().chain(sending).min()
+    }
+
+    /// Whether any definition can be about an element, wherever it is.
+    pub fn is_about(&self, category: Category, mac: Mac) -> bool {
+        self.active.values().any(|active| active.definition.filter.is_about(category, mac))
+    }
+
+    /// Whether nobody wants to be told anything.
+    pub fn is_idle(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    /// How each enabled definition fares, by name.
+    pub fn status(&self) -> Vec<Status> {
+        let receiver = |(receiver, outbox): &(Arc<Receiver>, Outbox)| {
+            let (reach, reason) = outbox.reach();
+            let reason = reason.map(str::to_owned);
+            ReceiverStatus { place: receiver.place(), reach, reason, counts: outbox.counts() }
+        };
+        let mut status: Vec<Status> = self
+            .active
+            .values()
+            .map(|active| Status {
+                name: active.name.to_string(),
+                receivers: active.receivers.iter().map(receiver).collect(),
+            })
+            .collect();
+        status.sort_by(|a, b| a.name.cmp(&b.name));
+        status
+    }
+
+    /// Elements that are watched.
+    pub fn watched(&self) -> usize {
+        self.watch.len()
+    }
+
+    /// How often there was no room to watch an element or a condition.
+    pub fn overflow(&self) -> u64 {
+        self.watch.overflow()
+    }
+
+    fn define(&mut self, definitions: Vec<Definition>) {
+        let wanted = unique(definitions).into_iter().filter(|it| it.enabled).take(DEFINITIONS_MAX);
+        let mut old = std::mem::take(&mut self.active);
+        self.fresh_from = self.numbers + 1;
+        for definition in wanted {
+            let same = old.iter().find(|(_, it)| it.definition == definition);
+            if let Some(number) = same.map(|(number, _)| *number) {
+                self.active.extend(old.remove_entry(&number));
+                continue;
+            }
+            self.numbers += 1;
+            let number = self.numbers;
+            let pace = Pace::of(&definition);
+            let mut receivers = Vec::with_capacity(definition.receivers.len());
+            for receiver in &definition.receivers {
+                self.numbers += 1;
+                self.outboxes.insert(self.numbers, (number, receivers.len()));
+                receivers.push((Arc::new(receiver.clone()), Outbox::new(self.numbers, pace)));
+            }
+            let name = definition.name.as_str().into();
+            self.active.insert(number, Active { definition, name, receivers });
+        }
+        let active = &self.active;
+        self.outboxes.retain(|_, (number, _)| active.contains_key(number));
+        self.watch.keep_definitions(|number| active.contains_key(&number));
+    }
+
+    /// Puts what fired into the queues.
+    fn queue(&mut self, now: Time) {
+        if self.fired.is_empty() {
+            return;
+        }
+        let outboxes = self.active.values().flat_map(|active| &active.receivers);
+        let mut waiting: usize = outboxes.map(|(_, outbox)| outbox.len()).sum();
+        for Fired { definition, kind, subject } in self.fired.drain(..) {
+            let Some(active) = self.active.get_mut(&definition) else { continue };
+            let subject = match &active.definition.scramble_salt {
+                Some(salt) => Arc::new(anonymous(&subject, salt)),
+                None => subject,
+            };
+            self.events += 1;
+            let definition = Arc::clone(&active.name);
+            let event = Arc::new(Event { id: self.events, definition, kind, subject, at: now });
+            for (_, outbox) in &mut active.receivers {
+                let before = outbox.len();
+                outbox.push(Arc::clone(&event), waiting < EVENTS_MAX);
+                waiting = waiting - before + outbox.len();
+            }
+        }
+    }
+
+    fn sent(&mut self, ticket: Ticket) {
+        // A definition that was replaced meanwhile is told nothing.
+        let Some((active, place)) = self.outbox(ticket) else { return };
+        let Some((receiver, outbox)) = active.receivers.get_mut(place) else { return };
+        if outbox.sent(ticket) {
+            let (definition, place) = (Arc::clone(&active.name), receiver.place());
+            self.outputs.push_back(Output::Up { definition, place });
+        }
+    }
+
+    fn failed(&mut self, now: Time, ticket: Ticket, reason: &str) {
+        let Some((active, place)) = self.outbox(ticket) else { return };
+        let Some((receiver, outbox)) = active.receivers.get_mut(place) else { return };
+        if outbox.failed(ticket, reason, now) {
+            let (definition, place) = (Arc::clone(&active.name), receiver.place());
+            let reason = reason.to_owned();
+            self.outputs.push_back(Output::Down { definition, place, reason });
+        }
+    }
+
+    fn outbox(&mut self, ticket: Ticket) -> Option<(&mut Active, usize)> {
+        let (number, place) = *self.outboxes.get(&ticket.outbox)?;
+        Some((self.active.get_mut(&number)?, place))
+    }
+}
+
+/// A subject that cannot be traced back: a user name beside a scrambled address would hide nothing.
+fn anonymous(subject: &Subject, salt: &str) -> Subject {
+    let mut subject = subject.clone();
+    subject.element.mac = scrambled(subject.element.mac, salt);
+    subject.element.association.username = None;
+    subject.element.association.ip_addresses.clear();
+    subject
+}

@@ -1,0 +1,125 @@
+//! Subscriptions of CMX and MSE 8: views of the notifications of the native API.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::Method;
+use notify::Definition;
+use serde_json::Value;
+use store::Role;
+
+use super::super::access::Principal;
+use super::super::error::ApiError;
+use super::super::{BODY_BYTES_MAX, Shared, notifications};
+use crate::cmx::{self, Answer};
+use crate::contextaware::{self, Form};
+
+/// Which API asks.
+#[derive(Debug, Clone, Copy)]
+enum Api {
+    Cmx,
+    Mse(Form),
+}
+
+/// A request for subscriptions.
+#[derive(Debug)]
+pub(super) struct Asked {
+    api: Api,
+    name: Option<String>,
+}
+
+impl Asked {
+    /// What a path asks for; none when it is about something else.
+    pub(super) fn of(segments: &[&str], form: Form) -> Option<Self> {
+        let (api, rest) = match segments {
+            ["api", "config", "v1", "notification" | "notifications", rest @ ..] => {
+                (Api::Cmx, rest)
+            }
+            ["api", "contextaware", "v1", "notifications", rest @ ..] => (Api::Mse(form), rest),
+            _ => return None,
+        };
+        match rest {
+            [] => Some(Self { api, name: None }),
+            [name] => Some(Self { api, name: Some((*name).to_owned()) }),
+            _ => None,
+        }
+    }
+
+    /// Answers it.
+    pub(super) async fn answer(
+        self,
+        shared: &Arc<Shared>,
+        principal: Principal,
+        method: &Method,
+        body: axum::body::Body,
+    ) -> Result<Answer, ApiError> {
+        match *method {
+            Method::GET | Method::HEAD => {
+                principal.require(Role::Operator)?;
+                self.show(notifications::all(shared).await?)
+            }
+            Method::PUT | Method::POST => {
+                principal.require(Role::Admin)?;
+                let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
+                    ApiError::bad_request("the subscription is larger than 64 KiB, or broke off")
+                })?;
+                let definition = self.parse(&body).map_err(ApiError::bad_request)?;
+                let (is_new, shown) =
+                    notifications::save(Arc::clone(shared), principal, definition).await?;
+                Ok(self.write(if is_new { 201 } else { 200 }, &self.body(&shown)))
+            }
+            Method::DELETE => {
+                principal.require(Role::Admin)?;
+                let name = self.name.ok_or_else(|| {
+                    ApiError::bad_request("name the subscription at the end of the path")
+                })?;
+                notifications::drop_one(Arc::clone(shared), principal, name).await?;
+                Ok(Answer::nothing())
+            }
+            _ => {
+                let status = axum::http::StatusCode::METHOD_NOT_ALLOWED;
+                let message = "subscriptions have GET, PUT and DELETE";
+                Err(ApiError::new(status, "method_not_allowed", message))
+            }
+        }
+    }
+
+    fn show(&self, definitions: Vec<Definition>) -> Result<Answer, ApiError> {
+        let Some(name) = &self.name else {
+            return Ok(match self.api {
+                Api::Cmx => {
+                    Answer::ok(&definitions.iter().map(cmx::subscription::show).collect::<Vec<_>>())
+                }
+                Api::Mse(_) => self.write(200, &contextaware::subscription::list(&definitions)),
+            });
+        };
+        let found = definitions.into_iter().find(|it| it.name == *name);
+        let found = found
+            .ok_or_else(|| ApiError::not_found(format!("no subscription is named '{name}'")))?;
+        Ok(self.write(200, &self.body(&found)))
+    }
+
+    fn parse(&self, body: &Bytes) -> Result<Definition, String> {
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|error| format!("the subscription is no JSON: {error}"))?;
+        let salt = || node::token::hex(&node::token::random::<16>());
+        match self.api {
+            Api::Cmx => cmx::subscription::parse(&body, self.name.as_deref(), salt),
+            Api::Mse(_) => contextaware::subscription::parse(&body, salt),
+        }
+    }
+
+    fn body(&self, definition: &Definition) -> Value {
+        match self.api {
+            Api::Cmx => cmx::subscription::show(definition),
+            Api::Mse(_) => contextaware::subscription::show(definition),
+        }
+    }
+
+    fn write(&self, status: u16, body: &Value) -> Answer {
+        match self.api {
+            Api::Cmx => Answer::json(status, body),
+            Api::Mse(form) => form.answer(status, body),
+        }
+    }
+}

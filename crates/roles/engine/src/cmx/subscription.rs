@@ -1,0 +1,352 @@
+//! Subscriptions of CMX 10, as `/api/config/v1/notification[s]` takes and shows them.
+//!
+//! A subscription is a view of a [`Definition`]: one that was made here is shown by the native API,
+//! and the other way round (`reference/nmsp-mse-cmx.md` section B.9). A condition is a text,
+//! `inout.hierarchy == Campus>Building>Floor>Zone`. What is not understood is refused and named: a
+//! condition that is ignored would tell a receiver more than it asked for.
+//!
+//! # What is ours
+//!
+//! - `internal`, `cloud`, `userId` and `qos` are taken and mean nothing.
+//! - Receivers are HTTP; other transports of a definition are shown by their place.
+//! - The names of conditions that no sample has: `movement.moveDistance` (feet),
+//!   `absence.absenceDurationInMinutes`, `batterylife.batteryStatus`, `chokepoint.chokepointName`.
+
+use std::collections::BTreeMap;
+
+use notify::{BatteryLevel, Condition, Definition, Filter, Format, Receiver, Transport, Trust};
+use serde_json::{Value, json};
+
+use crate::notifications::names;
+
+/// Movement and absence of a subscription that does not say how much. Ours.
+const DISTANCE_FT: f64 = 33.0;
+const ABSENCE_MIN: f64 = 60.0;
+
+/// The definition that a subscription means. `named` is the name in the path, if there is one; `salt`
+/// makes a salt for one that wants to scramble without.
+pub fn parse(
+    body: &Value,
+    named: Option<&str>,
+    salt: impl FnOnce() -> String,
+) -> Result<Definition, String> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
+    let name = text("name").or(named).ok_or("the subscription has no 'name'")?;
+    if named.is_some_and(|named| named != name) {
+        return Err(format!("the path and the body name different subscriptions: '{name}'"));
+    }
+    let flag = |key: &str, usual: bool| match body.get(key) {
+        None | Some(Value::Null) => Ok(usual),
+        Some(value) => names::truth(value).ok_or_else(|| format!("'{key}' is not true or false")),
+    };
+    let kind = text("notificationType").unwrap_or_default();
+    let (conditions, filter) = rules(kind, body.get("rules").unwrap_or(&Value::Null))?;
+    let scramble_salt = match (flag("enableMacScrambling", false)?, text("macScramblingSalt")) {
+        (false, _) => None,
+        (true, Some(salt)) => Some(salt.to_owned()),
+        (true, None) => Some(salt()),
+    };
+    Ok(Definition {
+        name: name.to_owned(),
+        group: String::new(),
+        enabled: flag("enabled", true)?,
+        conditions,
+        filter,
+        receivers: receivers(body.get("subscribers").unwrap_or(&Value::Null))?,
+        scramble_salt,
+        refresh_min: 0,
+        retry_count: notify::RETRY_COUNT,
+        rate_limit_ms: 0,
+        queue_limit: notify::QUEUE_LIMIT,
+    })
+}
+
+/// A definition as a subscription, without secrets.
+pub fn show(definition: &Definition) -> Value {
+    let shown = definition.shown();
+    let rules: Vec<Value> = shown
+        .conditions
+        .iter()
+        .map(|condition| json!({"conditions": written(condition, &shown.filter)}))
+        .collect();
+    let receivers: Vec<Value> = shown.receivers.iter().map(receiver).collect();
+    json!({
+        "name": shown.name,
+        "userId": null,
+        "rules": rules,
+        "subscribers": [{"receivers": receivers}],
+        "enabled": shown.enabled,
+        "internal": false,
+        "cloud": false,
+        "enableMacScrambling": shown.scramble_salt.is_some(),
+        "macScramblingSalt": shown.scramble_salt,
+        "notificationType": shown.conditions.first().map(names::condition),
+    })
+}
+
+/// What the rules say, gathered.
+#[derive(Debug, Default, PartialEq)]
+struct Said {
+    filter: Filter,
+    hierarchy: Option<String>,
+    number: Option<f64>,
+    word: Option<String>,
+}
+
+fn rules(kind: &str, rules: &Value) -> Result<(Vec<Condition>, Filter), String> {
+    let mut conditions = Vec::new();
+    let mut filter: Option<Filter> = None;
+    let empty = json!([{"conditions": []}]);
+    let rules = rules.as_array().filter(|rules| !rules.is_empty()).or(empty.as_array());
+    for rule in rules.into_iter().flatten() {
+        let texts = rule.get("conditions").and_then(Value::as_array).into_iter().flatten();
+        let mut said = Said::default();
+        let mut kind = kind.to_lowercase();
+        for text in texts {
+            let text = text.get("condition").and_then(Value::as_str);
+            let text = text.ok_or("a rule has a condition without the text 'condition'")?;
+            let prefix = said.take(text)?;
+            if kind.is_empty() {
+                kind = prefix;
+            }
+        }
+        let (condition, own) = said.condition(&kind)?;
+        conditions.push(condition);
+        if filter.get_or_insert_with(|| own.clone()) != &own {
+            return Err("the rules are about different devices; make a subscription of each".into());
+        }
+    }
+    Ok((conditions, filter.unwrap_or_default()))
+}
+
+impl Said {
+    /// Takes `inout.deviceType == client`; returns `inout`.
+    fn take(&mut self, text: &str) -> Result<String, String> {
+        let bad = || format!("the condition '{text}' is not understood");
+        let at = text.find(['=', '>', '<', '!']).ok_or_else(bad)?;
+        let (name, rest) = text.split_at(at);
+        let value = ["==", ">=", ">", "="].iter().find_map(|it| rest.strip_prefix(it));
+        let value = value.ok_or_else(bad)?.trim().trim_matches('"');
+        let (prefix, key) = name.trim().split_once('.').ok_or_else(bad)?;
+        match key.to_lowercase().as_str() {
+            "devicetype" | "entity" => {
+                self.filter.categories = names::categories(value).ok_or_else(bad)?;
+            }
+            "hierarchy" => self.hierarchy = Some(value.to_owned()),
+            "macaddresslist" | "macaddress" | "deviceid" => {
+                let macs = value.split([';', ',']).map(str::parse).collect::<Result<_, _>>();
+                self.filter.macs =
+                    macs.map_err(|error: notify::MacPatternError| error.to_string())?;
+            }
+            "movedistance"
+            | "movedistanceinft"
+            | "distance"
+            | "absencedurationinminutes"
+            | "absencetime"
+            | "duration" => {
+                self.number = Some(names::number(&json!(value)).ok_or_else(bad)?);
+            }
+            "batterystatus" | "chokepointname" => self.word = Some(value.to_owned()),
+            _ => return Err(bad()),
+        }
+        Ok(prefix.to_lowercase())
+    }
+
+    fn condition(mut self, kind: &str) -> Result<(Condition, Filter), String> {
+        if kind == "inout" {
+            let area = self.hierarchy.ok_or(
+                "a subscription of InOut needs the condition 'inout.hierarchy == Campus>Building>Floor>Zone'",
+            )?;
+            return Ok((Condition::Containment { area, boundary: None }, self.filter));
+        }
+        self.filter.area = self.hierarchy.unwrap_or_default();
+        let condition = match kind {
+            "locationupdate" | "streamingnotification" => Condition::LocationUpdate,
+            "movement" => {
+                let distance_m = names::metres(self.number.unwrap_or(DISTANCE_FT) as f32);
+                Condition::Movement { distance_m }
+            }
+            "absence" => Condition::Absence { minutes: self.number.unwrap_or(ABSENCE_MIN) as u64 },
+            "areachange" => Condition::AreaChange,
+            "association" => Condition::Association,
+            "batterylife" => {
+                let level = match self.word.as_deref().unwrap_or("low") {
+                    "low" => BatteryLevel::Low,
+                    "medium" => BatteryLevel::Medium,
+                    "high" | "normal" => BatteryLevel::Normal,
+                    other => {
+                        return Err(format!(
+                            "'{other}' is no battery status; use low, medium or high"
+                        ));
+                    }
+                };
+                Condition::Battery { level }
+            }
+            "emergency" => Condition::Emergency { reason: None },
+            "chokepoint" => Condition::Chokepoint { name: self.word },
+            other => {
+                return Err(format!(
+                    "the notificationType '{other}' is not known here; use InOut, LocationUpdate, Movement, Absence, AreaChange, Association, BatteryLife, Emergency or Chokepoint"
+                ));
+            }
+        };
+        Ok((condition, self.filter))
+    }
+}
+
+fn receivers(subscribers: &Value) -> Result<Vec<Receiver>, String> {
+    let subscribers = subscribers.as_array().into_iter().flatten();
+    let receivers = subscribers
+        .filter_map(|subscriber| subscriber.get("receivers").and_then(Value::as_array))
+        .flatten();
+    receivers
+        .map(|receiver| {
+            let url = receiver.get("uri").and_then(Value::as_str);
+            let url = url.ok_or("a receiver has no 'uri'")?.to_owned();
+            let format = match receiver.get("messageFormat").and_then(Value::as_str) {
+                None => Format::Cmx,
+                Some(format) if format.eq_ignore_ascii_case("json") => Format::Cmx,
+                Some(format) if format.eq_ignore_ascii_case("xml") => Format::Xml,
+                Some(other) => {
+                    return Err(format!("'{other}' is no messageFormat; use JSON or XML"));
+                }
+            };
+            let headers = receiver.get("headers").and_then(Value::as_object);
+            let header =
+                |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+            let headers: BTreeMap<_, _> =
+                headers.into_iter().flatten().filter_map(header).collect();
+            let transport = Transport::Http { url, headers, trust: Trust::System };
+            Ok(Receiver { transport, format })
+        })
+        .collect()
+}
+
+/// A condition and the filter as texts.
+fn written(condition: &Condition, filter: &Filter) -> Vec<Value> {
+    let prefix = names::condition(condition).to_lowercase();
+    let text = |key: &str, operator: &str, value: &str| json!({"condition": format!("{prefix}.{key} {operator} {value}")});
+    let device = names::device_type(filter.categories.first());
+    let mut texts = vec![text("deviceType", "==", device)];
+    if !filter.macs.is_empty() {
+        let macs: Vec<String> = filter.macs.iter().map(ToString::to_string).collect();
+        texts.push(text("macAddressList", "==", &macs.join(";")));
+    }
+    if !filter.area.is_empty() && !matches!(condition, Condition::Containment { .. }) {
+        texts.push(text("hierarchy", "==", &filter.area));
+    }
+    match condition {
+        Condition::Containment { area, .. } => texts.push(text("hierarchy", "==", area)),
+        Condition::Movement { distance_m } => {
+            let feet = names::feet(*distance_m).to_string();
+            texts.push(text("moveDistance", ">=", &feet));
+        }
+        Condition::Absence { minutes } => {
+            texts.push(text("absenceDurationInMinutes", ">=", &minutes.to_string()));
+        }
+        Condition::Battery { level } => {
+            texts.push(text("batteryStatus", "==", names::battery(*level)));
+        }
+        Condition::Chokepoint { name: Some(name) } => {
+            texts.push(text("chokepointName", "==", name));
+        }
+        _ => {}
+    }
+    texts
+}
+
+fn receiver(receiver: &Receiver) -> Value {
+    let (uri, headers) = match &receiver.transport {
+        Transport::Http { url, headers, .. } => (url.clone(), headers.clone()),
+        _ => (receiver.place(), BTreeMap::new()),
+    };
+    let format = match receiver.format {
+        Format::Cmx | Format::Mse8 => "JSON",
+        Format::Xml => "XML",
+        Format::Text => "TEXT",
+    };
+    let headers = (!headers.is_empty()).then_some(headers);
+    json!({"uri": uri, "messageFormat": format, "headers": headers, "qos": "AT_MOST_ONCE"})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The body of a mission of `DevNet`, LM-4901, with its names replaced.
+    fn sample() -> Value {
+        json!({
+            "name": "Zone", "userId": "learning", "enabled": true, "internal": false,
+            "rules": [{"conditions": [
+                {"condition": "inout.deviceType == client"},
+                {"condition": "inout.hierarchy == North>Main>Ground>Lobby"},
+            ]}],
+            "subscribers": [{"receivers": [{
+                "uri": "http://192.0.2.9:8000/", "messageFormat": "JSON",
+                "headers": null, "qos": "AT_MOST_ONCE",
+            }]}],
+            "enableMacScrambling": "true", "macScramblingSalt": "listening",
+            "notificationType": "InOut",
+        })
+    }
+
+    fn check_refused(change: impl FnOnce(&mut Value), expected: &str) {
+        let mut body = sample();
+        change(&mut body);
+        let error = parse(&body, None, String::new).expect_err(expected);
+        assert!(error.contains(expected), "'{error}' does not name {expected}");
+    }
+
+    #[test]
+    fn the_sample_of_the_field_is_understood() {
+        let definition = parse(&sample(), Some("Zone"), String::new).unwrap();
+        definition.validate().unwrap();
+        let area = "North>Main>Ground>Lobby".to_owned();
+        assert_eq!(definition.conditions, [Condition::Containment { area, boundary: None }]);
+        assert_eq!(definition.filter.categories, [model::Category::WirelessClient]);
+        assert_eq!(definition.scramble_salt.as_deref(), Some("listening"));
+        assert!(definition.enabled);
+    }
+
+    #[test]
+    fn what_is_shown_can_be_put_again() {
+        let kinds = [
+            ("InOut", "inout.hierarchy == A>B"),
+            ("LocationUpdate", "locationupdate.deviceType == tag"),
+            ("Movement", "movement.moveDistance >= 33"),
+            ("Absence", "absence.absenceDurationInMinutes >= 5"),
+            ("AreaChange", "areachange.hierarchy == A"),
+            ("Association", "association.macAddressList == 00:0c:cc:*;00:00:5e:00:53:01"),
+            ("BatteryLife", "batterylife.batteryStatus == low"),
+            ("Emergency", "emergency.deviceType == all"),
+            ("Chokepoint", "chokepoint.chokepointName == Gate"),
+        ];
+        for (kind, condition) in kinds {
+            let mut body = sample();
+            body["notificationType"] = json!(kind);
+            body["rules"] = json!([{"conditions": [{"condition": condition}]}]);
+            let made = parse(&body, None, String::new).unwrap();
+            made.validate().unwrap();
+            let mut again = parse(&show(&made), None, String::new).unwrap();
+            again.reveal(Some(&made)).unwrap();
+            let same = |definition: &Definition| show(definition);
+            assert_eq!(same(&again), same(&made), "{kind}");
+            assert_eq!(again.filter, made.filter, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        check_refused(|it| it["name"] = json!(""), "'name'");
+        check_refused(|it| it["notificationType"] = json!("Weather"), "'weather'");
+        check_refused(|it| it["enabled"] = json!("perhaps"), "'enabled'");
+        check_refused(|it| it["subscribers"][0]["receivers"][0]["uri"] = json!(null), "'uri'");
+        let condition = |text: &'static str| {
+            move |it: &mut Value| it["rules"][0]["conditions"][1]["condition"] = json!(text)
+        };
+        check_refused(condition("inout.colour == red"), "inout.colour");
+        check_refused(condition("inout.deviceType == unicorn"), "unicorn");
+        check_refused(condition("inout.deviceType == client"), "inout.hierarchy");
+        check_refused(condition("inout.hierarchy != A"), "!= A");
+    }
+}

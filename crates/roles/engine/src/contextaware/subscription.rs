@@ -1,0 +1,286 @@
+//! Subscriptions of MSE 8, as `/api/contextaware/v1/notifications` takes and shows them.
+//!
+//! A subscription is a view of a [`Definition`] (`reference/nmsp-mse-cmx.md` section B.8); truth values
+//! may be texts, as a script in the field sends them. `zoneTimeout` is taken and means nothing.
+//! `EVENT_DRIVEN` without an event, and any other type, is a stream of positions.
+
+use notify::{
+    Boundary, Condition, Definition, Filter, Format, Receiver, SyslogProtocol, Transport, Trust,
+};
+use serde_json::{Value, json};
+
+use crate::notifications::names;
+
+/// The member that holds a subscription.
+const ROOT: &str = "NotificationSubscription";
+/// What a transport without a port uses. Ours: those of HTTP, and of syslog (RFC 5426).
+const PORTS: [(&str, u16); 3] = [("http", 80), ("https", 443), ("syslog", 514)];
+
+/// The definition that a subscription means. `salt` makes a salt for one that wants to scramble.
+pub fn parse(body: &Value, salt: impl FnOnce() -> String) -> Result<Definition, String> {
+    let body = body.get(ROOT).unwrap_or(body);
+    let text = |value: &Value, key: &str| {
+        value.get(key).and_then(Value::as_str).filter(|it| !it.is_empty()).map(str::to_owned)
+    };
+    let name = text(body, "name").ok_or("the subscription has no 'name'")?;
+    let events = body.get("subscribedEvents").and_then(Value::as_array);
+    let mut conditions = Vec::new();
+    let mut filter: Option<Filter> = None;
+    for event in events.into_iter().flatten() {
+        conditions.push(condition(event)?);
+        let entity = text(event, "eventEntity").unwrap_or_else(|| "all".to_owned());
+        let categories = names::categories(&entity)
+            .ok_or_else(|| format!("the eventEntity '{entity}' is not known"))?;
+        let own = Filter { categories, ..Filter::default() };
+        if filter.get_or_insert_with(|| own.clone()) != &own {
+            return Err(
+                "the events are about different entities; make a subscription of each".into()
+            );
+        }
+    }
+    if conditions.is_empty() {
+        conditions.push(Condition::LocationUpdate);
+    }
+    let format = match text(body, "dataFormat").as_deref() {
+        None | Some("JSON" | "json") => Format::Mse8,
+        Some("XML" | "xml") => Format::Xml,
+        Some(other) => {
+            return Err(format!("the dataFormat '{other}' is not known; use JSON or XML"));
+        }
+    };
+    let receiver = body.pointer("/NotificationReceiverInfo/transport");
+    let receiver =
+        receiver.ok_or("the subscription has no 'NotificationReceiverInfo.transport'")?;
+    let scrambles = flag(receiver, "macScramblingEnabled")?;
+    Ok(Definition {
+        name,
+        group: String::new(),
+        enabled: true,
+        conditions,
+        filter: filter.unwrap_or_default(),
+        receivers: vec![Receiver { transport: transport(receiver)?, format }],
+        scramble_salt: scrambles.then(salt),
+        refresh_min: 0,
+        retry_count: notify::RETRY_COUNT,
+        rate_limit_ms: 0,
+        queue_limit: notify::QUEUE_LIMIT,
+    })
+}
+
+/// A definition as a subscription.
+pub fn show(definition: &Definition) -> Value {
+    let entity = definition.filter.categories.first().map_or("ALL", |it| it.entity());
+    let events: Vec<Value> =
+        definition.conditions.iter().map(|condition| trigger(condition, entity)).collect();
+    let receiver = definition.receivers.first();
+    let is_xml = receiver.is_some_and(|receiver| receiver.format == Format::Xml);
+    json!({ROOT: {
+        "name": definition.name,
+        "notificationType": "EVENT_DRIVEN",
+        "dataFormat": if is_xml { "XML" } else { "JSON" },
+        "subscribedEvents": events,
+        "NotificationReceiverInfo": {
+            "transport": receiver.map(|it| shown(it, definition.scramble_salt.is_some())),
+        },
+    }})
+}
+
+/// All definitions as one body.
+pub fn list(definitions: &[Definition]) -> Value {
+    let entries: Vec<Value> = definitions.iter().map(show).collect();
+    json!({"NotificationSubscriptions": {"entries": entries}})
+}
+
+fn condition(event: &Value) -> Result<Condition, String> {
+    let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str| {
+        let value = event.get(key).and_then(names::number);
+        value.ok_or_else(|| format!("an event of type {kind} needs the number '{key}'"))
+    };
+    Ok(match kind {
+        "ContainmentEventTrigger" => {
+            let area = event.get("zoneHierarchy").and_then(Value::as_str);
+            let area = area.ok_or("a ContainmentEventTrigger needs the text 'zoneHierarchy'")?;
+            let boundary = match event.get("boundary").and_then(Value::as_str) {
+                None => None,
+                Some("INSIDE") => Some(Boundary::Inside),
+                Some("OUTSIDE") => Some(Boundary::Outside),
+                Some(other) => {
+                    return Err(format!(
+                        "the boundary '{other}' is not known; use INSIDE or OUTSIDE"
+                    ));
+                }
+            };
+            Condition::Containment { area: area.to_owned(), boundary }
+        }
+        "MovementEventTrigger" => {
+            Condition::Movement { distance_m: names::metres(number("moveDistanceInFt")? as f32) }
+        }
+        "AbsenceEventTrigger" => {
+            Condition::Absence { minutes: number("absenceDurationInMinutes")? as u64 }
+        }
+        "AssociationEventTrigger" => Condition::Association,
+        "StreamingNotification" | "StreamingNotificationTrigger" => Condition::LocationUpdate,
+        other => {
+            return Err(format!(
+                "the event type '{other}' is not known; use ContainmentEventTrigger, MovementEventTrigger, AbsenceEventTrigger, AssociationEventTrigger or StreamingNotification"
+            ));
+        }
+    })
+}
+
+fn transport(receiver: &Value) -> Result<Transport, String> {
+    let text = |key: &str| receiver.get(key).and_then(Value::as_str).unwrap_or_default();
+    let host = text("hostAddress").to_owned();
+    if host.is_empty() || host.contains(['/', '@']) {
+        return Err("the transport needs a 'hostAddress', a name or an address".to_owned());
+    }
+    let port = |usual: &str| match receiver.get("port") {
+        None | Some(Value::Null) => {
+            Ok(PORTS.iter().find(|(name, _)| *name == usual).map_or(0, |(_, port)| *port))
+        }
+        Some(value) => names::number(value)
+            .filter(|port| (1.0..=65_535.0).contains(port))
+            .map(|port| port as u16)
+            .ok_or("the 'port' is none"),
+    };
+    let kind = text("type");
+    match kind {
+        "TransportHttp" | "" => {
+            let is_tls = flag(receiver, "https")?;
+            let scheme = if is_tls { "https" } else { "http" };
+            let path = text("urlPath").trim_start_matches('/');
+            let url = format!("{scheme}://{host}:{}/{path}", port(scheme)?);
+            Ok(Transport::Http { url, headers: [].into(), trust: Trust::System })
+        }
+        "TransportSyslog" => {
+            let (port, protocol) = (port("syslog")?, SyslogProtocol::Udp);
+            Ok(Transport::Syslog { host, port, protocol, trust: Trust::System })
+        }
+        other => Err(format!(
+            "the transport '{other}' is not taken here; use TransportHttp or TransportSyslog, or /api/v1/notifications for all others"
+        )),
+    }
+}
+
+fn flag(value: &Value, key: &str) -> Result<bool, String> {
+    match value.get(key) {
+        None | Some(Value::Null) => Ok(false),
+        Some(flag) => names::truth(flag).ok_or_else(|| format!("'{key}' is not true or false")),
+    }
+}
+
+fn trigger(condition: &Condition, entity: &str) -> Value {
+    match condition {
+        Condition::Containment { area, boundary } => json!({
+            "type": "ContainmentEventTrigger",
+            "eventEntity": entity,
+            "boundary": boundary.map(names::boundary),
+            "zoneHierarchy": area,
+        }),
+        Condition::Movement { distance_m } => json!({
+            "type": "MovementEventTrigger",
+            "eventEntity": entity,
+            "moveDistanceInFt": names::feet(*distance_m),
+        }),
+        Condition::Absence { minutes } => json!({
+            "type": "AbsenceEventTrigger",
+            "eventEntity": entity,
+            "absenceDurationInMinutes": minutes,
+        }),
+        Condition::Association => json!({"type": "AssociationEventTrigger", "eventEntity": entity}),
+        Condition::LocationUpdate => {
+            json!({"type": "StreamingNotification", "eventEntity": entity})
+        }
+        other => json!({
+            "type": format!("{}EventTrigger", names::condition(other)),
+            "eventEntity": entity,
+        }),
+    }
+}
+
+fn shown(receiver: &Receiver, scrambles: bool) -> Value {
+    let (kind, host, port, path, is_tls) = match &receiver.transport {
+        Transport::Http { url, .. } => {
+            let place = receiver.place();
+            let (scheme, authority) = place.split_once("://").unwrap_or_default();
+            let path = url.get(place.len()..).unwrap_or_default();
+            let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+            let port = port.parse().unwrap_or(if scheme == "https" { 443 } else { 80 });
+            ("TransportHttp", host.to_owned(), port, path.to_owned(), scheme == "https")
+        }
+        Transport::Syslog { host, port, protocol, .. } => {
+            let is_tls = *protocol == SyslogProtocol::Tls;
+            ("TransportSyslog", host.clone(), *port, String::new(), is_tls)
+        }
+        Transport::Snmp { host, port, .. } => {
+            ("TransportSNMP", host.clone(), *port, String::new(), false)
+        }
+        Transport::Email { host, port, .. } => {
+            ("TransportEmail", host.clone(), *port, String::new(), false)
+        }
+        Transport::Mqtt { host, port, tls, .. } => {
+            ("TransportMqtt", host.clone(), *port, String::new(), *tls)
+        }
+    };
+    json!({
+        "type": kind,
+        "hostAddress": host,
+        "port": port,
+        "macScramblingEnabled": scrambles,
+        "urlPath": path,
+        "https": is_tls,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the script of `PacketFence` sends, with its names replaced.
+    fn sample() -> Value {
+        json!({"NotificationSubscription": {
+            "name": "pf", "notificationType": "EVENT_DRIVEN", "dataFormat": "JSON",
+            "subscribedEvents": [{
+                "type": "ContainmentEventTrigger", "eventEntity": "WIRELESS_CLIENTS",
+                "boundary": "INSIDE", "zoneHierarchy": "North>Main>Ground>Lobby", "zoneTimeout": 10,
+            }],
+            "NotificationReceiverInfo": {"transport": {
+                "type": "TransportHttp", "hostAddress": "192.0.2.9", "port": "9292",
+                "macScramblingEnabled": "false", "urlPath": "/mse", "https": "true",
+            }},
+        }})
+    }
+
+    fn check_refused(pointer: &str, value: Value, expected: &str) {
+        let mut body = sample();
+        *body.pointer_mut(&format!("/{ROOT}{pointer}")).unwrap() = value;
+        let error = parse(&body, String::new).expect_err(expected);
+        assert!(error.contains(expected), "'{error}' does not name {expected}");
+    }
+
+    #[test]
+    fn the_script_of_the_field_is_understood() {
+        let definition = parse(&sample(), String::new).unwrap();
+        definition.validate().unwrap();
+        assert_eq!(definition.receivers[0].place(), "https://192.0.2.9:9292");
+        assert_eq!(definition.receivers[0].format, Format::Mse8);
+        assert_eq!(definition.scramble_salt, None);
+        let again = parse(&show(&definition), String::new).unwrap();
+        assert_eq!(again, definition);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        check_refused("/name", json!(""), "'name'");
+        check_refused("/dataFormat", json!("CSV"), "'CSV'");
+        check_refused("/subscribedEvents/0/type", json!("Weather"), "'Weather'");
+        check_refused("/subscribedEvents/0/boundary", json!("NEAR"), "'NEAR'");
+        check_refused("/subscribedEvents/0/eventEntity", json!("UNICORNS"), "'UNICORNS'");
+        let transport = "/NotificationReceiverInfo/transport";
+        check_refused(&format!("{transport}/type"), json!("TransportSOAP"), "'TransportSOAP'");
+        check_refused(&format!("{transport}/hostAddress"), json!("a/b"), "'hostAddress'");
+        check_refused(&format!("{transport}/port"), json!(70_000), "'port'");
+        check_refused(&format!("{transport}/https"), json!("maybe"), "'https'");
+    }
+}

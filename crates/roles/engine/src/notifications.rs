@@ -1,0 +1,292 @@
+//! Tells receivers what happens to elements: drives the [`notify::Notifier`].
+//!
+//! ```text
+//!  definitions (store) --> Notifier --Send--> body --> Courier --> receivers
+//!  notices (tracker)   -->    ^                          |
+//!                             +------ Sent / Failed -----+
+//! ```
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`body`] | writes an event for a receiver |
+//! | [`names`] | the words that CMX and MSE have for what a definition says |
+//!
+//! Definitions are documents of the store, so a pair has the same on both nodes; what waits in queues
+//! is this node's and ends with its duty. A node that takes over takes things as they were last known:
+//! it tells what happens from then on.
+//!
+//! No report of a controller says yet how a tag is: battery, emergency and chokepoint do not fire
+//! until one does.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use model::geometry::Point;
+use model::{Association, Category, Element, Mac, Metres, Position};
+use node::clock;
+use node::notifier::{Courier, DeliveryError, Message};
+use notify::{
+    Area, Definition, Event, Input, Notifier, Output, Place, Receiver, Status, Subject, TagReport,
+    Ticket,
+};
+use store::{Store, StoreError};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinSet;
+
+use crate::site::{CurrentSite, Site};
+use crate::tracker::{Notice, SharedElements};
+
+pub mod body;
+pub mod names;
+
+/// Where definitions are kept in the store.
+pub const COLLECTION: &str = "notifications";
+/// Events on their way to all receivers at once. Ours: each is a connection.
+const SENDS_MAX: usize = 256;
+/// Elements that are read while the table is locked once.
+const LOCKED_ELEMENTS: usize = 64;
+/// The machine is woken at least this often, whatever its deadline says: the clock may be set.
+const WAKE_INTERVAL: Duration = Duration::from_secs(1);
+/// The element that a test is about: an address for documentation (RFC 7042 section 2.1.1).
+const SAMPLE_MAC: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x53, 0x00]);
+
+/// Who is told what; shared by the APIs and the task that sends.
+#[derive(Debug)]
+pub struct Notifications {
+    machine: Mutex<Notifier>,
+    /// Held by the one change of definitions that runs.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Wakes the task when the definitions changed.
+    changed: Notify,
+    courier: Courier,
+    sender: String,
+    site: CurrentSite,
+    elements: SharedElements,
+}
+
+/// What became of one event on its way.
+type Outcome = (Ticket, Result<(), DeliveryError>);
+
+impl Notifications {
+    /// Nobody is told anything until [`load`](Self::load).
+    pub fn new(
+        courier: Courier,
+        sender: String,
+        site: CurrentSite,
+        elements: SharedElements,
+    ) -> Self {
+        Self {
+            machine: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
+            courier,
+            sender,
+            site,
+            elements,
+        }
+    }
+
+    /// Takes the definitions of the store from now on, and things as they are.
+    pub fn load(&self, store: &Store) -> Result<(), StoreError> {
+        let definitions = definitions(store)?;
+        self.lock().handle(clock::wall(), Input::Definitions(definitions));
+        let keys: Vec<_> =
+            self.elements.read().iter().map(|(category, mac, _)| (category, mac)).collect();
+        for keys in keys.chunks(LOCKED_ELEMENTS) {
+            self.tell(keys, Input::Known);
+        }
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// How each definition fares.
+    pub fn status(&self) -> Vec<Status> {
+        self.lock().status()
+    }
+
+    /// Elements that are watched, and how often there was no room to watch one.
+    pub fn watched(&self) -> (usize, u64) {
+        let machine = self.lock();
+        (machine.watched(), machine.overflow())
+    }
+
+    /// Checks what can be known about receivers before anything is sent.
+    pub fn check(&self, definition: &Definition) -> Result<(), DeliveryError> {
+        definition.receivers.iter().try_for_each(|receiver| self.courier.check(receiver))
+    }
+
+    /// Sends a made-up event to each receiver of a definition, at once and past the queues.
+    pub async fn test(&self, definition: &Definition) -> Vec<Result<(), DeliveryError>> {
+        let site = self.site.load();
+        let event = Event::sample(definition, sample(&site), clock::wall());
+        let mut sends = JoinSet::new();
+        for (at, receiver) in definition.receivers.iter().enumerate() {
+            let message = body::message(&event, receiver, &site, &self.sender);
+            let (courier, receiver) = (self.courier.clone(), receiver.clone());
+            sends.spawn(async move { (at, deliver(&courier, &receiver, message).await) });
+        }
+        let mut outcomes = sends.join_all().await;
+        outcomes.sort_by_key(|(at, _)| *at);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    /// Sends until the task is dropped.
+    pub async fn run(self: Arc<Self>, mut notices: broadcast::Receiver<Arc<Notice>>) {
+        let mut sends: JoinSet<Outcome> = JoinSet::new();
+        let mut wake = tokio::time::interval(WAKE_INTERVAL);
+        loop {
+            self.send(&mut sends);
+            let deadline_ms =
+                self.lock().deadline().map(|deadline| deadline.since_ms(clock::wall()).max(1));
+            // A full house is woken by whoever leaves it.
+            let deadline_ms = deadline_ms.filter(|_| sends.len() < SENDS_MAX);
+            tokio::select! {
+                notice = notices.recv() => match notice {
+                    Ok(notice) => self.take(&notice).await,
+                    // What was missed is in the table; who left it meanwhile is told about no more.
+                    Err(RecvError::Lagged(_)) => self.take_everything().await,
+                    Err(RecvError::Closed) => return,
+                },
+                Some(done) = sends.join_next() => if let Ok((ticket, outcome)) = done {
+                    let input = match outcome {
+                        Ok(()) => Input::Sent { ticket },
+                        Err(error) => Input::Failed { ticket, reason: error.to_string() },
+                    };
+                    self.lock().handle(clock::wall(), input);
+                },
+                () = self.changed.notified() => {}
+                _ = wake.tick() => self.lock().handle(clock::wall(), Input::Tick),
+                () = tokio::time::sleep(Duration::from_millis(deadline_ms.unwrap_or_default())),
+                    if deadline_ms.is_some() => self.lock().handle(clock::wall(), Input::Tick),
+            }
+        }
+    }
+
+    /// Sends what is to be sent now.
+    fn send(&self, sends: &mut JoinSet<Outcome>) {
+        let site = self.site.load();
+        while sends.len() < SENDS_MAX {
+            let Some(output) = self.lock().poll(clock::wall()) else { return };
+            match output {
+                Output::Send { ticket, receiver, event } => {
+                    let message = body::message(&event, &receiver, &site, &self.sender);
+                    let courier = self.courier.clone();
+                    sends.spawn(
+                        async move { (ticket, deliver(&courier, &receiver, message).await) },
+                    );
+                }
+                Output::Down { definition, place, reason } => {
+                    tracing::warn!(%definition, receiver = place, reason, "a receiver fails; its events wait");
+                }
+                Output::Up { definition, place } => {
+                    tracing::info!(%definition, receiver = place, "a receiver takes events again");
+                }
+            }
+        }
+    }
+
+    async fn take(&self, notice: &Notice) {
+        if self.lock().is_idle() {
+            return;
+        }
+        for keys in notice.changed.chunks(LOCKED_ELEMENTS) {
+            self.tell(keys, Input::Observed);
+            // A full notice takes a tenth of a second; others work on this thread, too.
+            tokio::task::yield_now().await;
+        }
+        let mut machine = self.lock();
+        for (category, mac) in &notice.removed {
+            let gone = Input::Gone { category: *category, mac: *mac };
+            machine.handle(clock::wall(), gone);
+        }
+    }
+
+    async fn take_everything(&self) {
+        let changed =
+            self.elements.read().iter().map(|(category, mac, _)| (category, mac)).collect();
+        self.take(&Notice { changed, removed: Vec::new() }).await;
+    }
+
+    /// Tells the machine about those elements that a definition is about.
+    fn tell(&self, keys: &[(Category, Mac)], input: impl Fn(Box<Subject>) -> Input) {
+        let mut machine = self.lock();
+        let wanted = keys.iter().filter(|(category, mac)| machine.is_about(*category, *mac));
+        let elements: Vec<Element> = {
+            let table = self.elements.read();
+            let found = |(category, mac): &(Category, Mac)| {
+                table.find(*category, *mac).map(|tracked| tracked.publish(*category, *mac))
+            };
+            wanted.filter_map(found).collect()
+        };
+        let (site, now) = (self.site.load(), clock::wall());
+        for element in elements {
+            machine.handle(now, input(Box::new(subject(element, &site))));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Notifier> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The definitions of a store. One that a newer release wrote, or that is damaged, is left out and
+/// named in the log.
+pub fn definitions(store: &Store) -> Result<Vec<Definition>, StoreError> {
+    let read = |(name, text): (String, String)| {
+        let read = serde_json::from_str(&text).inspect_err(|error| {
+            // Only where it stops making sense: the text may hold passwords.
+            let (line, column) = (error.line(), error.column());
+            tracing::error!(name, line, column, "a notification cannot be read; put it again");
+        });
+        read.ok()
+    };
+    Ok(store.documents(COLLECTION)?.into_iter().filter_map(read).collect())
+}
+
+async fn deliver(
+    courier: &Courier,
+    receiver: &Receiver,
+    message: Result<Message, serde_json::Error>,
+) -> Result<(), DeliveryError> {
+    let message = message.map_err(|error| DeliveryError::ConfigValue(error.to_string()))?;
+    courier.deliver(receiver, &message).await
+}
+
+/// An element with where it is in the hierarchy.
+fn subject(element: Element, site: &Site) -> Subject {
+    let place = element.position.as_ref().and_then(|position| place(position, site));
+    Subject { element, place, tag: TagReport::default() }
+}
+
+/// The areas that may hold an element. What the estimator knows about how probable each is goes here;
+/// for now a zone holds the position or does not.
+fn place(position: &Position, site: &Site) -> Option<Place> {
+    let floor = site.floor(position.floor)?;
+    let zones = floor.floor.zones_at(position.point);
+    let zones = zones.map(|zone| Area { zone: zone.into(), probability: 1.0 }).collect();
+    Some(Place { floor: floor.path().into(), zones })
+}
+
+/// A made-up client in the middle of the first floor.
+fn sample(site: &Site) -> Subject {
+    let now = clock::wall();
+    let position = site.maps.floors().next().map(|it| Position {
+        floor: it.id(),
+        point: Point::new(it.floor.width.0 / 2.0, it.floor.length.0 / 2.0),
+        confidence: Metres(3.0),
+        at: now,
+    });
+    let element = Element {
+        category: Category::WirelessClient,
+        mac: SAMPLE_MAC,
+        first_seen: now,
+        last_seen: now,
+        band: None,
+        strongest: None,
+        position,
+        association: Association { associated: true, ..Association::default() },
+        controller: "".into(),
+    };
+    subject(element, site)
+}

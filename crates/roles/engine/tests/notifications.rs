@@ -1,0 +1,256 @@
+//! Notifications from the report of a controller to a receiver, and the three APIs that define them.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::{Arc, Mutex};
+
+use engine::Engine;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+mod common;
+
+use common::http::Request;
+use common::{ADMIN, Lab, VIEWER, config, eventually, settled, site};
+use site::{ANNA, GROUND, PASSER_BY, measurement};
+
+/// A receiver of the field: takes posts, answers each with this status, and remembers the bodies.
+struct Receiver {
+    url: String,
+    bodies: Arc<Mutex<Vec<Value>>>,
+    task: JoinHandle<()>,
+}
+
+impl Receiver {
+    /// Answers with these statuses in turn, and with the last of them from then on.
+    async fn start(statuses: &'static [u16]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/notify", listener.local_addr().unwrap());
+        let bodies: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let kept = Arc::clone(&bodies);
+        let task = tokio::spawn(async move {
+            for turn in 0.. {
+                let (stream, _) = listener.accept().await.unwrap();
+                let status = statuses[turn.min(statuses.len() - 1)];
+                let body = take(stream, status).await;
+                if status == 200 {
+                    kept.lock().unwrap().push(body);
+                }
+            }
+        });
+        Self { url, bodies, task }
+    }
+
+    fn bodies(&self) -> Vec<Value> {
+        self.bodies.lock().unwrap().clone()
+    }
+
+    /// Waits for so many bodies.
+    async fn wait(&self, count: usize) -> Vec<Value> {
+        eventually("the events have arrived", async || self.bodies().len() >= count).await;
+        self.bodies()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Reads one post, and answers it.
+async fn take(mut stream: TcpStream, status: u16) -> Value {
+    let mut received = Vec::new();
+    loop {
+        assert!(stream.read_buf(&mut received).await.unwrap() > 0, "hung up within a post");
+        let text = String::from_utf8_lossy(&received).to_ascii_lowercase();
+        let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.split("content-length: ").nth(1).unwrap();
+        let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+        if received.len() == head.len() + 4 + length {
+            let body = serde_json::from_slice(&received[head.len() + 4..]).unwrap();
+            let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            return body;
+        }
+    }
+}
+
+fn lobby(url: &str, format: &str) -> Value {
+    json!({
+        "name": "lobby",
+        "conditions": [{"type": "containment", "area": "North>Main>Ground>Lobby"}],
+        "filter": {"categories": ["wireless_client"]},
+        "receivers": [{
+            "transport": {"type": "http", "url": url, "headers": {"X-Key": "secret"}},
+            "format": format,
+        }],
+        "retry_count": 5,
+    })
+}
+
+async fn put(lab: &Lab, path: &str, body: &Value, expected: u16) -> Value {
+    let answer = lab.send(Request::new("PUT", path).basic(ADMIN).json(body)).await;
+    assert_eq!(answer.status, expected, "{path}: {}", answer.text());
+    answer.json()
+}
+
+const LOBBY: &str = "/api/v1/notifications/lobby";
+
+#[tokio::test]
+async fn who_enters_and_leaves_a_zone_is_told() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[500, 200]).await;
+    put(&lab, LOBBY, &lobby(&receiver.url, "cmx"), 201).await;
+    // Anna is in the lobby already, which is no news; who passes by walks in.
+    lab.wlc.notify(measurement(PASSER_BY, GROUND, (4.0, 4.0))).await;
+    let bodies = receiver.wait(1).await;
+    let entered = &bodies[0]["notifications"][0];
+    let expected = json!({
+        "notificationType": "inout", "subscriptionName": "lobby", "entity": "WIRELESS_CLIENTS",
+        "deviceId": PASSER_BY.text(), "boundary": "INSIDE", "areaType": "ZONE",
+        "locationMapHierarchy": "North>Main>Ground>Lobby", "floorRefId": site::floor_id("Ground"),
+        "associated": false, "ipAddress": [],
+    });
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&entered[key], value, "{key}");
+    }
+    lab.wlc.notify(measurement(PASSER_BY, GROUND, (18.0, 14.0))).await;
+    let left = &receiver.wait(2).await[1]["notifications"][0];
+    assert_eq!(left["boundary"], "OUTSIDE");
+    assert_eq!(left["deviceId"], PASSER_BY.text());
+
+    let view = lab.json(LOBBY).await;
+    let fared = &view["receivers"][0];
+    for (key, expected) in [("sent", 2), ("failures", 1), ("lost", 0), ("dropped", 0)] {
+        assert_eq!(fared[key], expected, "{key}: {fared}");
+    }
+    assert_eq!(fared["reach"], "up");
+    let metrics = lab.get("/metrics").await.text();
+    for line in [
+        "mse_notifications_sent_total{definition=\"lobby\"} 2",
+        "mse_notifications_failures_total{definition=\"lobby\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_neither_shown_nor_lost() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[200]).await;
+    let shown = put(&lab, LOBBY, &lobby(&receiver.url, "mse8"), 201).await;
+    assert_eq!(shown["receivers"][0]["transport"]["headers"]["X-Key"], "***");
+    let view = lab.get(LOBBY).await;
+    assert!(!view.text().contains("secret"));
+    // What is shown can be sent back.
+    put(&lab, LOBBY, &view.json()["definition"], 200).await;
+    let mut stolen = shown;
+    stolen["receivers"][0]["transport"]["url"] = json!("http://127.0.0.1:9/");
+    put(&lab, LOBBY, &stolen, 400).await;
+
+    let tested = lab.send(Request::new("POST", &format!("{LOBBY}/test")).basic(ADMIN)).await;
+    let place = receiver.url.strip_suffix("/notify").unwrap();
+    assert_eq!(tested.json(), json!([{"place": place}]));
+    let event = &receiver.wait(1).await[0]["ContainmentEvent"];
+    assert_eq!(event["deviceId"], "00:00:5e:00:53:00");
+    assert_eq!(event["containerHierarchy"], "North>Main>Ground>Lobby");
+}
+
+#[tokio::test]
+async fn only_admins_define_and_only_allowed_places_are_told() {
+    let lab = Lab::start().await;
+    let body = lobby("http://127.0.0.1:9/", "cmx");
+    let send = async |method, path, user, body: &Value| {
+        lab.send(Request::new(method, path).basic(user).json(body)).await
+    };
+    for path in [LOBBY, "/api/config/v1/notification", "/api/contextaware/v1/notifications"] {
+        assert_eq!(send("PUT", path, VIEWER, &body).await.status, 403, "{path}");
+        assert_eq!(lab.send(Request::get(path).basic(VIEWER)).await.status, 403, "{path}");
+        assert_eq!(lab.send(Request::get(path)).await.status, 401, "{path}");
+    }
+    assert_eq!(lab.json("/api/v1/notifications").await, json!([]), "nothing was made");
+    let metadata = lobby("http://169.254.169.254/latest", "cmx");
+    let refused = send("PUT", LOBBY, ADMIN, &metadata).await;
+    let message = refused.error(400, "bad_request");
+    assert!(message.contains("notifications.link_local"), "{message}");
+    let other = send("PUT", "/api/v1/notifications/other", ADMIN, &body).await;
+    other.error(400, "bad_request");
+    let mut empty = body.clone();
+    empty["conditions"] = json!([]);
+    let message = send("PUT", LOBBY, ADMIN, &empty).await.error(400, "bad_request");
+    assert!(message.contains("0 conditions"), "{message}");
+    lab.send(Request::new("DELETE", LOBBY).basic(ADMIN)).await.error(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_subscription_of_cmx_lives_from_put_to_delete() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[200]).await;
+    let subscription = json!({
+        "name": "Zone", "userId": "learning", "notificationType": "InOut", "enabled": "true",
+        "rules": [{"conditions": [
+            {"condition": "inout.deviceType == client"},
+            {"condition": "inout.hierarchy == North>Main>Ground>Lobby"},
+        ]}],
+        "subscribers": [{"receivers": [{"uri": receiver.url, "messageFormat": "JSON", "headers": null}]}],
+        "enableMacScrambling": true, "macScramblingSalt": "pepper",
+    });
+    put(&lab, "/api/config/v1/notification", &subscription, 201).await;
+    put(&lab, "/api/config/v1//notifications/Zone/", &subscription, 200).await;
+    let listed = lab.json("/api/config/v1/notifications").await;
+    assert_eq!(listed[0]["name"], "Zone");
+    assert!(!listed.to_string().contains("pepper"));
+    lab.wlc.notify(measurement(PASSER_BY, GROUND, (4.0, 4.0))).await;
+    let event = receiver.wait(1).await[0]["notifications"][0].clone();
+    let scrambled = notify::scrambled(PASSER_BY.mac(), "pepper").to_string();
+    assert_eq!(event["deviceId"], scrambled);
+    let removed =
+        lab.send(Request::new("DELETE", "/api/config/v1/notifications/Zone").basic(ADMIN));
+    assert_eq!(removed.await.status, 204);
+    let gone = lab.get("/api/config/v1/notification/Zone").await;
+    assert_eq!(gone.status, 404);
+}
+
+#[tokio::test]
+async fn a_subscription_of_mse_lives_from_put_to_delete() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[200]).await;
+    let (host, port) = receiver.url["http://".len()..].split_once(':').unwrap();
+    let (port, path) = port.split_once('/').unwrap();
+    let base = "/api/contextaware/v1/notifications";
+    let subscription = json!({"NotificationSubscription": {
+        "name": "pf", "notificationType": "EVENT_DRIVEN", "dataFormat": "JSON",
+        "subscribedEvents": [{"type": "ContainmentEventTrigger", "eventEntity": "WIRELESS_CLIENTS",
+            "boundary": "OUTSIDE", "zoneHierarchy": "North>Main>Ground>Lobby", "zoneTimeout": 10}],
+        "NotificationReceiverInfo": {"transport": {"type": "TransportHttp", "hostAddress": host,
+            "port": port, "macScramblingEnabled": "false", "urlPath": path, "https": "false"}},
+    }});
+    put(&lab, base, &subscription, 201).await;
+    let xml = lab.get(&format!("{base}.xml")).await.text();
+    assert!(xml.contains("<NotificationSubscription "), "{xml}");
+    lab.wlc.notify(measurement(ANNA, GROUND, (18.0, 14.0))).await;
+    let event = receiver.wait(1).await[0]["ContainmentEvent"].clone();
+    assert_eq!((&event["boundary"], &event["deviceId"]), (&json!("OUTSIDE"), &json!(ANNA.text())));
+    assert_eq!((&event["subscriptionName"], &event["mseUdi"]), (&json!("pf"), &json!("mse-1")));
+    let own = format!("{base}/pf");
+    let removed = lab.send(Request::new("DELETE", &own).basic(ADMIN)).await;
+    assert_eq!(removed.status, 204);
+    let error = lab.get(&own).await;
+    assert!(error.json()["error"].is_string(), "{}", error.text());
+}
+
+#[tokio::test]
+async fn definitions_outlive_a_restart() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[200]).await;
+    put(&lab, LOBBY, &lobby(&receiver.url, "cmx"), 201).await;
+    let Lab { engine, wlc, dir } = lab;
+    engine.stop().await;
+    let engine = Engine::start(config(&dir, &[wlc.config()])).await.unwrap();
+    settled(&engine).await;
+    wlc.notify(measurement(PASSER_BY, GROUND, (4.0, 4.0))).await;
+    receiver.wait(1).await;
+}
