@@ -24,6 +24,7 @@ use crate::config::{Config, ConfigError, ControllerConfig};
 use crate::history::{self, History};
 use crate::ingest::Ingest;
 use crate::site::{CurrentSite, Site};
+use crate::survey::{self, Surveying};
 use crate::tracker::{QUEUE_REPORTS_MAX, Task, Tracker};
 use crate::writer::Writer;
 
@@ -166,8 +167,8 @@ impl Engine {
             services.spawn(analytics.clone().keep(writer.clone()));
         }
         let (tasks, queue) = mpsc::channel(QUEUE_REPORTS_MAX);
-        let (elements, notices, counters) =
-            (tracker.elements(), tracker.notices(), tracker.counters());
+        let (elements, notices, counters, reporting) =
+            (tracker.elements(), tracker.notices(), tracker.counters(), tracker.reporting());
         let quit = tracker.quit();
         let thread = std::thread::Builder::new().name("tracker".to_owned());
         let tracker = thread.spawn(move || tracker.run(queue, clock::wall)).map_err(|source| {
@@ -199,12 +200,14 @@ impl Engine {
             elements,
             notices,
             counters,
+            reporting,
             missing_after_ms: config.tracking.missing_after_min.saturating_mul(60_000),
             links,
             tasks,
             history,
             analytics,
             importing: tokio::sync::Mutex::default(),
+            surveying: Surveying::default(),
             stopping: watch::Sender::new(false),
             initial_password: config.data.join(INITIAL_PASSWORD_NAME),
             is_plain: config.https.plain,
@@ -217,6 +220,7 @@ impl Engine {
         };
         services.spawn(http::serve(listener, tls, api::router(Arc::clone(&shared))));
         services.spawn(tick(shared.tasks.clone()));
+        services.spawn(survey::keep_calibrated(Arc::clone(&shared)));
         if is_kept {
             services.spawn(prune(Arc::clone(&shared), config.history.keep_days));
         }

@@ -10,6 +10,7 @@
 //! | [`analytics`] | who was where and for how long: gathered, kept, and asked for |
 //! | [`writer`] | the way of every durable change: into the store, or through the pair's journal |
 //! | [`site`], [`archive`] | the maps in use; import and export of maps |
+//! | [`survey`] | what was heard at known places: kept, read from CSV, learnt from |
 //! | [`accounts`] | users: the first one, and those that are added |
 //! | [`api`] | REST, WebSocket, console, metrics |
 //! | [`cmx`] | the shapes of the CMX API |
@@ -31,6 +32,7 @@ pub mod ingest;
 pub mod report;
 pub mod service;
 pub mod site;
+pub mod survey;
 pub mod tracker;
 pub mod writer;
 
