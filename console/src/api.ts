@@ -49,17 +49,44 @@ export interface AccessPoint {
   radios: { band: string; channel: number; tx_power: number }[];
 }
 
-export interface Floor {
+export interface Segment {
+  from: Point;
+  to: Point;
+}
+
+export interface Wall {
+  line: Segment;
+  loss_db: number;
+}
+
+export interface Region {
+  kind: 'inclusion' | 'exclusion';
+  outline: Point[];
+}
+
+export interface Zone {
+  name: string;
+  outline: Point[];
+}
+
+/** What is drawn on a floor, and replaced as a whole. */
+export interface Drawing {
+  access_points: AccessPoint[];
+  walls: Wall[];
+  regions: Region[];
+  rails: Segment[];
+  zones: Zone[];
+}
+
+export interface Floor extends Omit<Drawing, 'rails'> {
   name: string;
   level: number;
   width: number;
   length: number;
   height: number;
   image?: FloorImage;
-  access_points: AccessPoint[];
-  walls: { line: { from: Point; to: Point }; loss_db: number }[];
-  regions: { kind: 'inclusion' | 'exclusion'; outline: Point[] }[];
-  zones: { name: string; outline: Point[] }[];
+  /** Absent where a floor has none. */
+  rails?: Segment[];
 }
 
 export interface FloorDetails {
@@ -67,6 +94,37 @@ export interface FloorDetails {
   campus: string;
   building: string;
   floor: Floor;
+}
+
+export interface SurveyReading {
+  ap: string;
+  band: string;
+  rssi: number;
+}
+
+export interface SurveyPoint {
+  number: number;
+  floor: string;
+  at: Point;
+  taken: number;
+  device?: string;
+  readings: SurveyReading[];
+}
+
+export interface Misplaced {
+  mac: string;
+  name: string;
+  distance_m: number;
+  likely: Point;
+}
+
+export interface Calibration {
+  points: number;
+  points_min: number;
+  method: string;
+  error_mean_m: number | null;
+  error_p90_m: number | null;
+  misplaced: Misplaced[];
 }
 
 export interface ImportedMaps {
@@ -244,6 +302,11 @@ async function refusal(response: Response): Promise<ApiError> {
 }
 
 async function request<T>(method: string, path: string, init: RequestInit = {}): Promise<T> {
+  const response = await answer(method, path, init);
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+async function answer(method: string, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = method === 'GET' ? {} : { ...FORGERY_GUARD, ...init.headers };
   let response: Response;
   try {
@@ -257,7 +320,7 @@ async function request<T>(method: string, path: string, init: RequestInit = {}):
     onRefusal(error);
     throw error;
   }
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  return response;
 }
 
 function read<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -280,6 +343,45 @@ export const changePassword = (current: string, next: string) =>
 export const readFloors = (signal?: AbortSignal) => read<FloorSummary[]>('/floors', signal);
 export const readFloor = (id: string, signal?: AbortSignal) =>
   read<FloorDetails>(`/floors/${encodeURIComponent(id)}`, signal);
+/** A floor with the revision that a change of it must name. */
+export async function readFloorToEdit(
+  id: string,
+): Promise<{ details: FloorDetails; revision: string }> {
+  const response = await answer('GET', `/floors/${encodeURIComponent(id)}`);
+  const details = (await response.json()) as FloorDetails;
+  return { details, revision: response.headers.get('ETag') ?? '' };
+}
+/** Replaces what is drawn on a floor; returns the new revision. */
+export async function saveDrawing(id: string, drawing: Drawing, revision: string): Promise<string> {
+  const response = await answer('PUT', `/floors/${encodeURIComponent(id)}`, {
+    headers: { 'Content-Type': 'application/json', 'If-Match': revision },
+    body: JSON.stringify(drawing),
+  });
+  return response.headers.get('ETag') ?? '';
+}
+export const readUnplaced = (signal?: AbortSignal) =>
+  read<{ mac: string; name: string }[]>('/access_points/unplaced', signal);
+
+const surveyPath = (floor: string) => `/floors/${encodeURIComponent(floor)}/survey`;
+export const surveyCsvUrl = (floor: string) => `${ROOT}${surveyPath(floor)}.csv`;
+export const readSurvey = (floor: string, signal?: AbortSignal) =>
+  read<SurveyPoint[]>(surveyPath(floor), signal);
+export const takeSurveyPoint = (
+  floor: string,
+  at: Point,
+  element: { category: CategoryPath; mac: string },
+) => write<SurveyPoint>('POST', surveyPath(floor), { at, element });
+/** The time tells the engine which point is meant when somebody else has removed one meanwhile. */
+export const removeSurveyPoint = (floor: string, { number, taken }: SurveyPoint) =>
+  write<void>('DELETE', `${surveyPath(floor)}/${number}?taken=${taken}`);
+export const importSurvey = (floor: string, csv: Blob) =>
+  request<{ points: number }>('PUT', `${surveyPath(floor)}.csv`, {
+    headers: { 'Content-Type': 'text/csv' },
+    body: csv,
+  });
+export const readCalibration = (floor: string, signal?: AbortSignal) =>
+  read<Calibration>(`/floors/${encodeURIComponent(floor)}/calibration`, signal);
+
 /** Address of the plan; the hash makes a newly imported plan a new address for the cache. */
 export const floorImageUrl = (id: string, image: FloorImage) =>
   `${ROOT}/floors/${encodeURIComponent(id)}/image?sha256=${image.sha256}`;

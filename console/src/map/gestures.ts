@@ -9,6 +9,12 @@ export interface MapGestures {
   tap(at: Point): void;
   hover(at: Point | undefined): void;
   cancel(): void;
+  /** Takes hold of what is there; false when a drag shall move the map. */
+  grab(at: Point): boolean;
+  drag(at: Point): void;
+  drop(): void;
+  /** Whether a key was taken before the map's own keys are looked at. */
+  key(event: KeyboardEvent): boolean;
 }
 
 /** A pointer that moved less than this between down and up, in CSS pixels, has tapped. */
@@ -28,6 +34,13 @@ export function watchGestures(canvas: HTMLCanvasElement, map: MapGestures): () =
   const { signal } = abort;
   const pointers = new Map<number, Point>();
   let travelled_px = 0;
+  /** Whether the one pointer that is down holds something. */
+  let holds = false;
+
+  const letGo = () => {
+    if (holds) map.drop();
+    holds = false;
+  };
 
   const place = (event: MouseEvent): Point => ({ x: event.offsetX, y: event.offsetY });
 
@@ -36,7 +49,10 @@ export function watchGestures(canvas: HTMLCanvasElement, map: MapGestures): () =
     (event) => {
       if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
-      if (pointers.size === 0) travelled_px = 0;
+      if (pointers.size === 0) {
+        travelled_px = 0;
+        holds = map.grab(place(event));
+      } else letGo();
       pointers.set(event.pointerId, place(event));
     },
     { signal },
@@ -54,6 +70,7 @@ export function watchGestures(canvas: HTMLCanvasElement, map: MapGestures): () =
       const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
       travelled_px += Math.hypot(to.x - from.x, to.y - from.y);
       if (other) pinch(map, from, to, other);
+      else if (holds && travelled_px >= TAP_MAX_PX) map.drag(to);
       else if (travelled_px >= TAP_MAX_PX) map.pan(to.x - from.x, to.y - from.y);
       pointers.set(event.pointerId, to);
     },
@@ -62,6 +79,7 @@ export function watchGestures(canvas: HTMLCanvasElement, map: MapGestures): () =
 
   const release = (event: PointerEvent) => {
     const held = pointers.delete(event.pointerId);
+    letGo();
     if (held && event.type === 'pointerup' && travelled_px < TAP_MAX_PX) map.tap(place(event));
   };
   canvas.addEventListener('pointerup', release, { signal });
@@ -81,6 +99,10 @@ export function watchGestures(canvas: HTMLCanvasElement, map: MapGestures): () =
   canvas.addEventListener(
     'keydown',
     (event) => {
+      if (map.key(event)) {
+        event.preventDefault();
+        return;
+      }
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       const action = keyAction(map, event.key);
       if (!action) return;

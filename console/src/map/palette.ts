@@ -20,6 +20,9 @@ export interface Palette {
   label: string;
   halo: string;
   focus: string;
+  accent: string;
+  good: string;
+  bad: string;
   category: Record<Category, string>;
 }
 
@@ -43,6 +46,9 @@ export function readPalette(canvas: HTMLCanvasElement): Palette {
     label: colour('surface'),
     halo: colour('map-halo'),
     focus: colour('ink'),
+    accent: colour('accent'),
+    good: colour('good'),
+    bad: colour('bad'),
     category: Object.fromEntries(
       CATEGORIES.map(({ category, path }) => [category, colour(`category-${path}`)]),
     ) as Record<Category, string>,

@@ -39,6 +39,7 @@ export function drawScene(
   drawRegions(brush, floor);
   drawZones(brush, floor);
   context.restore();
+  drawRails(brush, floor);
   drawWalls(brush, floor);
   drawZoneNames(brush, floor);
   drawAccessPoints(brush, floor);
@@ -145,6 +146,24 @@ function drawZoneNames({ context, camera, palette }: Brush, floor: Floor): void 
   context.restore();
 }
 
+function drawRails({ context, camera, palette }: Brush, floor: Floor): void {
+  if (!floor.rails?.length) return;
+  context.save();
+  context.setLineDash([2, 5]);
+  context.lineCap = 'round';
+  context.lineWidth = 2;
+  context.strokeStyle = palette.zone;
+  context.beginPath();
+  for (const rail of floor.rails) {
+    const from = toScreen(camera, rail.from);
+    const to = toScreen(camera, rail.to);
+    context.moveTo(from.x, from.y);
+    context.lineTo(to.x, to.y);
+  }
+  context.stroke();
+  context.restore();
+}
+
 function drawWalls({ context, camera, palette }: Brush, floor: Floor): void {
   context.save();
   context.strokeStyle = palette.wall;
@@ -233,7 +252,7 @@ export function bounds(points: readonly Point[]): { from: Point; to: Point } {
   };
 }
 
-function outline(context: CanvasRenderingContext2D, camera: Camera, points: Point[]): void {
+export function outline(context: CanvasRenderingContext2D, camera: Camera, points: readonly Point[]): void {
   points.forEach((point, corner) => {
     const { x, y } = toScreen(camera, point);
     if (corner === 0) context.moveTo(x, y);

@@ -1,13 +1,21 @@
 // The floor on one canvas: the camera, the frame loop, and what is under the pointer.
 // Runs outside reactive state: components tell it what to show and hear which dot was chosen.
 // It draws while something moves and sleeps otherwise.
-import type { Category, FloorDetails, Point } from '../api';
+import type { Category, Floor, FloorDetails, Point } from '../api';
 import * as affine from './affine';
 import type { Camera, Size } from './affine';
 import type { Dot, Dots } from './dots';
 import { watchGestures, type MapGestures } from './gestures';
 import { HitGrid } from './grid';
-import { dotRadius, drawDots, drawLabel, drawScaleBar, drawSelected, drawTrail } from './overlay';
+import {
+  dotRadius,
+  drawDots,
+  drawLabel,
+  drawScaleBar,
+  drawSelected,
+  drawTrail,
+  type Overlay,
+} from './overlay';
 import { readPalette, type Palette } from './palette';
 import { loadPlan, planBitmap } from './plan';
 import { bounds, drawScene } from './scene';
@@ -27,6 +35,22 @@ const REVEAL_ZOOM = 1.9;
 /** A revealed dot keeps this distance from the edges, in CSS pixels. */
 const REVEAL_MARGIN_PX = 60;
 
+/** What pointer, keys and overlay do instead of choosing dots, while something is drawn or surveyed. */
+export interface MapTool {
+  /** The floor as it is being changed, where it is. */
+  readonly floor: Floor | undefined;
+  /** The only dot that is shown meanwhile. */
+  readonly dot: string | undefined;
+  /** Takes hold of what is at a place; otherwise the map is moved. */
+  grab(at: Point, reach_m: number): boolean;
+  drag(at: Point): void;
+  drop(): void;
+  tap(at: Point, reach_m: number): void;
+  /** Whether a key was meant for the tool. */
+  key(event: KeyboardEvent): boolean;
+  paint(overlay: Overlay, pointer: Point | undefined): void;
+}
+
 export interface MapEvents {
   /** A dot was chosen, or with `undefined` none any more. */
   choose(dot: Dot | undefined): void;
@@ -40,6 +64,7 @@ export class MapView implements MapGestures {
   #trail: Trail | undefined;
   #selected: string | undefined;
   #hidden: ReadonlySet<Category> = new Set();
+  #tool: MapTool | undefined;
 
   #view: Size = { width: 1, height: 1 };
   #camera: Camera = { scale: 1, x: 0, y: 0 };
@@ -120,6 +145,12 @@ export class MapView implements MapGestures {
     this.wake();
   }
 
+  /** Hands the map to a tool, or back; call it again when the tool has changed what it shows. */
+  useTool(tool: MapTool | undefined): void {
+    this.#tool = tool;
+    this.#redraw();
+  }
+
   /** Moves to the dot `key` as soon as it is known. */
   reveal(key: string): void {
     this.#toReveal = key;
@@ -165,7 +196,28 @@ export class MapView implements MapGestures {
     this.#glideTo(this.#fittedCamera());
   }
 
+  grab(at: Point): boolean {
+    return this.#tool?.grab(affine.toFloor(this.#camera, at), this.#reach_m()) ?? false;
+  }
+
+  drag(at: Point): void {
+    this.#pointer = at;
+    this.#tool?.drag(affine.toFloor(this.#camera, at));
+  }
+
+  drop(): void {
+    this.#tool?.drop();
+  }
+
+  key(event: KeyboardEvent): boolean {
+    return this.#tool?.key(event) ?? false;
+  }
+
   tap(at: Point): void {
+    if (this.#tool) {
+      this.#tool.tap(affine.toFloor(this.#camera, at), this.#reach_m());
+      return;
+    }
     this.events.choose(this.#dotAt(at));
   }
 
@@ -204,12 +256,16 @@ export class MapView implements MapGestures {
 
   #paint({ floor, id }: FloorDetails): void {
     const ratio = devicePixelRatio;
-    if (!this.#sceneCurrent) this.#paintScene(floor, ratio);
+    if (!this.#sceneCurrent) this.#paintScene(this.#tool?.floor ?? floor, ratio);
     const context = this.#context;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.drawImage(this.#scene, 0, 0);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const overlay = { context, camera: this.#camera, view: this.#view, palette: this.#palette };
+    if (this.#tool) {
+      this.#paintTool(this.#tool, overlay);
+      return;
+    }
     const dots = this.#dots?.byKey;
     const selected = this.#selected ? dots?.get(this.#selected) : undefined;
     if (selected && this.#trail) {
@@ -221,6 +277,18 @@ export class MapView implements MapGestures {
     if (selected) drawLabel(overlay, selected);
     if (this.#hovered && this.#hovered !== selected) drawLabel(overlay, this.#hovered);
     drawScaleBar(overlay, this.#pointer && affine.toFloor(this.#camera, this.#pointer));
+  }
+
+  #paintTool(tool: MapTool, overlay: Overlay): void {
+    const pointer = this.#pointer && affine.toFloor(this.#camera, this.#pointer);
+    const dot = tool.dot ? this.#dots?.byKey.get(tool.dot) : undefined;
+    if (dot) {
+      drawSelected(overlay, dot);
+      drawDots(overlay, [dot], new Set(), this.#currentSprites(devicePixelRatio));
+    }
+    tool.paint(overlay, pointer);
+    drawScaleBar(overlay, pointer);
+    this.canvas.style.cursor = 'crosshair';
   }
 
   #paintScene(floor: FloorDetails['floor'], ratio: number): void {
@@ -302,8 +370,13 @@ export class MapView implements MapGestures {
 
   // Pointer.
 
+  /** How far from a thing a tap still means it, in metres. */
+  #reach_m(): number {
+    return (dotRadius(this.#camera) + HIT_SLACK_PX) / this.#camera.scale;
+  }
+
   #dotAt(at: Point): Dot | undefined {
-    const reach_m = (dotRadius(this.#camera) + HIT_SLACK_PX) / this.#camera.scale;
+    const reach_m = this.#reach_m();
     const place = affine.toFloor(this.#camera, at);
     const now = performance.now();
     if (!this.#grid || now - this.#gridAt > GRID_AGE_MAX_MS) {

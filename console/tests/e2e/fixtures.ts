@@ -10,6 +10,8 @@ import { demo } from './demo';
 const EXPECTED = [
   // Whoever is not logged in is told so.
   { url: /\/api\/v1\/session$/, text: /status of 401/ },
+  // A drawing that is none is refused.
+  { url: /\/api\/v1\/floors\/\d+$/, text: /status of 400/ },
   // An archive that is none is refused.
   { url: /\/api\/v1\/maps\/archive$/, text: /status of 400/ },
 ];

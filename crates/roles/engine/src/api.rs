@@ -14,6 +14,7 @@ pub mod analytics;
 pub mod assets;
 pub mod compatibility;
 pub mod dormant;
+pub mod drawing;
 pub mod elements;
 pub mod error;
 pub mod lease;
@@ -23,6 +24,7 @@ pub mod nmsp;
 pub mod notifications;
 pub mod server;
 pub mod session;
+pub mod survey;
 pub mod users;
 
 use std::net::SocketAddr;
@@ -49,11 +51,14 @@ use crate::analytics::Analytics;
 use crate::history::History;
 use crate::notifications::Notifications;
 use crate::site::CurrentSite;
-use crate::tracker::{Notice, SharedElements, Task, TrackerCounters};
+use crate::survey::Surveying;
+use crate::tracker::{Notice, Reporting, SharedElements, Task, TrackerCounters};
 use crate::writer::Writer;
 
-/// Largest request body, except for a map archive. Ours.
+/// Largest request body, except for a map archive, a floor and a survey. Ours.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Largest drawing or survey of one floor: 10,000 points with 16 readings of 60 bytes. Ours.
+const FLOOR_BYTES_MAX: usize = 16 << 20;
 /// A request must be answered after this long.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// An archive must be transferred and worked off after this long: 128 MiB at 10 Mbit/s.
@@ -86,6 +91,8 @@ pub struct Shared {
     pub notices: broadcast::Sender<Arc<Notice>>,
     /// Counters of the tracker.
     pub counters: Arc<TrackerCounters>,
+    /// Access points that controllers report, with their names.
+    pub reporting: Reporting,
     /// An element that is not heard for this long is missing.
     pub missing_after_ms: u64,
     /// The links to controllers.
@@ -100,6 +107,8 @@ pub struct Shared {
     pub notifications: Arc<Notifications>,
     /// Held by the one import of maps that runs.
     pub importing: tokio::sync::Mutex<()>,
+    /// What changes of the survey wait for and wake.
+    pub surveying: Surveying,
     /// Set when the engine stops: WebSockets end then.
     pub stopping: watch::Sender<bool>,
     /// File with the one-time password of the first start; removed when it was changed.
@@ -127,6 +136,7 @@ pub type State = axum::extract::State<Arc<Shared>>;
         (name = "users", description = "Who may log in"),
         (name = "elements", description = "What is tracked and where it is"),
         (name = "maps", description = "Campuses, buildings, floors"),
+        (name = "survey", description = "What was heard at known places, and what it has taught"),
         (name = "analytics", description = "Who was where, and for how long"),
         (name = "notifications", description = "Who is told what about which element"),
         (name = "nmsp", description = "Links to controllers"),
@@ -147,7 +157,6 @@ fn native() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(elements::trail))
         .routes(routes!(elements::counts))
         .routes(routes!(maps::floors))
-        .routes(routes!(maps::floor))
         .routes(routes!(maps::floor_image))
         .routes(routes!(maps::document))
         .routes(routes!(analytics::places))
@@ -161,19 +170,33 @@ fn native() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(notifications::list))
         .routes(routes!(notifications::one, notifications::put, notifications::remove))
         .routes(routes!(notifications::test))
+        .routes(routes!(drawing::unplaced))
+        .routes(routes!(survey::list, survey::add, survey::clear))
+        .routes(routes!(survey::remove))
+        .routes(routes!(survey::calibration))
         .routes(routes!(nmsp::links))
         .routes(routes!(server::about))
         .routes(routes!(server::info))
         .routes(routes!(live::live))
 }
 
+/// What takes a floor or its survey as a whole.
+fn drawings() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(maps::floor, drawing::replace))
+        .routes(routes!(survey::export_csv, survey::import_csv))
+}
+
+/// What takes all maps with their plans.
+fn archive() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(maps::export_archive, maps::import_archive))
+}
+
 /// The OpenAPI document of the native API, as it is committed.
 pub fn openapi() -> String {
-    let (_, archive) = OpenApiRouter::<Arc<Shared>>::new()
-        .routes(routes!(maps::export_archive, maps::import_archive))
-        .split_for_parts();
     let (_, mut document) = native().split_for_parts();
-    document.merge(archive);
+    document.merge(drawings().split_for_parts().1);
+    document.merge(archive().split_for_parts().1);
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
@@ -187,11 +210,12 @@ async fn document() -> impl axum::response::IntoResponse {
 /// Everything that an engine serves.
 pub fn router(shared: Arc<Shared>) -> Router {
     let (native, _) = native().split_for_parts();
-    let (archive, _) = OpenApiRouter::new()
-        .routes(routes!(maps::export_archive, maps::import_archive))
-        .split_for_parts();
+    let (drawings, _) = drawings().split_for_parts();
+    let drawings = drawings.layer(DefaultBodyLimit::max(FLOOR_BYTES_MAX));
+    let (archive, _) = archive().split_for_parts();
     let archive = archive
         .layer(DefaultBodyLimit::max(maps::ARCHIVE_BYTES_MAX))
+        .merge(drawings)
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ARCHIVE_MAX));
     let protected = native
         .route("/api/v1/openapi.json", axum::routing::get(document))

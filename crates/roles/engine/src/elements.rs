@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use locate::{PreviousFloor, ReadingStore, Track};
+use model::map::MapId;
 use model::{Association, Category, Element, Mac, Position, Reading, Time};
 
 use crate::config::Tracking;
@@ -254,11 +255,16 @@ impl Elements {
         Swept { became_missing, absent }
     }
 
-    /// Forgets all positions, because the maps changed.
-    pub(crate) fn forget_positions(&mut self) {
+    /// Forgets the positions on one floor, or all of them, because the maps changed.
+    pub(crate) fn forget_positions(&mut self, floor: Option<MapId>) {
         for shelf in &mut self.shelves {
-            shelf.located = 0;
             for tracked in shelf.elements.values_mut() {
+                let is_here = |position: Position| floor.is_none_or(|it| it == position.floor);
+                // Where nothing was known nothing is forgotten, but for what is remembered of floors.
+                if floor.is_some() && !tracked.position.is_some_and(is_here) {
+                    continue;
+                }
+                shelf.located -= usize::from(tracked.position.is_some());
                 tracked.position = None;
                 tracked.track = None;
                 tracked.estimated = None;

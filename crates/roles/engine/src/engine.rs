@@ -26,6 +26,7 @@ use crate::history::{self, History};
 use crate::ingest::Ingest;
 use crate::notifications::Notifications;
 use crate::site::{CurrentSite, Site};
+use crate::survey::{self, Surveying};
 use crate::tracker::{QUEUE_REPORTS_MAX, Task, Tracker};
 use crate::writer::Writer;
 
@@ -168,8 +169,8 @@ impl Engine {
             services.spawn(analytics.clone().keep(writer.clone()));
         }
         let (tasks, queue) = mpsc::channel(QUEUE_REPORTS_MAX);
-        let (elements, notices, counters) =
-            (tracker.elements(), tracker.notices(), tracker.counters());
+        let (elements, notices, counters, reporting) =
+            (tracker.elements(), tracker.notices(), tracker.counters(), tracker.reporting());
         let rules = AddressRules { link_local: config.notifications.link_local };
         let (courier, sender) = (Courier::new(rules), name(config));
         let notifications =
@@ -207,6 +208,7 @@ impl Engine {
             elements,
             notices,
             counters,
+            reporting,
             missing_after_ms: config.tracking.missing_after_min.saturating_mul(60_000),
             links,
             tasks,
@@ -214,6 +216,7 @@ impl Engine {
             analytics,
             notifications,
             importing: tokio::sync::Mutex::default(),
+            surveying: Surveying::default(),
             stopping: watch::Sender::new(false),
             initial_password: config.data.join(INITIAL_PASSWORD_NAME),
             is_plain: config.https.plain,
@@ -226,6 +229,7 @@ impl Engine {
         };
         services.spawn(http::serve(listener, tls, api::router(Arc::clone(&shared))));
         services.spawn(tick(shared.tasks.clone()));
+        services.spawn(survey::keep_calibrated(Arc::clone(&shared)));
         if is_kept {
             services.spawn(prune(Arc::clone(&shared), config.history.keep_days));
         }

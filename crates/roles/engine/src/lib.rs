@@ -11,6 +11,7 @@
 //! | [`notifications`] | who is told what happens to elements: drives `notify` |
 //! | [`writer`] | the way of every durable change: into the store, or through the pair's journal |
 //! | [`site`], [`archive`] | the maps in use; import and export of maps |
+//! | [`survey`] | what was heard at known places: kept, read from CSV, learnt from |
 //! | [`accounts`] | users: the first one, and those that are added |
 //! | [`api`] | REST, WebSocket, console, metrics |
 //! | [`cmx`] | the shapes of the CMX API |
@@ -33,6 +34,7 @@ pub mod notifications;
 pub mod report;
 pub mod service;
 pub mod site;
+pub mod survey;
 pub mod tracker;
 pub mod writer;
 

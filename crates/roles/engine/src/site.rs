@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use locate::Locator;
+use locate::{Locator, Misplaced};
 use model::map::{FloorRef, MapId, Maps};
 use model::survey::Survey;
 use model::{Mac, Position};
@@ -20,13 +20,22 @@ pub struct Site {
     /// Where each floor is in `maps`: campus, building, floor.
     index: BTreeMap<MapId, [usize; 3]>,
     access_points: BTreeSet<Mac>,
+    /// Survey points of each floor that the locator has learnt from.
+    survey_points: BTreeMap<MapId, usize>,
+    /// Access points that the survey heard best somewhere else.
+    misplaced: Vec<Misplaced>,
     /// The ids of the zones of each floor, in their order.
     zone_ids: BTreeMap<MapId, Vec<MapId>>,
 }
 
 impl Site {
-    /// Prepares a set of maps.
+    /// Prepares a set of maps, without a survey.
     pub fn new(revision: u64, maps: Maps) -> Self {
+        Self::calibrated(revision, maps, &Survey::default())
+    }
+
+    /// Prepares a set of maps and learns from a survey of them, which can take seconds.
+    pub fn calibrated(revision: u64, maps: Maps, survey: &Survey) -> Self {
         let mut index = BTreeMap::new();
         let zone_ids = maps.floors().map(|it| (it.id(), zone_ids(it))).collect();
         for (c, campus) in maps.campuses.iter().enumerate() {
@@ -36,10 +45,30 @@ impl Site {
                 }
             }
         }
-        let locator = Locator::new(&maps, &Survey::default(), locate::Settings::default());
+        let locator = Locator::new(&maps, survey, locate::Settings::default());
         let access_points =
             maps.floors().flat_map(|it| it.floor.access_points.iter().map(|ap| ap.mac)).collect();
-        Self { revision, maps, locator, index, access_points, zone_ids }
+        let mut survey_points = BTreeMap::new();
+        for point in &survey.points {
+            *survey_points.entry(point.floor).or_default() += 1;
+        }
+        let misplaced = locate::misplaced(&maps, survey);
+        Self { revision, maps, locator, index, access_points, survey_points, misplaced, zone_ids }
+    }
+
+    /// Whether the locator has learnt from a survey.
+    pub fn is_surveyed(&self) -> bool {
+        !self.survey_points.is_empty()
+    }
+
+    /// How many survey points of a floor the locator has learnt from.
+    pub fn survey_points(&self, floor: MapId) -> usize {
+        self.survey_points.get(&floor).copied().unwrap_or(0)
+    }
+
+    /// Access points of a floor that the survey heard best somewhere else, the furthest first.
+    pub fn misplaced(&self, floor: MapId) -> impl Iterator<Item = &Misplaced> {
+        self.misplaced.iter().filter(move |it| it.floor == floor)
     }
 
     /// Whether an access point has a place on a map.

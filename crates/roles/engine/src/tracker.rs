@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use locate::{Change, Power, Scratch, Track};
+use model::map::{MapId, PLACES_MAX};
 use model::{Association, Category, Mac, Position, Reading, Time};
 use nmsp::{Departure, Information};
 use store::HistoryRow;
@@ -43,14 +44,16 @@ const LOCKED_ELEMENTS: usize = 16;
 const STILL_INTERVAL_MS: u64 = 60_000;
 /// Access points without a place that are remembered by address.
 const UNPLACED_MAX: usize = 1_024;
+/// Access points that are remembered with the names that controllers give them: all of the maps.
+const REPORTING_MAX: usize = PLACES_MAX;
 
 /// Something the tracker is told.
 #[derive(Debug)]
 pub enum Task {
     /// A controller reported.
     Report(Report),
-    /// The maps were replaced.
-    SiteChanged,
+    /// One floor of the maps was replaced, or all of them.
+    SiteChanged(Option<MapId>),
     /// Time passed.
     Tick,
     /// Make the history durable and end.
@@ -92,6 +95,9 @@ impl SharedElements {
     }
 }
 
+/// Access points that controllers report, with their names, shared.
+pub type Reporting = Arc<RwLock<BTreeMap<Mac, Box<str>>>>;
+
 /// Turns reports into positions.
 #[derive(Debug)]
 pub struct Tracker {
@@ -107,6 +113,7 @@ pub struct Tracker {
     changed: HashSet<(Category, Mac)>,
     removed: Vec<(Category, Mac)>,
     unplaced: BTreeSet<Mac>,
+    reporting: Reporting,
     /// Set when what waits in the queue is not to be worked off any more.
     quit: Arc<AtomicBool>,
     /// When each controller reported last.
@@ -130,6 +137,7 @@ impl Tracker {
             changed: HashSet::new(),
             removed: Vec::new(),
             unplaced: BTreeSet::new(),
+            reporting: Reporting::default(),
             quit: Arc::default(),
             heard: BTreeMap::new(),
             noticed_at: Time(0),
@@ -170,6 +178,11 @@ impl Tracker {
         SharedElements(Arc::clone(&self.elements))
     }
 
+    /// The access points that report, for readers.
+    pub fn reporting(&self) -> Reporting {
+        Arc::clone(&self.reporting)
+    }
+
     /// Where notices can be subscribed to.
     pub fn notices(&self) -> broadcast::Sender<Arc<Notice>> {
         self.notices.clone()
@@ -197,11 +210,14 @@ impl Tracker {
     pub fn handle(&mut self, now: Time, task: Task) {
         match task {
             Task::Report(report) => self.report(&report, now),
-            Task::SiteChanged => {
+            Task::SiteChanged(floor) => {
                 let mut elements = self.elements.write().unwrap_or_else(PoisonError::into_inner);
-                elements.forget_positions();
+                elements.forget_positions(floor);
                 self.changed.extend(elements.iter().map(|(category, mac, _)| (category, mac)));
-                self.unplaced.clear();
+                drop(elements);
+                let site = self.site.load();
+                self.unplaced.retain(|ap| !site.has_access_point(*ap));
+                self.count_unplaced();
             }
             Task::Tick | Task::Stop => {}
         }
@@ -364,6 +380,17 @@ impl Tracker {
                 tracing::info!(ap = %ap.mac, name = ap.name, "this access point has no place on any map");
             }
         }
+        let mut reporting = self.reporting.write().unwrap_or_else(PoisonError::into_inner);
+        for ap in &report.access_points {
+            if reporting.len() < REPORTING_MAX || reporting.contains_key(&ap.mac) {
+                reporting.insert(ap.mac, ap.name.as_str().into());
+            }
+        }
+        drop(reporting);
+        self.count_unplaced();
+    }
+
+    fn count_unplaced(&self) {
         self.counters.unplaced_access_points.store(self.unplaced.len() as u64, Ordering::Relaxed);
     }
 

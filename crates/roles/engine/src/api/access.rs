@@ -96,6 +96,21 @@ impl<S: Sync> FromRequestParts<S> for Admin {
     }
 }
 
+/// Somebody who works with the maps and the survey: an operator or an administrator.
+#[derive(Debug, Clone)]
+pub struct Operator(pub Principal);
+
+impl<S: Sync> FromRequestParts<S> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let principal = parts.extensions.get::<Principal>().cloned();
+        let principal = principal.ok_or_else(|| unauthenticated("log in first"))?;
+        principal.require(Role::Operator)?;
+        Ok(Self(principal))
+    }
+}
+
 /// Checks credentials.
 #[derive(Debug)]
 pub struct Access {

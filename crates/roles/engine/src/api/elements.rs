@@ -273,7 +273,8 @@ pub fn parse_category(text: &str) -> Result<Category, ApiError> {
     text.parse().map_err(|error: model::UnknownCategory| ApiError::bad_request(error.to_string()))
 }
 
-fn parse_mac(text: &str) -> Result<Mac, ApiError> {
+/// Reads an address in any form.
+pub fn parse_mac(text: &str) -> Result<Mac, ApiError> {
     text.parse().map_err(|error: model::MacError| ApiError::bad_request(error.to_string()))
 }
 

@@ -106,20 +106,24 @@ pub async fn floors(FromState(shared): State) -> Json<Vec<FloorSummary>> {
 
 /// One floor with everything drawn on it.
 #[utoipa::path(get, path = "/api/v1/floors/{id}", tag = "maps", params(("id" = String, Path)), responses(
-    (status = 200, body = FloorView), (status = 404, body = ErrorBody)
+    (status = 200, body = FloorView, headers(("ETag" = String, description = "revision of the maps, for `If-Match`"))),
+    (status = 404, body = ErrorBody)
 ))]
-pub async fn floor(
-    FromState(shared): State,
-    Path(id): Path<String>,
-) -> Result<Json<FloorView>, ApiError> {
+pub async fn floor(FromState(shared): State, Path(id): Path<String>) -> Result<Response, ApiError> {
     let site = shared.site.load();
     let found = site.floor(parse_floor(&id)?).ok_or_else(|| no_floor(&id))?;
-    Ok(Json(FloorView {
+    let view = FloorView {
         id: found.id(),
         campus: found.campus.name.clone(),
         building: found.building.name.clone(),
         floor: found.floor.clone(),
-    }))
+    };
+    Ok(([(header::ETAG, etag(site.revision))], Json(view)).into_response())
+}
+
+/// A revision of the maps as HTTP compares it.
+pub fn etag(revision: u64) -> String {
+    format!("\"{revision}\"")
 }
 
 /// The plan of a floor.
@@ -258,12 +262,26 @@ async fn import(shared: &Shared, bytes: Bytes) -> Result<ImportSummary, ApiError
     let summary = ImportSummary::of(&archive.maps);
     let maps = Arc::new(archive.maps);
     let revision = shared.writer.save_maps(Arc::clone(&maps)).await?;
+    put_to_use(shared, revision, maps, None).await?;
+    Ok(summary)
+}
+
+/// Makes saved maps those in use; the tracker forgets the positions on `changed`, or all of them. The
+/// caller holds `shared.importing`.
+pub async fn put_to_use(
+    shared: &Shared,
+    revision: u64,
+    maps: Arc<Maps>,
+    changed: Option<MapId>,
+) -> Result<(), ApiError> {
     let maps = Arc::unwrap_or_clone(maps);
     let site = in_background(move || Site::new(revision, maps)).await?;
     shared.site.replace(site);
-    // The tracker forgets positions on the old maps. It is gone only when the engine stops.
-    let _ = shared.tasks.send(Task::SiteChanged).await;
-    Ok(summary)
+    // The tracker is gone only when the engine stops.
+    let _ = shared.tasks.send(Task::SiteChanged(changed)).await;
+    // What the survey says of the new maps follows: it can take longer than a person waits.
+    shared.surveying.calibrate();
+    Ok(())
 }
 
 async fn in_background<T: Send + 'static>(
@@ -279,6 +297,7 @@ fn archive_error(error: ArchiveError) -> ApiError {
     }
 }
 
-fn no_floor(id: &str) -> ApiError {
+/// There is no such floor.
+pub fn no_floor(id: &str) -> ApiError {
     ApiError::not_found(format!("no floor has the id {id}; see /api/v1/floors"))
 }

@@ -142,7 +142,7 @@ fn maps_that_change_take_positions_with_them_and_the_next_reading_brings_them_ba
     let located = || elements.read().count(Category::WirelessClient).located;
     tracker.handle(START, measured(START, 6.0));
     assert_eq!(located(), 1);
-    tracker.handle(START, Task::SiteChanged);
+    tracker.handle(START, Task::SiteChanged(None));
     assert_eq!(located(), 0);
     // The same readings again: nothing moved, but there is no position to keep.
     tracker.handle(START.plus_ms(1_000), measured(START.plus_ms(1_000), 6.0));
