@@ -13,8 +13,8 @@ use model::{Band, Dbm, Mac, Metres, Reading, Time};
 use crate::BenchError;
 use crate::dataset::{Row, Table};
 
-/// Beyond the outermost access point, wall or survey point a floor goes on for so far. Ours: access
-/// points are put where people are, and half a room further is a wall.
+/// Beyond the outermost access point, wall or survey point a floor goes on for so far (ours): a plan
+/// shows more than the rooms with access points. That people are among them is for the estimator.
 pub(crate) const MARGIN: Metres = Metres(10.0);
 /// What a wall takes when the table does not say: a light one.
 const WALL_LOSS_DB: f32 = 3.0;

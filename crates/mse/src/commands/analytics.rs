@@ -57,7 +57,7 @@ fn write(out: &mut dyn Write, figures: &Figures) -> io::Result<()> {
     writeln!(out, "{visitors} visitors, {connected} of them connected; {passers_by} passers-by")?;
     let minutes = summary.dwell.average_min;
     let peak = summary.peak_hour.map(|hour| format!("; most at {hour:02}:00"));
-    writeln!(out, "{minutes:.0} minutes on average{}", peak.unwrap_or_default())?;
+    writeln!(out, "{minutes:.0} min on average{}", peak.unwrap_or_default())?;
     writeln!(out)?;
     writeln!(out, "{:<16}  {:>8}  {:>9}  {:>10}", "from", "visitors", "connected", "passers-by")?;
     for bucket in &counts.buckets {
@@ -115,7 +115,7 @@ mod tests {
             &[
                 "everywhere, days of UTC",
                 "3 visitors, 1 of them connected; 2 passers-by",
-                "42 minutes on average; most at 09:00",
+                "42 min on average; most at 09:00",
                 "",
                 "from              visitors  connected  passers-by",
                 "2026-11-27               1          1           0",

@@ -96,6 +96,8 @@ struct Heard {
     floor: usize,
     band: Band,
     rssi: f32,
+    /// The radios of one access point are shadowed alike: they share the weight of one.
+    share: f32,
     at: Time,
 }
 
@@ -211,7 +213,7 @@ impl Locator {
             if let Some(receiver) = self.site.number(reading.ap) {
                 let Receiver { floor, place, .. } = self.site.receivers[receiver];
                 let Reading { band, at, .. } = reading;
-                heard.push(Heard { receiver, place, floor, band, rssi, at });
+                heard.push(Heard { receiver, place, floor, band, rssi, share: 1.0, at });
             }
         }
         // Ties are broken, so that the order of the readings never shows in the answer.
@@ -250,6 +252,11 @@ impl Locator {
             rank <= settings.strongest_kept || heard.rssi >= cut || is_surveyed
         });
         heard.truncate(SLOTS_MAX);
+        for index in 0..heard.len() {
+            let place = heard[index].place;
+            let beside = heard.iter().filter(|other| other.place == place).count();
+            heard[index].share = 1.0 / beside.max(1) as f32;
+        }
     }
 
     /// Ranks the floors: by what sounds alike where it is known, else by how far the readings of
@@ -413,9 +420,7 @@ impl Locator {
         // Readings that fit well come from a place where the model is good.
         let misfit = (MISFIT_BELIEF + posterior.least()) / (MISFIT_BELIEF + weights);
         posterior.weigh((independent / misfit).min(1.0));
-        let radius = posterior.extent(&floor.grid, point, CONFIDENCE_SHARE);
-        posterior.weigh(1.0);
-        radius
+        posterior.extent(&floor.grid, point, CONFIDENCE_SHARE)
     }
 
     /// What a reading is weaker by when it counts 1/e.
@@ -428,11 +433,9 @@ impl Locator {
     }
 }
 
-/// How much one of these readings counts. The radios of one access point are shadowed alike: they
-/// share the weight of one.
+/// How much one of these readings counts.
 fn weight(all: &[Heard], one: &Heard, scale_db: f32) -> f32 {
-    let beside = all.iter().filter(|other| other.place == one.place).count();
-    ((one.rssi - strongest(all)) / scale_db).exp() / beside.max(1) as f32
+    ((one.rssi - strongest(all)) / scale_db).exp() * one.share
 }
 
 fn weights(all: &[Heard], scale_db: f32) -> f32 {

@@ -39,6 +39,11 @@ pub(crate) struct Grid {
     pitch: Point,
     /// The cells of each tile that an element can be in, one bit each.
     open: Box<[u16]>,
+    /// The middle of each tile, whether or not all of it is on the floor: told apart from its number
+    /// by divisions, which are slow.
+    middles: Box<[Point]>,
+    /// How far each cell of a tile is to the right of its middle, and below it.
+    offsets: ([f32; TILE_CELLS], [f32; TILE_CELLS]),
 }
 
 /// Predicted strengths of one access point and band, in dBm.
@@ -65,7 +70,21 @@ impl Grid {
             tile_columns,
             pitch: Point::new(width / columns as f32, length / rows as f32),
             open: vec![0; tiles].into_boxed_slice(),
+            middles: Box::default(),
+            offsets: ([0.0; TILE_CELLS], [0.0; TILE_CELLS]),
         };
+        let (across, down) = &mut grid.offsets;
+        for cell in 0..TILE_CELLS {
+            let from_middle = |cells: usize| cells as f32 + 0.5 - TILE_SIDE as f32 / 2.0;
+            across[cell] = from_middle(cell % TILE_SIDE) * grid.pitch.x;
+            down[cell] = from_middle(cell / TILE_SIDE) * grid.pitch.y;
+        }
+        let middle = |tile| {
+            let (column, row) = grid.tile_at(tile);
+            let half = TILE_SIDE as f32 / 2.0;
+            Point::new((column as f32 + half) * grid.pitch.x, (row as f32 + half) * grid.pitch.y)
+        };
+        grid.middles = (0..tiles).map(middle).collect();
         grid.open = (0..tiles)
             .map(|tile| {
                 let bit = |(cell, place)| u16::from(floor.includes(place)) << cell;
@@ -120,20 +139,42 @@ impl Grid {
         Point::new(TILE_SIDE as f32 * self.pitch.x, TILE_SIDE as f32 * self.pitch.y)
     }
 
+    /// Length of the diagonal of a tile.
+    pub(crate) fn tile_diagonal(&self) -> f32 {
+        let size = self.tile_size();
+        size.x.hypot(size.y)
+    }
+
+    /// The tiles whose middle is within `reach` of a place along each axis.
+    pub(crate) fn tiles_within(&self, place: Point, reach: f32) -> impl Iterator<Item = usize> {
+        let size = self.tile_size();
+        let rows = self.tiles() / self.tile_columns;
+        // What is negative saturates to the first.
+        let range = |at: f32, size: f32, count: usize| {
+            let first = (((at - reach) / size - 0.5).ceil() as usize).min(count);
+            let end = (((at + reach) / size - 0.5).floor() as i64 + 1).max(0) as usize;
+            first..end.min(count)
+        };
+        let columns = range(place.x, size.x, self.tile_columns);
+        let (rows, per_row) = (range(place.y, size.y, rows), self.tile_columns);
+        rows.flat_map(move |row| columns.clone().map(move |column| row * per_row + column))
+    }
+
     /// The middle of a tile, whether or not all of it is on the floor.
     pub(crate) fn tile_middle(&self, tile: usize) -> Point {
-        let (column, row) = self.tile_at(tile);
-        let half = TILE_SIDE as f32 / 2.0;
-        Point::new((column as f32 + half) * self.pitch.x, (row as f32 + half) * self.pitch.y)
+        self.middles[tile]
+    }
+
+    /// How far each cell of a tile is to the right of its middle, and below it.
+    pub(crate) fn offsets(&self) -> &([f32; TILE_CELLS], [f32; TILE_CELLS]) {
+        &self.offsets
     }
 
     /// The middle of a cell of a tile.
     pub(crate) fn middle(&self, tile: usize, cell: usize) -> Point {
-        let (column, row) = self.tile_at(tile);
-        Point::new(
-            ((column + cell % TILE_SIDE) as f32 + 0.5) * self.pitch.x,
-            ((row + cell / TILE_SIDE) as f32 + 0.5) * self.pitch.y,
-        )
+        let Point { x, y } = self.middles[tile];
+        let (across, down) = &self.offsets;
+        Point::new(x + across[cell], y + down[cell])
     }
 
     /// The cells of a tile that are on the floor, with their middles.

@@ -21,6 +21,10 @@ const REFINED_MAX: usize = 24;
 /// are not looked at again: 1 to 1,000.
 const REFINED_WITHIN: f32 = 13.8;
 
+/// Tiles that are less likely than the likeliest by more than this carry nothing: 1 to 1,000,000, or 1
+/// to 30 when the confidence counts all readings as a quarter of what they are.
+const CARRYING_WITHIN: f32 = 27.6;
+
 /// One reading against one layer. Without a layer, as by default, it cannot be scanned.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Term<'a> {
@@ -103,25 +107,29 @@ pub(crate) struct HintScale {
 pub(crate) struct Posterior {
     /// `-2 ln p` of each tile, for one of its cells, not normalised.
     tiles: Vec<[f32; BLOCK]>,
-    /// Tiles that were looked at again.
-    refined: Vec<usize>,
-    candidates: Vec<(f32, usize)>,
     density: Vec<f32>,
-    /// The places that carry mass: `-2 ln p` and how many cells, where, and probability.
-    places: Vec<Place>,
+    /// Tiles that carry mass, and those of them that are looked at again.
+    carrying: Vec<(f32, usize)>,
+    refined: Vec<(f32, usize)>,
+    places: Places,
+    /// Probability of each place, not normalised.
     probabilities: Vec<f32>,
     least: f32,
     mass: f32,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    misfit: f32,
-    cells: f32,
-    at: Point,
-    tile: u32,
-    /// The cell; of a tile that was not looked at again, the first that an element can be in.
-    cell: u8,
+/// The places that carry mass: cells, and tiles that were not looked at again. One array for each of
+/// their properties, because that is what the compiler turns into vector instructions.
+#[derive(Debug, Default)]
+struct Places {
+    /// `-2 ln p` of one cell.
+    misfits: Vec<f32>,
+    /// How many cells it stands for.
+    cells: Vec<f32>,
+    x: Vec<f32>,
+    y: Vec<f32>,
+    /// Its tile, and its cell or, of a tile, the first that an element can be in.
+    at: Vec<(u32, u8)>,
 }
 
 impl Posterior {
@@ -148,7 +156,8 @@ impl Posterior {
         if let Some(hints) = hints {
             self.hint_tiles(grid, hints);
         }
-        self.refine(grid, surface, heard, hints);
+        self.choose_tiles();
+        self.gather(grid, surface, heard, hints);
     }
 
     /// Adds what hints say about each tile; they are spread over its size as well.
@@ -158,85 +167,109 @@ impl Posterior {
         // What is spread over a larger area is thinner.
         let thinner = scale.reach * scale.reach / spread;
         self.density.clear();
-        self.density.resize(grid.tiles(), 0.0);
-        for (tile, density) in self.density.iter_mut().enumerate() {
-            *density = thinner * density_at(grid.tile_middle(tile), places, spread);
+        self.density.resize(grid.tiles(), scale.least);
+        let within = REACHES_MAX * spread.sqrt();
+        for hint in places {
+            for tile in grid.tiles_within(hint.at, within) {
+                let distance2 = distance2(grid.tile_middle(tile), hint.at);
+                self.density[tile] += thinner * hint.weight * exp(-0.5 * distance2 / spread);
+            }
         }
         let tiles = self.tiles.as_flattened_mut().iter_mut();
         for (misfit, density) in tiles.zip(&self.density) {
-            *misfit -= 2.0 * scale.power * (density + scale.least).ln();
+            *misfit -= 2.0 * scale.power * density.ln();
         }
     }
 
-    /// Looks at the cells of the likeliest tiles, and gathers all places.
-    fn refine(
+    /// Finds the tiles that carry mass, and which of them to look at again.
+    fn choose_tiles(&mut self) {
+        let mut least = [NOWHERE; BLOCK];
+        for misfits in &self.tiles {
+            for tile in 0..BLOCK {
+                least[tile] = lesser(misfits[tile], least[tile]);
+            }
+        }
+        let least = least.into_iter().fold(NOWHERE, lesser);
+        let within = (least + CARRYING_WITHIN).min(NOWHERE / 2.0);
+        self.carrying.clear();
+        for (block, misfits) in self.tiles.iter().enumerate() {
+            let mut any = 0;
+            for tile in 0..BLOCK {
+                any |= u32::from(misfits[tile] <= within);
+            }
+            if any == 0 {
+                continue;
+            }
+            for (tile, misfit) in misfits.iter().enumerate() {
+                if *misfit <= within {
+                    self.carrying.push((*misfit, block * BLOCK + tile));
+                }
+            }
+        }
+        if self.carrying.len() > REFINED_MAX {
+            let order =
+                |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+            self.carrying.select_nth_unstable_by(REFINED_MAX, order);
+        }
+        // Those to look at again go to the other list.
+        let again = least + REFINED_WITHIN;
+        self.refined.clear();
+        let mut first = REFINED_MAX.min(self.carrying.len());
+        while first > 0 {
+            first -= 1;
+            if self.carrying[first].0 <= again {
+                self.refined.push(self.carrying.swap_remove(first));
+            }
+        }
+    }
+
+    /// Looks at the cells of the chosen tiles, and gathers all places.
+    fn gather(
         &mut self,
         grid: &Grid,
         surface: &Surface,
         heard: Heard<'_>,
         hints: Option<Hints<'_>>,
     ) {
-        let tiles = &self.tiles.as_flattened()[..grid.tiles()];
-        let least = tiles.iter().fold(NOWHERE, |least, misfit| lesser(*misfit, least));
-        self.candidates.clear();
-        let within = least + REFINED_WITHIN;
-        for (tile, misfit) in tiles.iter().enumerate() {
-            if *misfit <= within {
-                self.candidates.push((*misfit, tile));
-            }
-        }
-        if self.candidates.len() > REFINED_MAX {
-            let order =
-                |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-            self.candidates.select_nth_unstable_by(REFINED_MAX, order);
-            self.candidates.truncate(REFINED_MAX);
-        }
-        self.refined.clear();
-        self.refined.extend(self.candidates.iter().map(|(_, tile)| *tile));
-        self.refined.sort_unstable();
-
         self.places.clear();
-        let mut refined = self.refined.iter().copied().peekable();
-        for (tile, misfit) in tiles.iter().enumerate() {
-            if refined.next_if_eq(&tile).is_none() {
-                let cells = grid.open_cells(tile);
-                if cells > 0 {
-                    let at = grid.tile_middle(tile);
-                    let cell = grid.first_open_cell(tile) as u8;
-                    let (cells, tile) = (cells as f32, tile as u32);
-                    self.places.push(Place { misfit: *misfit, cells, at, tile, cell });
-                }
-                continue;
-            }
+        self.places.push_tiles(grid, &self.carrying);
+        for (_, tile) in self.refined.iter().copied() {
             let mut misfits = tile_misfits(tile, heard.terms, heard.base);
-            let variance = surface.variance.as_flattened()[tile];
+            let scale = 1.0 / surface.variance.as_flattened()[tile];
             let known = heard.base.weights * surface.log_variance.as_flattened()[tile];
-            for (cell, misfit) in misfits.iter_mut().enumerate() {
-                *misfit = *misfit / variance + known + surface.fine_prior[tile][cell];
-                if !grid.is_open(tile, cell) {
-                    continue;
-                }
-                let at = grid.middle(tile, cell);
-                if let Some(Hints { places, scale }) = hints {
-                    let density = density_at(at, places, scale.reach * scale.reach);
-                    *misfit -= 2.0 * scale.power * (density + scale.least).ln();
-                }
-                let (tile, cell) = (tile as u32, cell as u8);
-                self.places.push(Place { misfit: *misfit, cells: 1.0, at, tile, cell });
+            let prior = &surface.fine_prior[tile];
+            for cell in 0..TILE_CELLS {
+                misfits[cell] = misfits[cell] * scale + known + prior[cell];
             }
+            if let Some(Hints { places, scale }) = hints {
+                let mut density = [scale.least; TILE_CELLS];
+                let within = (REACHES_MAX * scale.reach + grid.tile_diagonal() / 2.0).powi(2);
+                let near = |hint: &&Hint| distance2(grid.tile_middle(tile), hint.at) < within;
+                let factor = -0.5 / (scale.reach * scale.reach);
+                for hint in places.iter().filter(near) {
+                    for (cell, density) in density.iter_mut().enumerate() {
+                        let distance2 = distance2(grid.middle(tile, cell), hint.at);
+                        *density += hint.weight * exp(distance2 * factor);
+                    }
+                }
+                for (misfit, density) in misfits.iter_mut().zip(density) {
+                    *misfit -= 2.0 * scale.power * density.ln();
+                }
+            }
+            self.places.push_cells(grid, tile, &misfits);
         }
-        let misfits = self.places.iter().map(|place| place.misfit);
-        self.least = misfits.fold(NOWHERE, lesser);
+        self.least = least(&self.places.misfits);
     }
 
     /// Turns misfits into probabilities, `exp(-(J - min J) / 2 * sharpness)`.
     pub(crate) fn weigh(&mut self, sharpness: f32) {
-        self.probabilities.clear();
         let half = 0.5 * sharpness;
         let least = self.least;
-        let probability = |place: &Place| place.cells * exp((least - place.misfit) * half);
-        self.probabilities.extend(self.places.iter().map(probability));
-        self.mass = self.probabilities.iter().sum();
+        self.probabilities.clear();
+        let places = self.places.misfits.iter().zip(&self.places.cells);
+        self.probabilities
+            .extend(places.map(|(misfit, cells)| cells * exp((least - misfit) * half)));
+        self.mass = sum(&self.probabilities, |_| 1.0);
     }
 
     /// `-2 ln p` of the likeliest place, not normalised.
@@ -252,29 +285,26 @@ impl Posterior {
 
     /// The centre of the mass.
     pub(crate) fn mean(&self) -> Point {
-        let (mut x, mut y) = (0.0, 0.0);
-        for (place, probability) in self.places.iter().zip(&self.probabilities) {
-            x += probability * place.at.x;
-            y += probability * place.at.y;
-        }
-        Point::new(x / self.mass, y / self.mass)
+        let Places { x, y, .. } = &self.places;
+        let mean = |axis: &[f32]| sum(&self.probabilities, |place| axis[place]) / self.mass;
+        Point::new(mean(x), mean(y))
     }
 
     /// The root of the mean squared distance from `centre`.
     pub(crate) fn spread(&self, centre: Point) -> f32 {
-        let mut sum = 0.0;
-        for (place, probability) in self.places.iter().zip(&self.probabilities) {
-            let (dx, dy) = (place.at.x - centre.x, place.at.y - centre.y);
-            sum += probability * (dx * dx + dy * dy);
-        }
-        (sum / self.mass).sqrt()
+        let Places { x, y, .. } = &self.places;
+        let squared = |place: usize| {
+            let (dx, dy) = (x[place] - centre.x, y[place] - centre.y);
+            dx * dx + dy * dy
+        };
+        (sum(&self.probabilities, squared) / self.mass).sqrt()
     }
 
     /// The share of the mass in each zone; `zones` has a bit for each zone of each cell.
     pub(crate) fn zone_shares(&self, zones: &[[u64; TILE_CELLS]]) -> [f32; 64] {
         let mut shares = [0.0; 64];
-        for (place, probability) in self.places.iter().zip(&self.probabilities) {
-            let mut bits = zones[place.tile as usize][usize::from(place.cell)];
+        for ((tile, cell), probability) in self.places.at.iter().zip(&self.probabilities) {
+            let mut bits = zones[*tile as usize][usize::from(*cell)];
             while bits != 0 {
                 shares[bits.trailing_zeros() as usize] += probability / self.mass;
                 bits &= bits - 1;
@@ -287,17 +317,21 @@ impl Posterior {
     pub(crate) fn extent(&self, grid: &Grid, centre: Point, share: f32) -> f32 {
         let least = grid.cell_side() / 2.0;
         let step = (grid.diagonal() / RINGS as f32).max(least / 2.0);
-        let mut rings = [0.0_f32; RINGS + 1];
-        for (place, probability) in self.places.iter().zip(&self.probabilities) {
-            let (dx, dy) = (place.at.x - centre.x, place.at.y - centre.y);
-            let ring = ((dx * dx + dy * dy).sqrt() / step) as usize;
-            rings[ring.min(RINGS)] += probability;
+        let per_metre = 1.0 / step;
+        // Neighbours fall into one ring; in turns they do not wait for one another.
+        let mut turns = [[0.0_f32; RINGS + 1]; 4];
+        let places = self.places.x.iter().zip(&self.places.y);
+        for (turn, ((x, y), probability)) in places.zip(&self.probabilities).enumerate() {
+            let (dx, dy) = (x - centre.x, y - centre.y);
+            let ring = ((dx * dx + dy * dy).sqrt() * per_metre) as usize;
+            turns[turn % 4][ring.min(RINGS)] += probability;
         }
         let wanted = share * self.mass;
         let mut sum = 0.0;
-        for (ring, mass) in rings.iter().enumerate() {
+        for ring in 0..=RINGS {
+            let mass: f32 = turns.iter().map(|rings| rings[ring]).sum();
             if sum + mass >= wanted {
-                let part = if *mass > 0.0 { (wanted - sum) / mass } else { 0.0 };
+                let part = if mass > 0.0 { (wanted - sum) / mass } else { 0.0 };
                 return ((ring as f32 + part) * step).max(least);
             }
             sum += mass;
@@ -306,19 +340,84 @@ impl Posterior {
     }
 }
 
+impl Places {
+    fn clear(&mut self) {
+        let Self { misfits, cells, x, y, at } = self;
+        for values in [misfits, cells, x, y] {
+            values.clear();
+        }
+        at.clear();
+    }
+
+    /// Tiles as one place each.
+    fn push_tiles(&mut self, grid: &Grid, tiles: &[(f32, usize)]) {
+        self.misfits.extend(tiles.iter().map(|(misfit, _)| *misfit));
+        self.cells.extend(tiles.iter().map(|(_, tile)| grid.open_cells(*tile) as f32));
+        self.x.extend(tiles.iter().map(|(_, tile)| grid.tile_middle(*tile).x));
+        self.y.extend(tiles.iter().map(|(_, tile)| grid.tile_middle(*tile).y));
+        let at = |tile: usize| (tile as u32, grid.first_open_cell(tile) as u8);
+        self.at.extend(tiles.iter().map(|(_, tile)| at(*tile)));
+    }
+
+    /// The cells of a tile; the prior has made nothing of those where no element can be.
+    fn push_cells(&mut self, grid: &Grid, tile: usize, misfits: &[f32; TILE_CELLS]) {
+        self.misfits.extend_from_slice(misfits);
+        self.cells.extend_from_slice(&[1.0; TILE_CELLS]);
+        let first = grid.tile_middle(tile);
+        let (across, down) = grid.offsets();
+        let (mut x, mut y) = ([first.x; TILE_CELLS], [first.y; TILE_CELLS]);
+        let mut at = [(tile as u32, 0_u8); TILE_CELLS];
+        for cell in 0..TILE_CELLS {
+            x[cell] += across[cell];
+            y[cell] += down[cell];
+            at[cell].1 = cell as u8;
+        }
+        self.x.extend_from_slice(&x);
+        self.y.extend_from_slice(&y);
+        self.at.extend_from_slice(&at);
+    }
+}
+
+/// The sum of `weights[i] * value(i)`, in lanes so that they do not wait for one another.
+fn sum(weights: &[f32], value: impl Fn(usize) -> f32) -> f32 {
+    const LANES: usize = 16;
+    let mut lanes = [0.0_f32; LANES];
+    let mut chunks = weights.chunks_exact(LANES);
+    let mut place = 0;
+    for chunk in chunks.by_ref() {
+        for lane in 0..LANES {
+            lanes[lane] += chunk[lane] * value(place + lane);
+        }
+        place += LANES;
+    }
+    let rest = chunks.remainder().iter().enumerate();
+    let rest: f32 = rest.map(|(lane, weight)| weight * value(place + lane)).sum();
+    lanes.into_iter().sum::<f32>() + rest
+}
+
+/// The least of some misfits, in lanes as well.
+fn least(misfits: &[f32]) -> f32 {
+    let mut lanes = [NOWHERE; TILE_CELLS];
+    let mut chunks = misfits.chunks_exact(TILE_CELLS);
+    for chunk in chunks.by_ref() {
+        for lane in 0..TILE_CELLS {
+            lanes[lane] = lesser(chunk[lane], lanes[lane]);
+        }
+    }
+    let rest = chunks.remainder().iter().copied();
+    lanes.into_iter().chain(rest).fold(NOWHERE, lesser)
+}
+
+fn distance2(a: Point, b: Point) -> f32 {
+    let (dx, dy) = (a.x - b.x, a.y - b.y);
+    dx * dx + dy * dy
+}
+
+/// Beyond so many reaches a hint says nothing: less than 1/2,000.
+const REACHES_MAX: f32 = 4.0;
+
 /// Rings in which the mass around a point is counted: on a floor of 80 x 48 m half a metre each.
 const RINGS: usize = 192;
-
-/// The density of hints at a place, when each is spread with this variance in metres².
-fn density_at(place: Point, hints: &[Hint], variance: f32) -> f32 {
-    let factor = -0.5 / variance;
-    let mut density = 0.0;
-    for hint in hints {
-        let (dx, dy) = (place.x - hint.at.x, place.y - hint.at.y);
-        density += hint.weight * exp((dx * dx + dy * dy) * factor);
-    }
-    density
-}
 
 /// The misfits of the tiles of one block in dB².
 fn block_misfits(block: usize, terms: &[Term<'_>], base: Base) -> [f32; BLOCK] {
@@ -345,8 +444,12 @@ fn tile_misfits(tile: usize, terms: &[Term<'_>], base: Base) -> [f32; TILE_CELLS
     let mut squares = [base.misfit_squared; TILE_CELLS];
     for term in terms {
         let map = &term.fine[tile];
+        let mut predicted = [0.0_f32; TILE_CELLS];
         for cell in 0..TILE_CELLS {
-            let misfit = term.rssi - f32::from(map[cell]);
+            predicted[cell] = f32::from(map[cell]);
+        }
+        for cell in 0..TILE_CELLS {
+            let misfit = term.rssi - predicted[cell];
             let weighted = term.weight * misfit;
             sum[cell] += weighted;
             squares[cell] += weighted * misfit;

@@ -120,21 +120,21 @@ mod tests {
         SurveyReading { ap: AP, band: Band::Ghz5, rssi: Dbm(rssi) }
     }
 
-    fn check(at: Point, readings: &[SurveyReading], expected: Result<(), SurveyError>) {
+    fn check(at: Point, readings: &[SurveyReading], expected: &Result<(), SurveyError>) {
         let readings = readings.to_vec();
         let point =
             SurveyPoint { floor: MapId(1), at, taken: Time(0), device: String::new(), readings };
-        assert_eq!(point.validate(), expected);
+        assert_eq!(&point.validate(), expected);
     }
 
     #[test]
     fn what_no_survey_can_have_heard_is_refused_by_name() {
         let here = Point::new(3.0, 4.0);
-        check(here, &[reading(-60.0)], Ok(()));
-        check(here, &[], Err(SurveyError::BadCount(0)));
-        check(here, &[reading(40.0)], Err(SurveyError::BadStrength { ap: AP, rssi: 40.0 }));
-        check(here, &[reading(-60.0), reading(-61.0)], Err(SurveyError::Duplicate(AP)));
+        check(here, &[reading(-60.0)], &Ok(()));
+        check(here, &[], &Err(SurveyError::BadCount(0)));
+        check(here, &[reading(40.0)], &Err(SurveyError::BadStrength { ap: AP, rssi: 40.0 }));
+        check(here, &[reading(-60.0), reading(-61.0)], &Err(SurveyError::Duplicate(AP)));
         let outside = Point::new(-1.0, 4.0);
-        check(outside, &[reading(-60.0)], Err(SurveyError::BadPlace { x: -1.0, y: 4.0 }));
+        check(outside, &[reading(-60.0)], &Err(SurveyError::BadPlace { x: -1.0, y: 4.0 }));
     }
 }

@@ -242,36 +242,33 @@ pub fn repeats<'a>(
     repeats
 }
 
-/// How elements went from place to place, most frequent first. Who comes after a break of more than
-/// a visit's comes from outside, and so does who was not at any of these places before. What an
-/// element does at two places at once has no direction: the one that it entered later comes after.
-pub fn flows(mut stays: Vec<Stay>) -> Vec<Flow> {
+/// How elements went from place to place during a span, most frequent first; a span that is not over
+/// ends now. Who comes after a break of more than a visit's comes from outside, and so does who was
+/// not at any of these places before; who was there just now has not left. What an element does at two
+/// places at once has no direction: the one that it entered later comes after.
+pub fn flows(mut stays: Vec<Stay>, span: &Span) -> Vec<Flow> {
     stays.sort_unstable_by_key(|stay| (stay.category, stay.mac, stay.entered, stay.place));
     let mut flows: BTreeMap<(Option<MapId>, Option<MapId>), u64> = BTreeMap::new();
-    let mut count = |from, to| *flows.entry((from, to)).or_default() += 1;
-    let mut previous: Option<Stay> = None;
-    for stay in stays {
-        let follows = |before: &Stay| {
-            before.element() == stay.element()
-                && stay.entered.since_ms(before.left) <= crate::visit::BREAK_MS
-        };
-        match previous {
-            Some(before) if follows(&before) => {
-                if before.place != stay.place {
-                    count(Some(before.place), Some(stay.place));
-                }
-            }
-            before => {
-                if let Some(before) = before {
-                    count(Some(before.place), None);
-                }
-                count(None, Some(stay.place));
-            }
+    let mut count = |from, to, at: Time| {
+        if (span.from..span.until).contains(&at) {
+            *flows.entry((from, to)).or_default() += 1;
         }
-        previous = Some(stay);
-    }
-    if let Some(last) = previous {
-        count(Some(last.place), None);
+    };
+    let follows = |before: &Stay, stay: &Stay| {
+        before.element() == stay.element()
+            && stay.entered.since_ms(before.left) <= crate::visit::BREAK_MS
+    };
+    for (number, stay) in stays.iter().enumerate() {
+        let before = number.checked_sub(1).and_then(|number| stays.get(number));
+        match before.filter(|before| follows(before, stay)) {
+            Some(before) if before.place == stay.place => {}
+            before => count(before.map(|before| before.place), Some(stay.place), stay.entered),
+        }
+        let goes_on = stays.get(number + 1).is_some_and(|next| follows(stay, next))
+            || span.until.since_ms(stay.left) <= crate::visit::BREAK_MS;
+        if !goes_on {
+            count(Some(stay.place), None, stay.left);
+        }
     }
     let mut flows: Vec<Flow> =
         flows.into_iter().map(|((from, to), count)| Flow { from, to, count }).collect();

@@ -170,11 +170,31 @@ async fn those_who_are_there_are_counted() {
     let tags = ask(&lab.engine, "/api/v1/analytics/summary?category=tags").await;
     assert_eq!(tags["passers_by"], 1, "a tag is seldom connected");
 
+    // A few seconds have passed between two positions of anna.
+    let heat = "/api/v1/analytics/heat?place=North%3EMain%3EGround";
+    assert_eq!(ask(&lab.engine, heat).await["cells"], json!([]), "not written yet");
+
     let Lab { engine, dir, wlc } = lab;
     engine.stop().await;
     drop(wlc);
     let engine = Engine::start(config(&dir, &[])).await.unwrap();
     check(&engine).await;
+    assert_ne!(ask(&engine, heat).await["cells"], json!([]));
+    engine.stop().await;
+}
+
+/// A program that registers zones before it asks for their counts.
+#[tokio::test]
+async fn zones_are_counted_whether_they_were_registered_or_not() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &[]).await;
+    let path = "/api/config/v1/zoneCountParams/1";
+    let body = json!({"name": "ZoneCountParams", "zoneHierarchy": [], "totalZones": "0"});
+    let put = send(&engine, Request::new("PUT", path).basic(VIEWER).json(&body)).await;
+    assert_eq!((put.status, put.json()["totalZones"].as_u64()), (200, Some(1)));
+    assert_eq!(put.json(), ask(&engine, path).await);
+    let other = send(&engine, Request::new("PUT", "/api/config/v1/maps").basic(ADMIN).json(&body));
+    other.await.error(405, "method_not_allowed");
     engine.stop().await;
 }
 
@@ -199,4 +219,51 @@ async fn a_floor_is_played_back() {
     .await;
     let too_long = format!("/api/v1/floors/{ground}/playback?from=0&until={now}");
     lab.get(&too_long).await.error(400, "bad_request");
+}
+
+/// A month of 20,000 elements, as programs ask for it. `cargo test --release -p engine --test
+/// analytics -- --ignored --nocapture measure`
+#[tokio::test]
+#[ignore = "a measurement, not a check"]
+#[expect(clippy::print_stdout, reason = "a measurement prints its figures")]
+async fn measure_a_month() {
+    const ELEMENTS: u64 = 20_000;
+    const DAYS: u64 = 29;
+    /// From 2026-10-12 on: days that are over are remembered.
+    const BEFORE_MS: u64 = 42 * DAY_MS;
+    const PLACES: [&str; 4] = ["Ground", "Ground>Lobby", "First", "Roof"];
+    let dir = Dir::new();
+    let store = Store::open(dir.path()).unwrap();
+    for day in 0..DAYS {
+        let stays: Vec<Stay> = (0..ELEMENTS)
+            .flat_map(|mac| {
+                let from_min = 420 + mac.wrapping_mul(0x9e37_79b9) % 240;
+                let places = PLACES.iter().zip(0..);
+                places.map(move |(place, n)| {
+                    let stay = past::stay(mac, place, day, from_min + 60 * n, 55);
+                    let earlier = |at: Time| at.minus_ms(BEFORE_MS);
+                    Stay { entered: earlier(stay.entered), left: earlier(stay.left), ..stay }
+                })
+            })
+            .collect();
+        store.keep_stays(&stays).unwrap();
+    }
+    drop(store);
+    let engine = Engine::start(config(&dir, &[])).await.unwrap();
+    println!("{} stays of {ELEMENTS} elements on {DAYS} days", ELEMENTS * DAYS * 4);
+    let last = "from=2026-11-09";
+    for path in [
+        format!("counts?{last}"),
+        format!("counts?{last}&place=North%3EMain%3EGround%3ELobby"),
+        format!("dwell?{last}"),
+        format!("flows?{last}"),
+        format!("repeats?{last}"),
+        format!("repeats?{last}"),
+        "counts?from=2026-10-12&until=2026-11-09".to_owned(),
+    ] {
+        let started = std::time::Instant::now();
+        let answer = ask(&engine, &format!("/api/v1/analytics/{path}")).await;
+        println!("{:>9.0?}  {path}  {}", started.elapsed(), answer.to_string().len());
+    }
+    engine.stop().await;
 }

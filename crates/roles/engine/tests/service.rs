@@ -229,6 +229,7 @@ async fn visits_survive_a_takeover() {
     let first = Node::start_in(&journal, dir, first_config).await;
     let second = alone(&journal).await;
     first.activate(1);
+    eventually("the positions are entries", async || rows(&journal) == site::LOCATED).await;
     // What is associated may be known after the first position.
     eventually("both clients are known to be associated", async || {
         wlc.notify(site::measurement(site::ANNA, site::GROUND, (4.0, 4.1))).await;

@@ -169,7 +169,8 @@ fn best_method(
 fn methods(has_access_points: bool) -> impl Iterator<Item = Method> {
     let by_maps = [Method::Model, Method::RadioMap, Method::Both];
     let by_likeness =
-        [Likeness::Share, Likeness::Difference, Likeness::Both].map(Method::Fingerprints);
+        [Likeness::Share, Likeness::NearestShare, Likeness::Difference, Likeness::Both]
+            .map(Method::Fingerprints);
     let by_maps = by_maps.into_iter().filter(move |_| has_access_points);
     by_maps.chain(by_likeness)
 }

@@ -111,10 +111,11 @@ fn a_visitor_has_one_class_of_repeat() {
     check_repeat(&[28], Repeat::Occasional);
 }
 
-/// Flows as `from to count`; `-` is outside.
+/// Flows of the hours from 1 to 3 as `from to count`; `-` is outside.
 fn check_flows(stays: &[&str], expected: &[&str]) {
     let letter = |place: Option<MapId>| place.map_or('-', |place| char::from(place.0 as u8));
-    let mut found: Vec<String> = flows(stays.iter().map(|text| stay(text)).collect())
+    let span = Span { from: spans(HOUR_MIN, 2)[1].from, until: spans(HOUR_MIN, 3)[2].until };
+    let mut found: Vec<String> = flows(stays.iter().map(|text| stay(text)).collect(), &span)
         .iter()
         .map(|flow| format!("{} {} {}", letter(flow.from), letter(flow.to), flow.count))
         .collect();
@@ -124,17 +125,32 @@ fn check_flows(stays: &[&str], expected: &[&str]) {
 
 #[test]
 fn elements_flow_from_outside_through_places_and_out() {
-    check_flows(&["1 A 0-5", "1 B 6-9"], &["- A 1", "A B 1", "B - 1"]);
-    check_flows(&["1 A 0-5", "1 B 6-9", "2 A 0-5", "2 B 15-20"], &["- A 2", "A B 2", "B - 2"]);
+    check_flows(&["1 A 60-65", "1 B 66-69"], &["- A 1", "A B 1", "B - 1"]);
+    check_flows(
+        &["1 A 60-65", "1 B 66-69", "2 A 60-65", "2 B 75-80"],
+        &["- A 2", "A B 2", "B - 2"],
+    );
 }
 
 #[test]
 fn a_long_break_leads_outside() {
-    check_flows(&["1 A 0-5", "1 B 30-35"], &["- A 1", "- B 1", "A - 1", "B - 1"]);
+    check_flows(&["1 A 60-65", "1 B 90-95"], &["- A 1", "- B 1", "A - 1", "B - 1"]);
 }
 
 #[test]
 fn two_stays_at_one_place_are_no_flow() {
-    check_flows(&["1 A 0-5", "1 A 6-9"], &["- A 1", "A - 1"]);
+    check_flows(&["1 A 60-65", "1 A 66-69"], &["- A 1", "A - 1"]);
     check_flows(&[], &[]);
+}
+
+#[test]
+fn what_was_before_is_not_counted_but_tells_where_from() {
+    check_flows(&["1 A 30-59", "1 B 61-69"], &["A B 1", "B - 1"]);
+    check_flows(&["1 A 0-5"], &[]);
+}
+
+#[test]
+fn who_was_there_just_now_has_not_left() {
+    check_flows(&["1 A 100-170"], &["- A 1"]);
+    check_flows(&["1 A 100-169"], &["- A 1", "A - 1"]);
 }

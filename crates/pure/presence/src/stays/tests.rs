@@ -223,6 +223,36 @@ fn only_clients_make_heat() {
     assert_eq!(total(&mut presence), 0);
 }
 
+/// `cargo test --release -p presence -- --ignored --nocapture measure`
+#[test]
+#[ignore = "a measurement, not a check"]
+#[expect(clippy::print_stdout, reason = "a measurement prints its figures")]
+#[expect(clippy::disallowed_methods, reason = "a measurement takes the time")]
+fn measure_sightings() {
+    const ELEMENTS: u64 = 20_000;
+    const ROUNDS: u64 = 10;
+    let mut presence = Presence::new(ELEMENTS as usize);
+    let zones = [place('L')];
+    let started = std::time::Instant::now();
+    for round in 0..ROUNDS {
+        for mac in 0..ELEMENTS {
+            presence.see(&Sighting {
+                category: Category::WirelessClient,
+                mac: Mac::from_u64(mac.wrapping_mul(0x9e37_79b9)),
+                at: Time(round * 2_000),
+                floor: MapId(mac % 50),
+                point: Point::new((mac % 80) as f32, (mac % 48) as f32),
+                zones: &zones,
+                strongest: Some(Dbm(-60.0)),
+                is_connected: true,
+            });
+        }
+        presence.sweep(Time(round * 2_000));
+    }
+    let each = started.elapsed() / (ELEMENTS * ROUNDS) as u32;
+    println!("{each:?} a sighting of {ELEMENTS} elements, {} stays told", presence.take().len());
+}
+
 proptest! {
     /// However an element moves: its stays at a place neither overlap nor are too long, and cover the
     /// time of its sightings there.

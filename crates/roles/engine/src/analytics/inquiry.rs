@@ -127,7 +127,9 @@ impl Inquiry<'_> {
 
     /// How elements went from one of these places to another.
     pub fn flows(&self, places: &[MapId], period: Period) -> Result<Vec<Flow>, StoreError> {
-        Ok(report::flows(self.stays(places, self.whole(period))?))
+        let whole = self.whole(period);
+        let span = Span { until: whole.until.min(self.now), ..whole };
+        Ok(report::flows(self.stays(places, span)?, &span))
     }
 
     /// How long clients were in the cells of a floor; the last five minutes are not in it yet.

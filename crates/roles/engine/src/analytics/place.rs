@@ -1,7 +1,7 @@
 //! What people ask about: everywhere, a campus, a building, a floor or a zone, and which stays are
 //! looked at for it.
 
-use model::map::{FloorRef, MapId, Maps};
+use model::map::{Building, Campus, FloorRef, MapId, Maps};
 
 /// Where somebody asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,13 +59,12 @@ impl Place {
     pub fn all(maps: &Maps) -> Vec<Self> {
         let mut places = vec![Self::everywhere(maps)];
         for campus in &maps.campuses {
-            let floors = || maps.floors().filter(|it| std::ptr::eq(it.campus, campus));
-            places.push(Self::new(campus.name.clone(), Kind::Campus, floors()));
+            let floors = campus.buildings.iter().flat_map(|building| floors_of(campus, building));
+            places.push(Self::new(campus.name.clone(), Kind::Campus, floors));
             for building in &campus.buildings {
                 let path = format!("{}>{}", campus.name, building.name);
-                let floors = || floors().filter(|it| std::ptr::eq(it.building, building));
-                places.push(Self::new(path, Kind::Building, floors()));
-                for floor in floors() {
+                places.push(Self::new(path, Kind::Building, floors_of(campus, building)));
+                for floor in floors_of(campus, building) {
                     let path = floor.path();
                     places.push(Self::new(path.clone(), Kind::Floor, std::iter::once(floor)));
                     places.extend(floor.floor.zones.iter().map(|zone| {
@@ -98,11 +97,15 @@ impl Place {
     }
 }
 
+fn floors_of<'m>(campus: &'m Campus, building: &'m Building) -> impl Iterator<Item = FloorRef<'m>> {
+    building.floors.iter().map(move |floor| FloorRef { campus, building, floor })
+}
+
 #[cfg(test)]
 mod tests {
     use model::Metres;
     use model::geometry::Polygon;
-    use model::map::{Building, Campus, Floor, Zone};
+    use model::map::{Floor, Zone};
 
     use super::*;
 

@@ -45,7 +45,10 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
         let answered = asked.answer(&shared, principal, &parts.method, body).await;
         return answered.map_or_else(IntoResponse::into_response, respond);
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let is_registration = *request.method() == Method::PUT
+        && segments == ["api", "config", "v1", "zoneCountParams", "1"];
+    // Registering zones to be counted changes nothing: all are.
+    if !matches!(*request.method(), Method::GET | Method::HEAD) && !is_registration {
         let message = "only GET is answered here yet";
         return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
             .into_response();

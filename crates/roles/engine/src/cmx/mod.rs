@@ -20,7 +20,7 @@
 //! | `/api/location/v1/compliance/clientcompliance/floor/{mac}` | `Campus>Building>Floor` as plain text |
 //! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by building |
 //! | `/api/config/v1/sites[/{id or name}]` | the campuses |
-//! | `/api/config/v1/zoneCountParams/1` | every zone: all are counted |
+//! | `/api/config/v1/zoneCountParams/1`, also by PUT | every zone: all are counted |
 //! | `/api/config/v1/version/image` | the release |
 //! | `/api/config/v1/maps` | `{"campuses": [..]}` |
 //! | `/api/config/v1/maps/count` | places and access points, counted level by level |

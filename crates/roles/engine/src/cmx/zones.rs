@@ -1,7 +1,7 @@
 //! `clients/count/byzone` and `zoneCountParams`: how many clients are in each zone.
 //!
 //! CMX counts the zones that were registered. Every zone is counted here, so there is nothing to
-//! register: the parameters name all zones.
+//! register: the parameters name all zones, also to a program that has just registered some.
 
 use model::map::{FloorRef, MapId};
 use serde_json::{Value, json};

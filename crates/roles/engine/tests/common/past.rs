@@ -10,7 +10,7 @@ pub(crate) const HOUR_MS: u64 = 3_600_000;
 pub(crate) const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// A client at a place of the building from some minute of a day on for so many minutes.
-fn stay(mac: u64, place: &str, day: u64, from_min: u64, minutes: u64) -> Stay {
+pub(crate) fn stay(mac: u64, place: &str, day: u64, from_min: u64, minutes: u64) -> Stay {
     let entered = Time(MONDAY + day * DAY_MS + from_min * 60_000);
     Stay {
         category: Category::WirelessClient,

@@ -122,6 +122,25 @@ pub(super) fn any_change() -> impl Strategy<Value = Change> {
         }),
         1 => time().prop_map(|before| Change::HistoryExpired { before }),
         1 => Just(Change::LevelRaised { level: 1 }),
+        2 => (0_u64..9, 0_u64..400, 1_u64..40, any::<bool>()).prop_map(
+            |(mac, entered, count, is_connected)| {
+                let stays = (0..count).map(|n| Stay {
+                    category: Category::WirelessClient,
+                    mac: Mac::from_u64(mac),
+                    place: MapId(n % 3),
+                    entered: Time(entered),
+                    left: Time(entered + n),
+                    strongest_dbm: Some(-(n as i8)),
+                    is_connected,
+                });
+                Change::StaysKept { stays: stays.collect() }
+            }
+        ),
+        1 => (0_u64..3, 0_u64..3, 1_u16..9).prop_map(|(floor, hour, count)| {
+            let cells = (0..count).map(|row| HeatCell { row, column: 0, time_ms: 1 });
+            Change::HeatAdded { floor: MapId(floor), hour: Time(hour), cells: cells.collect() }
+        }),
+        1 => time().prop_map(|before| Change::AnalyticsExpired { before }),
     ]
 }
 

@@ -82,3 +82,29 @@ fn measure_newest_of_20_000_elements() {
         println!("{} rows, {files} files: {found} elements in {took:?}", index * 1_000);
     }
 }
+
+#[test]
+fn a_floor_is_played_back_from_files_and_from_what_waits() {
+    let scratch = Scratch::new();
+    let store = open(&scratch, SMALL);
+    let changes: Vec<Change> = (0..14).map(|n| rows(n * 10, 10)).collect();
+    store.apply(&journal(&changes)).unwrap();
+    assert_eq!(store.sealed_files().unwrap().len(), 2, "and 20 rows wait");
+    let check = |category: Option<Category>, from: u64, until: u64| {
+        let found = store.floor_history(MapId(1), category, (Time(from), Time(until)), 1).unwrap();
+        let found: Vec<u64> = found.rows.iter().map(|row| row.at.0).collect();
+        let is_asked = |at: &u64| {
+            at % 3 == 1 && category.is_none_or(|it| it == Category::ALL[(at % 7 % 6) as usize])
+        };
+        let expected: Vec<u64> = (from..=until.min(139)).filter(is_asked).collect();
+        assert_eq!(found, expected, "{category:?} from {from} until {until}");
+    };
+    check(None, 0, 139);
+    check(None, 30, 125);
+    check(None, 121, 500);
+    check(Some(Category::Tag), 0, 139);
+    // Expired rows are not shown although they are in a file with newer ones.
+    store.apply(&journal_after(14, &[Change::HistoryExpired { before: Time(20) }])).unwrap();
+    let found = store.floor_history(MapId(1), None, (Time(0), Time(139)), 1).unwrap();
+    assert_eq!(found.rows.first().map(|row| row.at), Some(Time(22)));
+}
