@@ -181,6 +181,11 @@ pub(crate) enum Command {
         /// A command, such as `show server-auth-info`.
         words: Vec<String>,
     },
+    /// Who is told what about which element.
+    Notifications {
+        #[command(subcommand)]
+        command: NotificationsCommand,
+    },
     /// Import, export and make maps.
     Maps {
         #[command(subcommand)]
@@ -342,6 +347,43 @@ impl std::str::FromStr for LocateMode {
         };
         Ok(Self(mode))
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotificationsCommand {
+    /// Every notification, and how its receivers fare.
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// One notification as JSON, secrets hidden; what `put` takes. Exits with 4 when there is none.
+    Show {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Add a notification, or replace the one of the same name.
+    Put {
+        /// File with the definition, as docs/guide/notifications.md describes it; - is standard input.
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Remove a notification. Exits with 4 when there is none.
+    Remove {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Send a made-up event to each receiver now. Exits with 1 when one did not take it.
+    Test {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ mod journal;
 mod locate;
 mod maps;
 mod nmsp;
+mod notifications;
 mod roles;
 mod server_info;
 mod service;
@@ -48,6 +49,7 @@ pub(crate) async fn run(
         Command::Analytics(arguments) => analytics::run(output, &arguments).await,
         Command::Show { command } => show::run(output, command).await,
         Command::Cmdshell { data, words } => cmdshell::run(output, &data.data, &words),
+        Command::Notifications { command } => notifications::run(output, command).await,
         Command::Maps { command } => maps::run(output, command).await,
         Command::Locate { command } => locate::run(output, command),
         Command::Journal { command } => journal::run(output, command),

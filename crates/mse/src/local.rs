@@ -1,5 +1,6 @@
 //! Asks a running role through its Unix socket.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use node::http::Call;
@@ -39,6 +40,19 @@ pub(crate) async fn call(data: &Path, socket: &str, call: Call<'_>) -> Result<Ve
         Failure::NotFound(message)
     } else {
         Failure::Failed(anyhow::anyhow!(message))
+    })
+}
+
+/// A name as one segment of a path; it may hold any character.
+pub(crate) fn segment(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut segment, byte| {
+        if byte.is_ascii_alphanumeric() {
+            segment.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(segment, "%{byte:02X}");
+        }
+        segment
     })
 }
 

@@ -270,6 +270,33 @@ fn a_wrong_key_hash_is_named_on_both_sides_and_put_right_on_one() {
     site.wait_until_active();
 }
 
+/// A notification lives from put to remove.
+fn notifications(site: &Site, data: [&str; 2]) {
+    let listener = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let file = site.scratch.path("notification.json");
+    let definition = serde_json::json!({
+        "name": "over there",
+        "conditions": [{"type": "association"}],
+        "receivers": [
+            {"transport": {"type": "syslog", "host": "127.0.0.1", "port": port, "protocol": "udp"}},
+        ],
+    });
+    std::fs::write(&file, definition.to_string()).unwrap();
+    let run = |words: &[&str], code, expected| {
+        check(&[&["notifications"], words, &data].concat(), code, expected);
+    };
+    run(&["put", &file], 0, "over there: put");
+    run(&["list"], 0, "sent 0");
+    run(&["test", "over there"], 0, "taken");
+    let mut datagram = [0; 64];
+    listener.recv(&mut datagram).unwrap();
+    assert!(datagram.starts_with(b"<133>1 "));
+    run(&["show", "over there"], 0, "\"association\"");
+    run(&["remove", "over there"], 0, "over there: removed");
+    run(&["show", "over there"], 4, "over there");
+}
+
 #[test]
 fn maps_are_made_imported_and_exported_and_elements_are_found_on_them() {
     let site = Site::new("maps");
@@ -302,6 +329,7 @@ fn maps_are_made_imported_and_exported_and_elements_are_found_on_them() {
     let figures = json(&["analytics", data[0], data[1]]);
     assert_eq!(figures["counts"]["buckets"].as_array().unwrap().len(), 24, "hours of today");
     check(&["getserverinfo", data[0], data[1]], 0, "Active Tags: 1");
+    notifications(&site, data);
 
     // Called by the appliance's name through a link.
     let link = site.scratch.0.join("getserverinfo");

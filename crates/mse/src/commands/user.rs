@@ -80,18 +80,9 @@ pub(crate) async fn run(
     }
 }
 
-/// Where a user is in the API; a name may hold any visible character.
+/// Where a user is in the API.
 fn path_of(name: &str) -> String {
-    use std::fmt::Write as _;
-    name.bytes().fold("/api/v1/users/".to_owned(), |mut path, byte| {
-        if byte.is_ascii_alphanumeric() {
-            path.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(path, "%{byte:02X}");
-        }
-        path
-    })
+    format!("/api/v1/users/{}", local::segment(name))
 }
 
 /// Has a running engine change something; false when none runs.
