@@ -188,7 +188,8 @@ impl Courier {
             DeliveryError::ConfigValue(format!("{host} cannot be in a certificate: {error}"))
         })?;
         let stream = self.connect(host, port).await?;
-        Ok(Box::new(TlsConnector::from(config).connect(name, stream).await?))
+        let stream = TlsConnector::from(config).connect(name, stream).await.map_err(in_words)?;
+        Ok(Box::new(stream))
     }
 
     /// A connection to a receiver, with TLS or without.
@@ -208,6 +209,15 @@ impl Courier {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A key that is not the pinned one is shown as people compare it.
+fn in_words(error: std::io::Error) -> std::io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<tls::Error>());
+    match inner.and_then(tls::Rejection::of) {
+        Some(rejection) => std::io::Error::other(rejection.clone()),
+        None => error,
+    }
+}
 
 fn configuration(trust: &Trust) -> Result<Arc<ClientConfig>, DeliveryError> {
     let config = tls::receiver_client(trust)

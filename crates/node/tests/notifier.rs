@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use model::Time;
+use node::identity::{Identity, Validity};
 use node::notifier::{AddressRules, Courier, DELIVERY_MAX, Message, Severity};
 use notify::{Format, MailSecurity, Receiver, SyslogProtocol, Transport, Trust};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio_rustls::TlsAcceptor;
 
 const BODY: &str = r#"{"notifications":[{"deviceId":"00:50:56:9c:34:89"}]}"#;
 const HOST: &str = "127.0.0.1";
@@ -124,6 +127,39 @@ async fn nobody_there_and_nowhere_to_go_are_told_apart() {
     let no_pem = Trust::Ca("nothing".into());
     let transport = Transport::Http { url: "https://a/".into(), headers: [].into(), trust: no_pem };
     assert!(courier.check(&receiver(transport)).is_err());
+}
+
+/// Posts over TLS to a receiver with a key of its own, and returns what became of it.
+async fn check_tls(trust: impl FnOnce(&Identity) -> Trust, expected: &str) {
+    let now_s = (node::clock::wall().0 / 1_000) as i64;
+    let mac = model::Mac([2, 0, 0, 0, 0, 1]);
+    let identity = Identity::ephemeral(mac, Validity::around(now_s)).unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(node::tls::https_server(&identity).unwrap()));
+    let (port, task) = serve(move |stream| async move {
+        // Who is not believed gets no further than this.
+        let Ok(mut stream) = acceptor.accept(stream).await else { return false };
+        let mut asked = Vec::new();
+        while !asked.ends_with(BODY.as_bytes()) {
+            if stream.read_buf(&mut asked).await.unwrap_or(0) == 0 {
+                return false;
+            }
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.is_ok()
+    })
+    .await;
+    let (url, trust) = (format!("https://{HOST}:{port}/"), trust(&identity));
+    let outcome = deliver(receiver(Transport::Http { url, headers: [].into(), trust })).await;
+    assert!(outcome.contains(expected) && outcome.is_empty() == expected.is_empty(), "{outcome}");
+    assert_eq!(task.await.unwrap(), expected.is_empty(), "nothing is told to a stranger");
+}
+
+#[tokio::test]
+async fn a_receiver_is_believed_by_its_pinned_key_alone() {
+    check_tls(|own| Trust::Pin(own.credentials.sha256.to_string()), "").await;
+    check_tls(|own| Trust::Pin(own.credentials.sha1.to_string()), "").await;
+    check_tls(|_| Trust::Pin("0".repeat(64)), "not trusted").await;
+    // No authority of a machine vouches for a key that was made a moment ago.
+    check_tls(|_| Trust::System, "certificate").await;
 }
 
 fn syslog(port: u16, protocol: SyslogProtocol) -> Receiver {
