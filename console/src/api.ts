@@ -208,6 +208,63 @@ export interface Counts {
   categories: CategoryCounts[];
 }
 
+/** A campus, building, floor or zone, or everywhere, and how many clients are there now. */
+export interface PlaceNow {
+  id: string;
+  /** `Campus>Building>Floor>Zone`, or a beginning of it; empty for everywhere. */
+  path: string;
+  kind: 'everywhere' | 'campus' | 'building' | 'floor' | 'zone';
+  connected: number;
+  detected: number;
+}
+
+/** What analytics are asked about: a place, and a period by its word or by its days. */
+export interface Question {
+  place: string;
+  period?: 'today' | 'yesterday' | 'lastweek' | 'lastmonth';
+  from?: string;
+  until?: string;
+}
+
+export interface VisitCounts {
+  visitors: number;
+  connected: number;
+  passers_by: number;
+}
+
+/** Counts of hours or days in order of time; `local` is when one begins: `2026-11-28T08:00`. */
+export interface Series<T> {
+  buckets: ({ from: number; until: number; local: string } & T)[];
+}
+
+export interface Classes {
+  classes: Record<string, number>;
+}
+
+export interface Summary extends VisitCounts {
+  time_zone: string;
+  from: number;
+  until: number;
+  dwell: Classes & { average_min: number };
+  peak_hour: number | null;
+}
+
+/** Without `from` they came from outside all zones, without `to` they left them. */
+export interface Flow {
+  from?: string;
+  to?: string;
+  count: number;
+}
+
+export interface Heat {
+  floor: string;
+  /** Side of a cell in metres. */
+  cell: number;
+  columns: number;
+  rows: number;
+  cells: { column: number; row: number; seconds: number }[];
+}
+
 export interface NmspMessages {
   id: number;
   name: string;
@@ -415,6 +472,20 @@ export const readTrail = (
     signal,
   );
 export const readCounts = (signal?: AbortSignal) => read<Counts>('/counts', signal);
+
+export const readPlaces = (signal?: AbortSignal) => read<PlaceNow[]>('/analytics/places', signal);
+const analytics = (report: string, question: Question) =>
+  `/analytics/${report}?${new URLSearchParams({ ...question })}`;
+export const readVisitCounts = (question: Question, signal?: AbortSignal) =>
+  read<Series<VisitCounts>>(analytics('counts', question), signal);
+export const readRepeats = (question: Question, signal?: AbortSignal) =>
+  read<Series<Classes>>(analytics('repeats', question), signal);
+export const readSummary = (question: Question, signal?: AbortSignal) =>
+  read<Summary>(analytics('summary', question), signal);
+export const readFlows = (question: Question, signal?: AbortSignal) =>
+  read<Flow[]>(analytics('flows', question), signal);
+export const readHeat = (question: Question, signal?: AbortSignal) =>
+  read<Heat>(analytics('heat', question), signal);
 
 export const readNmsp = (signal?: AbortSignal) =>
   read<{ connections: NmspConnection[] }>('/nmsp', signal);
