@@ -1,13 +1,13 @@
 //! Where an element is, from how strongly access points hear it.
 //!
 //! [`ReadingStore`] smooths what one element was heard with and says when a new answer is worth
-//! computing. [`Locator`] holds the propagation maps of every floor and computes that answer: a
-//! Bayes grid over the two likeliest floors, the mean of the posterior, and the radius that holds
-//! 95 % of it. The method is that of `reference/location.md` section 6, without calibration;
+//! computing. [`Locator`] holds the propagation maps of every floor, corrected by a survey where there
+//! is one, and computes that answer: how likely every place of the two likeliest floors is, the mean
+//! of that, and the radius that holds 95 % of it. [`Track`] follows an element from answer to answer.
+//! The method is that of `reference/location.md` section 6, with the changes of ADR 2 and 11;
 //! [`Settings`] are the same for every site.
 //!
-//! The crate follows no movement and knows no wire format, no database and no clock: time arrives
-//! inside the readings.
+//! The crate knows no wire format, no database and no clock: time arrives inside the readings.
 
 mod calibration;
 mod choice;
