@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <data directory>/        0700 when made here
-//!   state.db (-wal, -shm)  0600  users, sessions, maps, history, settings, alarms, events
+//!   state.db (-wal, -shm)  0600  users, sessions, maps, history, settings, documents, alarms, events
 //!   history/               0700  sealed history, see [`SealedFile`]
 //!   files/<sha-256>        0600  plans and other files, see [`Files`]
 //! ```

@@ -18,7 +18,7 @@ use crate::calibration::quality::{self, Method, Quality};
 use crate::choice::PreviousFloor;
 use crate::floor::{FloorModel, Receiver};
 use crate::posterior::{Base, Heard as Against, Hint, Hints, Posterior, Term};
-use crate::readings::{RSSI_RANGE, SLOTS_MAX};
+use crate::readings::SLOTS_MAX;
 use crate::settings::Settings;
 use crate::site::Site;
 
@@ -206,7 +206,7 @@ impl Locator {
         heard.clear();
         for reading in readings {
             let rssi = reading.rssi.0;
-            if !RSSI_RANGE.contains(&rssi) {
+            if !Reading::STRENGTHS.contains(&rssi) {
                 continue;
             }
             all.push(((reading.ap, reading.band), rssi, reading.at));
@@ -380,17 +380,11 @@ impl Locator {
         };
         let point = floor.snap(point);
         let spread = scratch.posteriors[number].spread(point) + SPREAD_LEAST_M;
-        let is_near = access_points < ACCESS_POINTS_MIN && floor.method == Method::Model;
-        if is_near {
-            // Nothing averages out how the device is held, so its power counts as unknown. Measured
-            // on the two SODIndoorLoc sites with the strongest one or two readings: the radius then
-            // holds the truth in 79 to 90 % instead of 36 to 53 %.
-            self.scan(scratch, number, index, Power::Unknown);
-        }
         let radius = if let Some(spreads) = floor.radius_spreads {
             (spreads * spread).min(floor.grid.diagonal())
         } else {
-            self.believed_radius(scratch, (index, number), point)
+            let is_near = access_points < ACCESS_POINTS_MIN;
+            self.believed_radius(scratch, winner, point, is_near)
         };
         scratch.answered = Some((index, number));
         Estimate {
@@ -410,10 +404,18 @@ impl Locator {
     fn believed_radius(
         &self,
         scratch: &mut Scratch,
-        (index, number): (usize, usize),
+        winner: Candidate,
         point: Point,
+        is_near: bool,
     ) -> f32 {
+        let Candidate { floor: index, number, .. } = winner;
         let floor = &self.site.floors[index];
+        if is_near {
+            // Nothing averages out how the device is held, so its power counts as unknown. Measured
+            // on the two SODIndoorLoc sites with the strongest one or two readings: the radius then
+            // holds the truth in 79 to 90 % instead of 36 to 53 %.
+            self.scan(scratch, number, index, Power::Unknown);
+        }
         let weights = weights(&scratch.heard, self.weight_scale(floor));
         let independent = (self.settings.independent_readings / weights).min(1.0);
         let posterior = &mut scratch.posteriors[number];

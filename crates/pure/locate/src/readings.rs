@@ -18,9 +18,6 @@ pub const SLOTS_MAX: usize = 16;
 /// So many of the strongest decide whether a new estimate is needed (section 6).
 const WATCHED: usize = 8;
 
-/// The strengths that a radio can report, in dBm (ours): anything else is a broken report.
-pub(crate) const RSSI_RANGE: std::ops::RangeInclusive<f32> = -128.0..=20.0;
-
 /// What a report changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -96,7 +93,7 @@ impl ReadingStore {
 
     /// Whether the reading was new.
     fn take(&mut self, reading: &Reading, settings: &Settings) -> bool {
-        if !RSSI_RANGE.contains(&reading.rssi.0) {
+        if !Reading::STRENGTHS.contains(&reading.rssi.0) {
             return false;
         }
         let known = |slot: &&mut Slot| slot.ap == reading.ap && slot.band == reading.band;

@@ -51,6 +51,11 @@ pub struct Reading {
     pub at: Time,
 }
 
+impl Reading {
+    /// The strengths that a radio can report, in dBm (ours): anything else is a broken report.
+    pub const STRENGTHS: std::ops::RangeInclusive<f32> = -128.0..=20.0;
+}
+
 /// Everything that one element was heard with in one report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observation {

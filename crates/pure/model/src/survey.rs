@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::Point;
 use crate::map::MapId;
-use crate::{Band, Dbm, Mac, Time};
+use crate::{Band, Dbm, Mac, Reading, Time};
 
 /// Most points of one engine: a point a square metre of fifty large floors.
 pub const POINTS_MAX: usize = 100_000;
@@ -83,9 +83,6 @@ pub enum SurveyError {
 }
 
 impl SurveyPoint {
-    /// The strengths that a radio can report, in dBm (ours): anything else is a broken report.
-    pub const STRENGTHS: std::ops::RangeInclusive<f32> = -128.0..=20.0;
-
     /// Looks for what no survey can have heard. Whether the place is on its floor is for who knows
     /// the maps.
     pub fn validate(&self) -> Result<(), SurveyError> {
@@ -98,7 +95,7 @@ impl SurveyPoint {
             return Err(SurveyError::BadCount(self.readings.len()));
         }
         for (index, SurveyReading { ap, band, rssi }) in self.readings.iter().enumerate() {
-            if !Self::STRENGTHS.contains(&rssi.0) {
+            if !Reading::STRENGTHS.contains(&rssi.0) {
                 return Err(SurveyError::BadStrength { ap: *ap, rssi: rssi.0 });
             }
             let earlier = self.readings.iter().take(index);

@@ -33,8 +33,6 @@ pub struct Tracked {
     pub position: Option<Position>,
     /// How it moves.
     pub(crate) track: Option<Track>,
-    /// Where it was estimated to be, before its movement was taken into account.
-    pub(crate) estimated: Option<Position>,
     /// What the floor decision remembers.
     pub(crate) previous_floor: Option<PreviousFloor>,
     /// When its position was last written to the history.
@@ -267,7 +265,6 @@ impl Elements {
                 shelf.located -= usize::from(tracked.position.is_some());
                 tracked.position = None;
                 tracked.track = None;
-                tracked.estimated = None;
                 tracked.previous_floor = None;
             }
         }
@@ -291,7 +288,6 @@ impl Tracked {
             strongest: None,
             position: None,
             track: None,
-            estimated: None,
             previous_floor: None,
             recorded_at: Time(0),
             association: None,

@@ -382,7 +382,9 @@ impl Tracker {
         }
         let mut reporting = self.reporting.write().unwrap_or_else(PoisonError::into_inner);
         for ap in &report.access_points {
-            if reporting.len() < REPORTING_MAX || reporting.contains_key(&ap.mac) {
+            let known = reporting.get(&ap.mac).map(|name| &**name);
+            let has_room = known.is_some() || reporting.len() < REPORTING_MAX;
+            if has_room && known != Some(ap.name.as_str()) {
                 reporting.insert(ap.mac, ap.name.as_str().into());
             }
         }
@@ -434,7 +436,6 @@ fn estimate(tracked: &mut Tracked, category: Category, site: &Site, scratch: &mu
         return false;
     };
     tracked.previous_floor = Some(estimate.previous);
-    tracked.estimated = Some(estimate.position);
     let followed = match &mut tracked.track {
         Some(track) => track.update(&estimate.position),
         None => tracked.track.insert(Track::new(&estimate.position)).position(),

@@ -140,7 +140,7 @@ proptest! {
             let change = update(&mut store, &report);
             let held = held(&store);
             prop_assert!(held.len() <= SLOTS_MAX);
-            prop_assert!(held.iter().all(|(_, rssi)| RSSI_RANGE.contains(rssi)));
+            prop_assert!(held.iter().all(|(_, rssi)| Reading::STRENGTHS.contains(rssi)));
             prop_assert!(held.windows(2).all(|pair| pair[0].0 != pair[1].0));
             if change == Change::Nothing {
                 prop_assert_eq!(before, held);
