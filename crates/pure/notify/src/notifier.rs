@@ -23,10 +23,11 @@ pub enum Input {
     /// What people want from now on, all of it. What a definition that stays the same remembers, and
     /// what waits in its queues, stays.
     Definitions(Vec<Definition>),
-    /// How an element was when the newest definitions were made: they take it as it is, nothing fires.
-    Known(Box<Subject>),
     /// How an element is now.
     Observed(Box<Subject>),
+    /// Every element that is known was told since [`Input::Definitions`]. Until then the new
+    /// definitions take what is observed as how things are, and nothing fires for them.
+    Learned,
     /// An element is tracked no longer.
     Gone {
         /// What kind.
@@ -124,6 +125,8 @@ pub struct Notifier {
     numbers: u64,
     /// Definitions from this number on came with the last change.
     fresh_from: u64,
+    /// They are being told what is known.
+    is_learning: bool,
     events: u64,
     /// The definition that has its turn to send.
     turn: u64,
@@ -139,17 +142,22 @@ impl Notifier {
 
     /// Takes one input.
     pub fn handle(&mut self, now: Time, input: Input) {
-        let Self { active, watch, fired, fresh_from, .. } = self;
+        let Self { active, watch, fired, .. } = self;
+        let (fresh_from, is_learning) = (self.fresh_from, self.is_learning);
         match input {
             Input::Definitions(definitions) => self.define(definitions),
-            Input::Known(subject) => {
-                let fresh = active.range(*fresh_from..);
-                let definitions = fresh.map(|(number, it)| (*number, &it.definition));
-                watch.observe(now, Arc::new(*subject), definitions, Telling::Silent, fired);
-            }
+            Input::Learned => self.is_learning = false,
             Input::Observed(subject) => {
-                let definitions = active.iter().map(|(number, it)| (*number, &it.definition));
-                watch.observe(now, Arc::new(*subject), definitions, Telling::Aloud, fired);
+                let telling = |number| {
+                    if is_learning && number >= fresh_from {
+                        Telling::Silent
+                    } else {
+                        Telling::Aloud
+                    }
+                };
+                let definitions =
+                    active.iter().map(|(number, it)| (*number, &it.definition, telling(*number)));
+                watch.observe(now, Arc::new(*subject), definitions, fired);
             }
             Input::Gone { category, mac } => {
                 let definition = |number| active.get(&number).map(|it: &Active| &it.definition);
@@ -235,7 +243,10 @@ impl Notifier {
     fn define(&mut self, definitions: Vec<Definition>) {
         let wanted = unique(definitions).into_iter().filter(|it| it.enabled).take(DEFINITIONS_MAX);
         let mut old = std::mem::take(&mut self.active);
-        self.fresh_from = self.numbers + 1;
+        if !self.is_learning {
+            self.fresh_from = self.numbers + 1;
+        }
+        self.is_learning = true;
         for definition in wanted {
             let same = old.iter().find(|(_, it)| it.definition == definition);
             if let Some(number) = same.map(|(number, _)| *number) {

@@ -104,13 +104,12 @@ impl Watch {
         self.timers.first().map(|(at, _, _)| *at)
     }
 
-    /// An element as it is now.
+    /// An element as it is now, for these definitions.
     pub(crate) fn observe<'d>(
         &mut self,
         now: Time,
         subject: Arc<Subject>,
-        definitions: impl Iterator<Item = (u64, &'d Definition)>,
-        telling: Telling,
+        definitions: impl Iterator<Item = (u64, &'d Definition, Telling)>,
         fired: &mut Vec<Fired>,
     ) {
         let key = (subject.element.category, subject.element.mac);
@@ -124,7 +123,7 @@ impl Watch {
         };
         let (mut is_watched, mut room) = (false, STATES_MAX - self.states);
         let before = conditions.len();
-        for (number, definition) in definitions {
+        for (number, definition, telling) in definitions {
             if !definition.filter.is_about(key.0, key.1) {
                 continue;
             }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
+
 use model::geometry::Point;
 use model::map::MapId;
 use model::{Category, Mac};
@@ -227,9 +229,11 @@ fn how_things_are_when_an_engine_takes_over_is_not_news() {
         Condition::AreaChange,
         Condition::LocationUpdate,
     ];
-    let mut world = World::new(vec![definition("all", conditions)]);
+    let mut world = World::new(Vec::new());
     world.now = START.plus_ms(60 * MINUTE_MS);
-    world.tell(Input::Known(Box::new(client(1, START, 1.0))));
+    world.tell(Input::Definitions(vec![definition("all", conditions)]));
+    world.observe(client(1, START, 1.0));
+    world.tell(Input::Learned);
     world.pass(60 * MINUTE_MS);
     assert_eq!(world.kinds(), [], "neither where it is nor that it was silent before");
     world.observe(client(1, world.now, 0.0));
@@ -283,17 +287,42 @@ fn a_definition_that_stays_the_same_goes_on_when_others_change() {
     let mut world = World::new(vec![stays.clone()]);
     world.observe(client(1, START, 1.0));
     assert_eq!(world.count(), 1);
-    world.tell(Input::Definitions(vec![definition("new", vec![lobby()]), stays.clone()]));
+    world.define(vec![definition("new", vec![lobby()]), stays.clone()]);
     world.observe(client(1, START, 1.0));
     let told: Vec<_> =
         world.sent.drain(..).map(|(_, _, event)| event.definition.to_string()).collect();
     assert_eq!(told, ["new"], "the old one has told it");
     let mut off = stays;
     off.enabled = false;
-    world.tell(Input::Definitions(vec![off]));
+    world.define(vec![off]);
     assert!(world.notifier.is_idle());
     world.observe(client(1, START, 0.0));
     assert_eq!(world.kinds(), []);
+}
+
+#[test]
+fn what_is_known_already_is_no_news_to_a_new_definition() {
+    let old = definition("old", vec![lobby()]);
+    let mut world = World::new(vec![old.clone()]);
+    let told = |world: &mut World| {
+        let events = world.sent.drain(..);
+        events.map(|(_, _, event)| event.definition.to_string()).collect::<BTreeSet<_>>()
+    };
+    let learn = |world: &mut World, definitions| {
+        world.tell(Input::Definitions(definitions));
+        // A notice that was on its way, and what is known.
+        world.observe(client(1, START, 1.0));
+        world.observe(client(1, START, 1.0));
+        world.tell(Input::Learned);
+    };
+    let both = vec![old, definition("new", vec![lobby()])];
+    learn(&mut world, both.clone());
+    assert_eq!(told(&mut world), BTreeSet::from(["old".into()]), "to which it came in");
+    learn(&mut world, both);
+    world.observe(client(1, START, 1.0));
+    assert_eq!(told(&mut world), BTreeSet::new(), "definitions that stay remember");
+    world.observe(client(1, START, 0.0));
+    assert_eq!(told(&mut world), BTreeSet::from(["new".into(), "old".into()]));
 }
 
 #[test]

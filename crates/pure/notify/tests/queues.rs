@@ -176,7 +176,7 @@ fn answers_for_a_definition_that_was_replaced_mean_nothing() {
     let (ticket, _, _) = world.sent.pop().unwrap();
     let mut other = updates();
     other.queue_limit = 7;
-    world.tell(Input::Definitions(vec![other]));
+    world.define(vec![other]);
     world.tell(Input::Failed { ticket, reason: "late".into() });
     assert_eq!(counts(&world, 0), Counts::default());
     assert!(world.reach.is_empty());
@@ -258,7 +258,7 @@ proptest! {
                         last.clear();
                     }
                     limit = now;
-                    world.tell(Input::Definitions(vec![redefined(limit)]));
+                    world.define(vec![redefined(limit)]);
                 }
             }
             let Counts { fired, sent, lost, dropped, waiting, in_flight, .. } = counts(&world, 0);

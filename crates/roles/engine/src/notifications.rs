@@ -87,15 +87,16 @@ impl Notifications {
         }
     }
 
-    /// Takes the definitions of the store from now on, and things as they are.
+    /// Takes the definitions of the store from now on; new ones take things as they are.
     pub fn load(&self, store: &Store) -> Result<(), StoreError> {
         let definitions = definitions(store)?;
         self.lock().handle(clock::wall(), Input::Definitions(definitions));
         let keys: Vec<_> =
             self.elements.read().iter().map(|(category, mac, _)| (category, mac)).collect();
         for keys in keys.chunks(LOCKED_ELEMENTS) {
-            self.tell(keys, Input::Known);
+            self.tell(keys);
         }
+        self.lock().handle(clock::wall(), Input::Learned);
         self.changed.notify_one();
         Ok(())
     }
@@ -191,7 +192,7 @@ impl Notifications {
             return;
         }
         for keys in notice.changed.chunks(LOCKED_ELEMENTS) {
-            self.tell(keys, Input::Observed);
+            self.tell(keys);
             // A full notice takes a tenth of a second; others work on this thread, too.
             tokio::task::yield_now().await;
         }
@@ -209,7 +210,7 @@ impl Notifications {
     }
 
     /// Tells the machine about those elements that a definition is about.
-    fn tell(&self, keys: &[(Category, Mac)], input: impl Fn(Box<Subject>) -> Input) {
+    fn tell(&self, keys: &[(Category, Mac)]) {
         let mut machine = self.lock();
         let wanted = keys.iter().filter(|(category, mac)| machine.is_about(*category, *mac));
         let elements: Vec<Element> = {
@@ -221,7 +222,7 @@ impl Notifications {
         };
         let (site, now) = (self.site.load(), clock::wall());
         for element in elements {
-            machine.handle(now, input(Box::new(subject(element, &site))));
+            machine.handle(now, Input::Observed(Box::new(subject(element, &site))));
         }
     }
 

@@ -206,7 +206,7 @@ async fn a_subscription_of_cmx_lives_from_put_to_delete() {
     lab.wlc.notify(measurement(PASSER_BY, GROUND, (4.0, 4.0))).await;
     let event = receiver.wait(1).await[0]["notifications"][0].clone();
     let scrambled = notify::scrambled(PASSER_BY.mac(), "pepper").to_string();
-    assert_eq!(event["deviceId"], scrambled);
+    assert_eq!(event["deviceId"], scrambled, "{event}");
     let removed =
         lab.send(Request::new("DELETE", "/api/config/v1/notifications/Zone").basic(ADMIN));
     assert_eq!(removed.await.status, 204);

@@ -84,8 +84,14 @@ impl World {
         let notifier = Notifier::new();
         let mut world =
             Self { notifier, now: START, takes: true, sent: Vec::new(), reach: Vec::new() };
-        world.tell(Input::Definitions(definitions));
+        world.define(definitions);
         world
+    }
+
+    /// Takes these definitions while no element is known.
+    pub(crate) fn define(&mut self, definitions: Vec<Definition>) {
+        self.tell(Input::Definitions(definitions));
+        self.tell(Input::Learned);
     }
 
     pub(crate) fn tell(&mut self, input: Input) {
