@@ -23,6 +23,10 @@ const CRASH_MS: u64 = 400;
 const SWITCH_MS: u64 = 300;
 /// No row may wait longer when the backup is lost. Source: issue 4, "write stall on peer loss".
 const STALL_MS: u64 = 600;
+/// No row may wait longer when everything is 500 ms away from the holder. Ours, in round trips of 1 s:
+/// two in which the voters let it go on alone, one of a write that still meets its refusal, one to
+/// connect again, one to write; and until the backup is given up.
+const FAR_STALL_MS: u64 = 5_000 + STALL_MS;
 /// Clients notice nothing. Ours: a busy machine's pauses.
 const NOTHING_MS: u64 = 150;
 /// A frozen monitor leaves its address to the kernel. Source: issue 4.
@@ -222,6 +226,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         plan: Plan { wired: &[A], ..PLAIN },
         patience: Duration::from_millis(2_500),
+        limits: Limits { stall_ms: Some(FAR_STALL_MS), ..moves(TAKEOVER_MS) },
         ..scenario("delay-a", "500 ms on the primary's cable", moves(TAKEOVER_MS), |site| {
             site.delay(A, 500)?;
             pass(15.0);

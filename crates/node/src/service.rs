@@ -38,13 +38,13 @@ use model::Time;
 use model::pair::{ENTRY_BYTES_MAX, Entry, Epoch, Position};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::clock;
 
 /// The version of this line: raised whenever an [`Order`] or a [`Report`] looks otherwise. What a
 /// service writes into the journal is none of it; that is its feature level.
-pub const LINE_VERSION: u16 = 1;
+pub const LINE_VERSION: u16 = 2;
 /// How a greeting begins. As the length of a frame it is longer than any.
 const LINE_MAGIC: [u8; 4] = *b"MSEL";
 /// Longest frame. Ours: one entry of the longest kind and its envelope; batches stay below.
@@ -63,6 +63,8 @@ pub enum Order {
     Deactivate,
     /// Reads may be answered until then, by [`clock::boot`].
     Reads(Time),
+    /// The programs of both nodes understand this feature level: the service may write at it.
+    Level(u16),
     /// No read is answered from now on; [`Report::ReadsEnded`] follows at once, whatever the service
     /// is busy with.
     EndReads(u64),
@@ -231,6 +233,8 @@ struct Shared<O> {
     waiting: Mutex<Waiting<O>>,
     /// Reads may be answered until then.
     reads_until: AtomicU64,
+    /// What both nodes understand.
+    level: watch::Sender<u16>,
 }
 
 #[derive(Debug)]
@@ -262,6 +266,7 @@ fn line<O>(stream: UnixStream) -> io::Result<(Line<O>, Orders<O>)> {
         writer: Mutex::new(stream.try_clone()?),
         waiting: Mutex::new(waiting),
         reads_until: AtomicU64::new(0),
+        level: watch::Sender::default(),
     });
     let orders = Orders { reader: BufReader::new(stream), shared: Arc::clone(&shared) };
     Ok((Line { shared }, orders))
@@ -285,6 +290,11 @@ impl<O: Send + 'static> Line<O> {
     /// meanwhile. It is asked last, just before the answer is given.
     pub fn may_read(&self) -> bool {
         clock::boot().0 < self.shared.reads_until.load(Ordering::Acquire)
+    }
+
+    /// The feature level that both nodes understand, whenever it rises; 0 until the monitor has said.
+    pub fn level(&self) -> watch::Receiver<u16> {
+        self.shared.level.subscribe()
     }
 
     /// Leaves: the orders end, the service becomes dormant, and the peer may take over.
@@ -374,6 +384,10 @@ fn read_orders<O>(
                 shared.reads_until.store(until.0, Ordering::Release);
                 continue;
             }
+            Ok(Some(Order::Level(level))) => {
+                shared.level.send_replace(level);
+                continue;
+            }
             Ok(Some(Order::EndReads(number))) => {
                 shared.end_reads();
                 if shared.say(&Report::ReadsEnded(number)).is_err() {
@@ -431,6 +445,7 @@ impl<O> Shared<O> {
             }
             // Done where they are read.
             Order::Reads(_)
+            | Order::Level(_)
             | Order::EndReads(_)
             | Order::Written { .. }
             | Order::Refused { .. } => return Ok(None),

@@ -138,7 +138,7 @@ pub enum StoreError {
     PeerUnknownAlarm(u64),
     /// The pair agreed on a level at which this change does not exist yet.
     #[error(
-        "'{change}' needs feature level {needs}, the pair agreed on {agreed}; upgrade both nodes first"
+        "'{change}' needs feature level {needs}, the pair agreed on {agreed}; upgrade both nodes, it rises by itself"
     )]
     PeerAboveLevel {
         /// The change.

@@ -147,6 +147,19 @@ fn a_refused_write_says_why_and_one_in_the_dark_says_so() {
 }
 
 #[test]
+fn the_level_of_both_nodes_is_known_before_the_next_order_is_obeyed() {
+    let mut pair = Pair::start(Counter::default());
+    let level = pair.line.level();
+    assert_eq!(*level.borrow(), 0, "the monitor has not said");
+    for now in [2, 3] {
+        pair.say(&Order::Level(now));
+        pair.say(&Order::Check(1));
+        assert_eq!(pair.hear(), Report::Well(1));
+        assert_eq!(*level.borrow(), now);
+    }
+}
+
+#[test]
 fn reads_end_with_the_lease_and_with_the_line() {
     let mut pair = Pair::start(Counter::default());
     assert!(!pair.line.may_read());

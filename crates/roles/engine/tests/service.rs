@@ -25,10 +25,15 @@ use common::{ADMIN, Dir, PATIENCE, config, eventually, send_to, site};
 
 /// A journal whose service has the users and the maps of the tests, and its plans.
 fn begun() -> Journal {
+    begun_at(store::FEATURE_LEVEL)
+}
+
+/// The same, founded by programs of this feature level.
+fn begun_at(level: u32) -> Journal {
     let journal = Journal::default();
     let user = new_user(ADMIN.0, ADMIN.1, Role::Admin, false).unwrap();
     journal.write(&[
-        Change::LevelRaised { level: store::FEATURE_LEVEL },
+        Change::LevelRaised { level },
         Change::UserAdded {
             name: user.name,
             role: user.role,
@@ -142,6 +147,27 @@ async fn the_first_activation_founds_the_service_for_both_nodes() {
     assert!(!second.dir.path().join("node/identity.key").exists(), "it has no key of its own");
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert_eq!(journal.changes().len(), 3, "founded once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_level_rises_when_both_nodes_understand_it() {
+    let journal = begun_at(2);
+    let node = alone(&journal).await;
+    node.activate_at(1, 2);
+    let definition = json!({
+        "name": "moves", "conditions": [{"type": "movement", "distance_m": 5.0}],
+        "receivers": [{"transport": {"type": "syslog", "host": "127.0.0.1", "port": 9, "protocol": "udp"}, "format": "text"}],
+    });
+    let request = Request::new("PUT", "/api/v1/notifications/moves").basic(ADMIN);
+    let put = || ask(&node, request.clone().json(&definition));
+    let refused = put().await.error(409, "conflict");
+    assert!(refused.contains("needs feature level 3, the pair agreed on 2"), "{refused}");
+
+    node.say(&Order::Level(store::FEATURE_LEVEL as u16));
+    eventually("the level is raised", async || put().await.status == 201).await;
+    let raised =
+        journal.changes().into_iter().filter(|it| matches!(it, Change::LevelRaised { .. }));
+    assert_eq!(raised.count(), 2, "once by the founder, once now");
 }
 
 #[tokio::test(flavor = "multi_thread")]

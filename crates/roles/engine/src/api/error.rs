@@ -91,7 +91,9 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::PeerUnknownUser(_) => Self::not_found(error.to_string()),
-            StoreError::PeerUserExists(_) | StoreError::PeerLastAdmin(_) => {
+            StoreError::PeerUserExists(_)
+            | StoreError::PeerLastAdmin(_)
+            | StoreError::PeerAboveLevel { .. } => {
                 Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
             }
             StoreError::PeerBadValue { .. }

@@ -1,7 +1,7 @@
 //! What the first activation of a service makes once: the identity that controllers trust, and the
-//! first user.
+//! first user. And what an upgrade of both nodes does: the feature level rises.
 //!
-//! Both are entries of the journal, so they are made by a task beside the engine: the thread that
+//! All are entries of the journal, so they are made by a task beside the engine: the thread that
 //! carries out the activation is the one that hears that an entry is committed. Until then the
 //! listener uses the candidate, which stays on this node's disk and is the same at the next try; no
 //! controller is dialled before the pair has kept it.
@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use node::identity::{Identity, machine_mac};
 use node::service::WriteError;
-use store::{Change, FEATURE_LEVEL, Outcome, Secret, ServiceIdentity, Store, StoreError};
+use store::{Change, Outcome, Secret, ServiceIdentity, Store, StoreError};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -24,6 +25,9 @@ use crate::writer::WriteFailure;
 
 /// Pause before a refused write is tried again. Ours.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// The feature level that both nodes understand.
+type Level = watch::Receiver<u16>;
 
 /// The identity to serve with: the service's, or a candidate that is still to become it. The
 /// candidate is the one in the node's directory, which a stand-alone engine may have used before, or
@@ -48,9 +52,17 @@ pub(super) fn identity(
     Ok((identity, Some(ServiceIdentity { certificate, key: Secret(key) })))
 }
 
-/// Makes what is missing, then keeps the links to controllers until it is dropped.
-pub(super) async fn found(config: Config, shared: Arc<Shared>, candidate: Option<ServiceIdentity>) {
+/// Makes what is missing, then keeps the links to controllers, and follows the level, until it is
+/// dropped.
+pub(super) async fn found(
+    config: Config,
+    shared: Arc<Shared>,
+    level: Level,
+    candidate: Option<ServiceIdentity>,
+) {
     let founded = async {
+        let agreed = *level.borrow();
+        raise_level(&shared, agreed).await?;
         if let Some(candidate) = candidate {
             keep_identity(&shared, candidate).await?;
         }
@@ -70,7 +82,33 @@ pub(super) async fn found(config: Config, shared: Arc<Shared>, candidate: Option
         tracing::error!(%error, "no controller is connected");
         return;
     }
+    links.spawn(follow_level(shared, level));
     while links.join_next().await.is_some() {}
+}
+
+/// Writes at a higher feature level as soon as both nodes understand it, until it is dropped.
+pub(super) async fn follow_level(shared: Arc<Shared>, mut level: Level) {
+    loop {
+        let agreed = *level.borrow_and_update();
+        if let Err(Stop::Failed(reason)) = raise_level(&shared, agreed).await {
+            tracing::error!(level = agreed, %reason, "the feature level cannot be raised");
+        }
+        if level.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn raise_level(shared: &Shared, agreed: u16) -> Result<(), Stop> {
+    let level = u32::from(agreed);
+    if level > shared.store.feature_level()? {
+        write(shared, vec![Change::LevelRaised { level }]).await?;
+        tracing::info!(
+            level,
+            "both nodes understand a higher feature level; it is used from now on"
+        );
+    }
+    Ok(())
 }
 
 /// Why nothing was founded.
@@ -89,13 +127,8 @@ impl From<StoreError> for Stop {
 
 async fn keep_identity(shared: &Shared, candidate: ServiceIdentity) -> Result<(), Stop> {
     let ServiceIdentity { certificate, key } = candidate;
-    // A service is founded once, by the program that both nodes have; a pair that was founded by an
-    // older one is raised by its operator.
-    let changes = vec![
-        Change::LevelRaised { level: FEATURE_LEVEL },
-        Change::ServiceIdentitySet { certificate: certificate.clone(), key },
-    ];
-    let outcomes = write(shared, changes).await?;
+    let change = Change::ServiceIdentitySet { certificate: certificate.clone(), key };
+    let outcomes = write(shared, vec![change]).await?;
     let is_ours = matches!(outcomes.last(), Some(Outcome::Done))
         || shared.store.service_identity()?.is_some_and(|it| it.certificate == certificate);
     if !is_ours {

@@ -103,12 +103,14 @@ impl Replica {
         let ground = Ground { identity, store, writer, starts, newest, is_early };
         let mut engine = self.runtime.block_on(Engine::open(&self.config, ground))?;
         let _inside = self.runtime.enter();
+        let (shared, level) = (Arc::clone(&engine.shared), self.line.level());
         let is_founded = candidate.is_none() && !engine.shared.store.users()?.is_empty();
         if is_founded {
             engine.link(&self.config)?;
+            engine.services.spawn(founding::follow_level(shared, level));
         } else {
             // Controllers are told nothing that the pair has not kept.
-            let found = founding::found(self.config.clone(), Arc::clone(&engine.shared), candidate);
+            let found = founding::found(self.config.clone(), shared, level, candidate);
             engine.services.spawn(found);
         }
         self.desk.active(engine.router(), &engine.shared);

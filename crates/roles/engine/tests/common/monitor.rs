@@ -159,8 +159,14 @@ impl Node {
 
     /// Everything in the journal is applied, it serves, and may be asked.
     pub(crate) fn activate(&self, round: u32) {
+        self.activate_at(round, FEATURE_LEVEL as u16);
+    }
+
+    /// The same, where both nodes understand this feature level.
+    pub(crate) fn activate_at(&self, round: u32, level: u16) {
         self.state.lock().unwrap().epoch = epoch(round);
         self.catch_up();
+        self.say(&Order::Level(level));
         self.say(&Order::Activate(epoch(round)));
         assert_eq!(self.answer(), Report::Active);
         self.lease(600_000);

@@ -259,6 +259,7 @@ impl Driver {
             }
         }
         self.watch_service(clock::boot());
+        self.tell_level();
         self.activate_when_ready();
         self.lend_reads();
         self.show();

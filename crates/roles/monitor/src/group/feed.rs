@@ -71,6 +71,8 @@ pub(super) struct Feed {
     /// Syncs since the peer was heard of last.
     idle_syncs: u32,
     reads_until: Time,
+    /// The feature level that it was told.
+    level: Option<u16>,
 }
 
 impl Feed {
@@ -95,6 +97,7 @@ impl Feed {
             sync_at: now.plus_ms(SYNC_INTERVAL_MS),
             idle_syncs: 0,
             reads_until: Time(0),
+            level: None,
         }
     }
 
@@ -118,6 +121,7 @@ impl Feed {
         self.is_active = false;
         self.asked_at = None;
         self.reads_until = Time(0);
+        self.level = None;
     }
 }
 
@@ -290,6 +294,17 @@ impl Driver {
                 return;
             }
             self.feed.given = last;
+        }
+    }
+
+    /// Tells the service at which feature level it may write.
+    pub(super) fn tell_level(&mut self) {
+        let level = self.member.replica().record().level;
+        if self.feed.is_ready
+            && self.feed.level != Some(level)
+            && self.feed.order(Order::Level(level))
+        {
+            self.feed.level = Some(level);
         }
     }
 
