@@ -75,7 +75,7 @@ fn radii_are_honest() {
             let Some(folder) = folder(name) else { return };
             let Score { covered, radius_median, median, .. } = score(&folder, mode, 1);
             println!("{:12} {name:20} {covered:.1} % {:.1}", mode.name(), radius_median / median);
-            assert!(covered >= 75.0, "{name}: {covered} %");
+            assert!(covered >= 88.0, "{name}: {covered} %");
             assert!(radius_median <= 5.0 * median, "{name}: {radius_median} m, {median} m");
         }
     }
@@ -104,7 +104,7 @@ fn a_transmitter_of_unknown_power_is_found() {
 #[test]
 #[ignore = "half a minute in a release build"]
 fn fingerprints_are_as_good_as_the_best_of_the_reference() {
-    for (name, mean_most) in [("lib1", 2.7), ("tut6", 1.9), ("tut3", 7.8), ("uji", 6.25)] {
+    for (name, mean_most) in [("lib1", 2.7), ("tut6", 1.9), ("tut3", 7.6), ("uji", 6.15)] {
         let Some(folder) = folder(name) else { return };
         let score = score(&folder, Mode::Fingerprint, 1);
         println!("fingerprint  {name:20} {score}");

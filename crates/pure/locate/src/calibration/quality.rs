@@ -27,9 +27,13 @@ const SQUARE_M: f32 = 2.0;
 const DEVICES_MIN: usize = 4;
 /// A method that uses everything is taken while its error times this is the least: leaving points
 /// out harms it more than the others.
-const PREFERRED: f32 = 0.93;
+const PREFERRED: f32 = 0.9;
 /// The share of the survey that the radius holds.
 const CONFIDENCE_SHARE: f32 = 0.95;
+
+/// No radius is narrower, in spreads of its posterior: 95 % of a Gaussian in the plane lie within it. A
+/// survey is taken in one go, so its points agree with one another better than with any later day.
+const SPREADS_LEAST: f32 = 1.73;
 
 /// How elements on a floor are located.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +87,7 @@ pub struct Quality {
     pub error_mean: f32,
     /// The error that nine in ten did not exceed.
     pub error_p90: f32,
-    /// The radius that held 95 % of the points, in spreads of their posterior.
+    /// The radius that held 95 % of the points, in spreads of their posterior; see [`SPREADS_LEAST`].
     pub(crate) radius_spreads: f32,
 }
 
@@ -202,7 +206,7 @@ fn quality(points: usize, method: Method, mut found: Vec<Found>) -> Option<Quali
     found.sort_by(|a, b| a.error.total_cmp(&b.error));
     let error_p90 = found.get(p90)?.error;
     found.sort_by(|a, b| a.spreads.total_cmp(&b.spreads));
-    let radius_spreads = found.get(held)?.spreads;
+    let radius_spreads = found.get(held)?.spreads.max(SPREADS_LEAST);
     Some(Quality { points, method, error_mean, error_p90, radius_spreads })
 }
 
