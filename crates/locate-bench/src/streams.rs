@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use locate::{Locator, Power, Scratch, Settings, Track};
+use locate::{Locator, Power, Scratch, Settings, Walk};
 use model::geometry::Point;
 use model::{Reading, Time};
 
@@ -69,7 +69,7 @@ fn packets(table: &Table) -> Result<Vec<Packet>, BenchError> {
 fn track(locator: &Locator, site: &Site, name: &str, packets: &[Packet]) -> Answered {
     let mut answered = Answered::new(name.to_owned());
     let mut scratch = Scratch::default();
-    let mut followed: Option<Track> = None;
+    let mut walk: Option<Box<Walk>> = None;
     let last = packets.last().map_or(Time(0), |packet| packet.at);
     let mut now = Time(STEP_MS);
     while now <= last {
@@ -81,11 +81,8 @@ fn track(locator: &Locator, site: &Site, name: &str, packets: &[Packet]) -> Answ
         let estimate = locator.estimate(&mut scratch, readings, Power::Known, None);
         let id = now.0.to_string();
         let found = estimate.map(|estimate| {
-            let position = match &mut followed {
-                Some(track) => track.update(&estimate.position),
-                None => followed.insert(Track::new(&estimate.position)).position(),
-            };
-            answer(site, &id, &position)
+            let position = locator.follow(&mut scratch, &mut walk, &estimate);
+            answer(site, &id, &locator.snapped(position))
         });
         let truth = recent.last().and_then(|packet| packet.truth);
         let truth = truth.map(|at| Truth { at, floor: None, is_building_right: true });

@@ -87,7 +87,7 @@ fn a_moving_tag_is_followed() {
     let Some(folder) = folder("tetam") else { return };
     let score = score(&folder, Mode::Track, 1);
     println!("track        tetam                {score}");
-    assert!(score.mean <= 1.7 && score.p90 <= 3.1, "{score}");
+    assert!(score.mean <= 1.45 && score.p90 <= 2.6, "{score}");
 }
 
 #[test]

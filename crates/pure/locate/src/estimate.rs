@@ -21,6 +21,7 @@ use crate::posterior::{Base, Heard as Against, Hint, Hints, Posterior, Term};
 use crate::readings::SLOTS_MAX;
 use crate::settings::Settings;
 use crate::site::Site;
+use crate::walk::Ground;
 
 /// The limit of hearing: floors are ranked by how far readings rise above it (section 6), and an
 /// access point that has no layer on a floor is expected here.
@@ -75,6 +76,7 @@ pub struct Scratch {
     matching: Matching,
     hints: [Vec<Hint>; FLOORS_MAX],
     posteriors: [Posterior; FLOORS_MAX],
+    ground: Ground,
     /// Where the last answer came from: a floor and its posterior.
     answered: Option<(usize, usize)>,
 }
@@ -197,6 +199,16 @@ impl Locator {
             let shares = posterior.zone_shares(&floor.zones);
             floor.zone_names().zip(shares)
         })
+    }
+
+    /// Where the last answer came from, and working memory for who follows it.
+    pub(crate) fn answered<'a>(
+        &'a self,
+        scratch: &'a mut Scratch,
+    ) -> Option<(&'a FloorModel, &'a Posterior, &'a mut Ground)> {
+        let (floor, number) = scratch.answered?;
+        let floor = self.site.floors.get(floor)?;
+        Some((floor, &scratch.posteriors[number], &mut scratch.ground))
     }
 
     /// Takes the readings in: those of known access points strongest first.

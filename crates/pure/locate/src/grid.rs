@@ -39,6 +39,12 @@ pub(crate) struct Grid {
     pitch: Point,
     /// The cells of each tile that an element can be in, one bit each.
     open: Box<[u16]>,
+    /// How many they are, and the first of them, counted over all tiles: found anew they would take as
+    /// long as all else about a tile.
+    open_cells: Box<[(f32, u32)]>,
+    /// 1 for each cell that an element can be in, otherwise 0, row by row of the whole floor: for who
+    /// goes from cell to cell.
+    open_by_rows: Box<[f32]>,
     /// The middle of each tile, whether or not all of it is on the floor: told apart from its number
     /// by divisions, which are slow.
     middles: Box<[Point]>,
@@ -70,6 +76,8 @@ impl Grid {
             tile_columns,
             pitch: Point::new(width / columns as f32, length / rows as f32),
             open: vec![0; tiles].into_boxed_slice(),
+            open_cells: Box::default(),
+            open_by_rows: Box::default(),
             middles: Box::default(),
             offsets: ([0.0; TILE_CELLS], [0.0; TILE_CELLS]),
         };
@@ -91,6 +99,20 @@ impl Grid {
                 grid.cells(tile).map(bit).fold(0, |bits, bit| bits | bit)
             })
             .collect();
+        let first =
+            |tile: usize, bits: u16| tile as u32 * TILE_CELLS as u32 + bits.trailing_zeros();
+        let open_cells =
+            |(tile, bits): (usize, &u16)| (bits.count_ones() as f32, first(tile, *bits));
+        let mut by_rows = vec![0.0; columns * rows];
+        for cell in 0..tiles * TILE_CELLS {
+            if let Some(place) = grid.by_rows(cell)
+                && grid.is_open(cell / TILE_CELLS, cell % TILE_CELLS)
+            {
+                by_rows[place] = 1.0;
+            }
+        }
+        grid.open_by_rows = by_rows.into_boxed_slice();
+        grid.open_cells = grid.open.iter().enumerate().map(open_cells).collect();
         grid
     }
 
@@ -105,13 +127,42 @@ impl Grid {
     }
 
     /// How many cells of a tile an element can be in.
-    pub(crate) fn open_cells(&self, tile: usize) -> u32 {
-        self.open[tile].count_ones()
+    pub(crate) fn open_cells(&self, tile: usize) -> f32 {
+        self.open_cells[tile].0
     }
 
-    /// The first cell of a tile that an element can be in.
-    pub(crate) fn first_open_cell(&self, tile: usize) -> usize {
-        self.open[tile].trailing_zeros() as usize
+    /// The first cell of a tile that an element can be in, counted over all tiles; a tile has one.
+    pub(crate) fn first_open_cell(&self, tile: usize) -> u32 {
+        self.open_cells[tile].1
+    }
+
+    /// Cells of a row.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Rows of cells.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The place of a cell, counted over all tiles, in what goes row by row; none beyond the floor.
+    pub(crate) fn by_rows(&self, cell: usize) -> Option<usize> {
+        let (column, row) = self.tile_at(cell / TILE_CELLS);
+        let cell = cell % TILE_CELLS;
+        let (column, row) = (column + cell % TILE_SIDE, row + cell / TILE_SIDE);
+        (column < self.columns && row < self.rows).then_some(row * self.columns + column)
+    }
+
+    /// 1 for each cell that an element can be in, otherwise 0, row by row.
+    pub(crate) fn open_by_rows(&self) -> &[f32] {
+        &self.open_by_rows
+    }
+
+    /// The middle of a cell of a row.
+    pub(crate) fn middle_by_rows(&self, column: usize, row: usize) -> Point {
+        let Point { x, y } = self.pitch;
+        Point::new((column as f32 + 0.5) * x, (row as f32 + 0.5) * y)
     }
 
     /// Whether an element can be in a cell of a tile.

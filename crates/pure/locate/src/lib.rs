@@ -3,7 +3,8 @@
 //! [`ReadingStore`] smooths what one element was heard with and says when a new answer is worth
 //! computing. [`Locator`] holds the propagation maps of every floor, corrected by a survey where there
 //! is one, and computes that answer: how likely every place of the two likeliest floors is, the mean
-//! of that, and the radius that holds 95 % of it. [`Track`] follows an element from answer to answer.
+//! of that, and the radius that holds 95 % of it. [`Track`] follows an element from answer to answer,
+//! [`Walk`] from posterior to posterior.
 //! The method is that of `reference/location.md` section 6, with the changes of ADR 2 and 11;
 //! [`Settings`] are the same for every site.
 //!
@@ -22,6 +23,7 @@ mod site;
 #[cfg(test)]
 mod testing;
 mod track;
+mod walk;
 
 pub use calibration::audit::{Misplaced, misplaced};
 pub use calibration::fingerprints::Likeness;
@@ -31,3 +33,4 @@ pub use estimate::{Estimate, Locator, Power, Scratch};
 pub use readings::{Change, ReadingStore, SLOTS_MAX};
 pub use settings::Settings;
 pub use track::Track;
+pub use walk::Walk;

@@ -9,6 +9,8 @@
 //! - memory: eight maps of 5 KiB, of which 1 KiB is read in order; no allocation;
 //! - disk and network: none.
 
+use std::ops::Range;
+
 use model::geometry::Point;
 
 use crate::grid::{BLOCK, Grid, NOWHERE, TILE_CELLS, Tiles};
@@ -24,6 +26,9 @@ const REFINED_WITHIN: f32 = 13.8;
 /// Tiles that are less likely than the likeliest by more than this carry nothing: 1 to 1,000,000, or 1
 /// to 30 when the confidence counts all readings as a quarter of what they are.
 const CARRYING_WITHIN: f32 = 27.6;
+
+/// So many spreads around its middle hold 95 % of a Gaussian in the plane.
+pub(crate) const SPREADS_HELD: f32 = 1.73;
 
 /// One reading against one layer. Without a layer, as by default, it cannot be scanned.
 #[derive(Clone, Copy, Default)]
@@ -114,7 +119,10 @@ pub(crate) struct Posterior {
     places: Places,
     /// Probability of each place, not normalised.
     probabilities: Vec<f32>,
+    /// The ring of each place around the last centre.
+    rings: Vec<u32>,
     least: f32,
+    sharpness: f32,
     mass: f32,
 }
 
@@ -128,8 +136,8 @@ struct Places {
     cells: Vec<f32>,
     x: Vec<f32>,
     y: Vec<f32>,
-    /// Its tile, and its cell or, of a tile, the first that an element can be in.
-    at: Vec<(u32, u8)>,
+    /// Its cell, counted over all tiles, or of a tile the first that an element can be in.
+    at: Vec<u32>,
 }
 
 impl Posterior {
@@ -191,7 +199,9 @@ impl Posterior {
         }
         let least = least.into_iter().fold(NOWHERE, lesser);
         let within = (least + CARRYING_WITHIN).min(NOWHERE / 2.0);
+        let again = least + REFINED_WITHIN;
         self.carrying.clear();
+        self.refined.clear();
         for (block, misfits) in self.tiles.iter().enumerate() {
             // Without an early end, so that it is done in lanes.
             let carrying = misfits.iter().fold(0, |any, misfit| any | u32::from(*misfit <= within));
@@ -200,24 +210,17 @@ impl Posterior {
             }
             for (tile, misfit) in misfits.iter().enumerate() {
                 if *misfit <= within {
-                    self.carrying.push((*misfit, block * BLOCK + tile));
+                    let list =
+                        if *misfit <= again { &mut self.refined } else { &mut self.carrying };
+                    list.push((*misfit, block * BLOCK + tile));
                 }
             }
         }
-        if self.carrying.len() > REFINED_MAX {
+        if self.refined.len() > REFINED_MAX {
             let order =
                 |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-            self.carrying.select_nth_unstable_by(REFINED_MAX, order);
-        }
-        // Those to look at again go to the other list.
-        let again = least + REFINED_WITHIN;
-        self.refined.clear();
-        let mut first = REFINED_MAX.min(self.carrying.len());
-        while first > 0 {
-            first -= 1;
-            if self.carrying[first].0 <= again {
-                self.refined.push(self.carrying.swap_remove(first));
-            }
+            self.refined.select_nth_unstable_by(REFINED_MAX, order);
+            self.carrying.extend(self.refined.drain(REFINED_MAX..));
         }
     }
 
@@ -262,6 +265,7 @@ impl Posterior {
     /// Turns misfits into probabilities, `exp(-(J - min J) / 2 * sharpness)`.
     pub(crate) fn weigh(&mut self, sharpness: f32) {
         let half = 0.5 * sharpness;
+        self.sharpness = sharpness;
         let least = self.least;
         self.probabilities.clear();
         let places = self.places.misfits.iter().zip(&self.places.cells);
@@ -279,6 +283,19 @@ impl Posterior {
     /// floors.
     pub(crate) fn log_mass(&self, grid: &Grid) -> f32 {
         (self.mass * grid.cell_area()).ln() - 0.5 * self.least
+    }
+
+    /// How likely places are beside the likeliest, as last weighed, and which cells they are, counted over
+    /// all tiles.
+    pub(crate) fn likelihoods(&self, mut each: impl FnMut(Range<usize>, f32)) {
+        let Places { misfits, cells, at, .. } = &self.places;
+        for ((misfit, cells), at) in misfits.iter().zip(cells).zip(at) {
+            let at = *at as usize;
+            // A tile that was not looked at again is one place.
+            let first = at / TILE_CELLS * TILE_CELLS;
+            let range = if *cells < 1.5 { at..at + 1 } else { first..first + TILE_CELLS };
+            each(range, exp((self.least - misfit) * 0.5 * self.sharpness));
+        }
     }
 
     /// The centre of the mass.
@@ -301,8 +318,9 @@ impl Posterior {
     /// The share of the mass in each zone; `zones` has a bit for each zone of each cell.
     pub(crate) fn zone_shares(&self, zones: &[[u64; TILE_CELLS]]) -> [f32; 64] {
         let mut shares = [0.0; 64];
-        for ((tile, cell), probability) in self.places.at.iter().zip(&self.probabilities) {
-            let mut bits = zones[*tile as usize][usize::from(*cell)];
+        let zones = zones.as_flattened();
+        for (at, probability) in self.places.at.iter().zip(&self.probabilities) {
+            let mut bits = zones[*at as usize];
             while bits != 0 {
                 shares[bits.trailing_zeros() as usize] += probability / self.mass;
                 bits &= bits - 1;
@@ -312,17 +330,21 @@ impl Posterior {
     }
 
     /// Radius of the circle around `centre` that holds `share` of the mass.
-    pub(crate) fn extent(&self, grid: &Grid, centre: Point, share: f32) -> f32 {
+    pub(crate) fn extent(&mut self, grid: &Grid, centre: Point, share: f32) -> f32 {
         let least = grid.cell_side() / 2.0;
         let step = (grid.diagonal() / RINGS as f32).max(least / 2.0);
         let per_metre = 1.0 / step;
+        let places = self.places.x.iter().zip(&self.places.y);
+        self.rings.clear();
+        self.rings.extend(places.map(|(x, y)| {
+            let (dx, dy) = (x - centre.x, y - centre.y);
+            ring((dx * dx + dy * dy).sqrt() * per_metre)
+        }));
         // Neighbours fall into one ring; in turns they do not wait for one another.
         let mut turns = [[0.0_f32; RINGS + 1]; 4];
-        let places = self.places.x.iter().zip(&self.places.y);
-        for (turn, ((x, y), probability)) in places.zip(&self.probabilities).enumerate() {
-            let (dx, dy) = (x - centre.x, y - centre.y);
-            let ring = ((dx * dx + dy * dy).sqrt() * per_metre) as usize;
-            turns[turn % 4][ring.min(RINGS)] += probability;
+        let probabilities = self.rings.iter().zip(&self.probabilities);
+        for (turn, (ring, probability)) in probabilities.enumerate() {
+            turns[turn % 4][*ring as usize] += probability;
         }
         let wanted = share * self.mass;
         let mut sum = 0.0;
@@ -350,11 +372,10 @@ impl Places {
     /// Tiles as one place each.
     fn push_tiles(&mut self, grid: &Grid, tiles: &[(f32, usize)]) {
         self.misfits.extend(tiles.iter().map(|(misfit, _)| *misfit));
-        self.cells.extend(tiles.iter().map(|(_, tile)| grid.open_cells(*tile) as f32));
+        self.cells.extend(tiles.iter().map(|(_, tile)| grid.open_cells(*tile)));
         self.x.extend(tiles.iter().map(|(_, tile)| grid.tile_middle(*tile).x));
         self.y.extend(tiles.iter().map(|(_, tile)| grid.tile_middle(*tile).y));
-        let at = |tile: usize| (tile as u32, grid.first_open_cell(tile) as u8);
-        self.at.extend(tiles.iter().map(|(_, tile)| at(*tile)));
+        self.at.extend(tiles.iter().map(|(_, tile)| grid.first_open_cell(*tile)));
     }
 
     /// The cells of a tile; the prior has made nothing of those where no element can be.
@@ -364,11 +385,11 @@ impl Places {
         let first = grid.tile_middle(tile);
         let (across, down) = grid.offsets();
         let (mut x, mut y) = ([first.x; TILE_CELLS], [first.y; TILE_CELLS]);
-        let mut at = [(tile as u32, 0_u8); TILE_CELLS];
+        let mut at = [(tile * TILE_CELLS) as u32; TILE_CELLS];
         for cell in 0..TILE_CELLS {
             x[cell] += across[cell];
             y[cell] += down[cell];
-            at[cell].1 = cell as u8;
+            at[cell] += cell as u32;
         }
         self.x.extend_from_slice(&x);
         self.y.extend_from_slice(&y);
@@ -416,6 +437,15 @@ const REACHES_MAX: f32 = 4.0;
 
 /// Rings in which the mass around a point is counted: on a floor of 80 x 48 m half a metre each.
 const RINGS: usize = 192;
+
+/// Adding it leaves no room for a fraction: what a conversion does, in lanes.
+const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
+
+/// The ring at a distance in rings.
+fn ring(distance: f32) -> u32 {
+    let down = lesser(distance, RINGS as f32) - 0.5;
+    (down + ROUND).to_bits().wrapping_sub(ROUND.to_bits())
+}
 
 /// The misfits of the tiles of one block in dB².
 fn block_misfits(block: usize, terms: &[Term<'_>], base: Base) -> [f32; BLOCK] {
@@ -470,7 +500,6 @@ fn lesser(a: f32, b: f32) -> f32 {
 /// approximates the rest by a polynomial (the Taylor series of 2^f on ±1/2). Unlike `f32::exp` it
 /// has no branch and no table, so that it is vectorised.
 pub(crate) fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
     let power = x * std::f32::consts::LOG2_E;
     let power = if power > -126.0 { power } else { -126.0 };
     let rounded = power + ROUND;

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use locate::{PreviousFloor, ReadingStore, Track};
+use locate::{PreviousFloor, ReadingStore, Track, Walk};
 use model::map::MapId;
 use model::{Association, Category, Element, Mac, Position, Reading, Time};
 
@@ -31,8 +31,9 @@ pub struct Tracked {
     pub strongest: Option<Reading>,
     /// Where it is.
     pub position: Option<Position>,
-    /// How it moves.
+    /// How it moves: a track, or a walk where that is worth its cost.
     pub(crate) track: Option<Track>,
+    pub(crate) walk: Option<Box<Walk>>,
     /// What the floor decision remembers.
     pub(crate) previous_floor: Option<PreviousFloor>,
     /// When its position was last written to the history.
@@ -288,6 +289,7 @@ impl Tracked {
             strongest: None,
             position: None,
             track: None,
+            walk: None,
             previous_floor: None,
             recorded_at: Time(0),
             association: None,

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::geometry::Point;
+use model::map::Zone;
 use model::{Association, Category, Element, Mac, Metres, Position};
 use node::clock;
 use node::notifier::{Courier, DeliveryError, Message};
@@ -44,6 +45,12 @@ pub mod names;
 pub const COLLECTION: &str = "notifications";
 /// Events on their way to all receivers at once. Ours: each is a connection.
 const SENDS_MAX: usize = 256;
+/// So much of the radius around a position is beside a zone, and at most so many metres. Ours: as far as
+/// a position moves by itself from estimate to estimate.
+const BESIDE_SHARE: f32 = 0.25;
+const BESIDE_MAX_M: f32 = 3.0;
+/// Between what enters and what leaves an area.
+const UNSURE: f32 = 0.5;
 /// Elements that are read while the table is locked once.
 const LOCKED_ELEMENTS: usize = 64;
 /// The machine is woken at least this often, whatever its deadline says: the clock may be set.
@@ -260,12 +267,24 @@ fn subject(element: Element, site: &Site) -> Subject {
     Subject { element, place, tag: TagReport::default() }
 }
 
-/// The areas that may hold an element. What the estimator knows about how probable each is goes here;
-/// for now a zone holds the position or does not.
+/// The areas that may hold an element.
+///
+/// A zone holds the position or does not: asked for the share of the posterior, a room smaller than the
+/// radius would hold nobody, ever. Just beside a zone nothing is sure, so who is inside stays inside and
+/// who is outside stays outside.
 fn place(position: &Position, site: &Site) -> Option<Place> {
     let floor = site.floor(position.floor)?;
-    let zones = floor.floor.zones_at(position.point);
-    let zones = zones.map(|zone| Area { zone: zone.into(), probability: 1.0 }).collect();
+    let beside_m = (position.confidence.0 * BESIDE_SHARE).min(BESIDE_MAX_M);
+    let area = |zone: &Zone| {
+        let distance_m = zone.outline.nearest(position.point).distance(position.point);
+        let probability = match distance_m {
+            0.0 => 1.0,
+            beside if beside < beside_m => UNSURE,
+            _ => return None,
+        };
+        Some(Area { zone: zone.name.as_str().into(), probability })
+    };
+    let zones = floor.floor.zones.iter().filter_map(area).collect();
     Some(Place { floor: floor.path().into(), zones })
 }
 
@@ -290,4 +309,52 @@ fn sample(site: &Site) -> Subject {
         controller: "".into(),
     };
     subject(element, site)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Time;
+    use model::geometry::Polygon;
+    use model::map::{Building, Campus, Floor, MapId, Maps};
+    use notify::{ENTER_ABOVE, LEAVE_BELOW};
+
+    use super::*;
+
+    /// A position this far from the right side of a zone of 4 m, with this radius.
+    fn check(x: f32, radius_m: f32, expected: Option<f32>) {
+        let outline = Polygon::rectangle(0.0, 0.0, 4.0, 4.0);
+        let floor = Floor {
+            name: "Ground".into(),
+            level: 0,
+            width: Metres(20.0),
+            length: Metres(10.0),
+            height: Metres(3.0),
+            image: None,
+            access_points: Vec::new(),
+            walls: Vec::new(),
+            regions: Vec::new(),
+            rails: Vec::new(),
+            zones: vec![Zone { name: "Lobby".into(), outline }],
+        };
+        let building = Building { name: "Main".into(), floors: vec![floor] };
+        let maps =
+            Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] };
+        let id = MapId::of("North>Main>Ground");
+        let site = Site::new(1, maps);
+        let confidence = Metres(radius_m);
+        let position = Position { floor: id, point: Point::new(x, 2.0), confidence, at: Time(1) };
+        let place = place(&position, &site).unwrap();
+        let found = place.zones.first().map(|area| area.probability);
+        assert_eq!(found, expected, "{x} m, radius {radius_m} m");
+    }
+
+    #[test]
+    fn a_small_room_is_entered_and_its_edge_changes_nothing() {
+        assert!((LEAVE_BELOW..ENTER_ABOVE).contains(&UNSURE));
+        check(2.0, 12.0, Some(1.0));
+        check(5.0, 8.0, Some(UNSURE));
+        check(5.0, 2.0, None);
+        check(6.5, 100.0, Some(UNSURE));
+        check(7.5, 100.0, None);
+    }
 }

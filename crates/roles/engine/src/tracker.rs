@@ -436,9 +436,10 @@ fn estimate(tracked: &mut Tracked, category: Category, site: &Site, scratch: &mu
         return false;
     };
     tracked.previous_floor = Some(estimate.previous);
-    let followed = match &mut tracked.track {
-        Some(track) => track.update(&estimate.position),
-        None => tracked.track.insert(Track::new(&estimate.position)).position(),
+    let followed = match (category, &mut tracked.track) {
+        (Category::Tag, _) => site.locator.follow(scratch, &mut tracked.walk, &estimate),
+        (_, Some(track)) => track.update(&estimate.position),
+        (_, track) => track.insert(Track::new(&estimate.position)).position(),
     };
     tracked.position = Some(site.locator.snapped(followed));
     true

@@ -13,6 +13,7 @@ use model::{Reading, Time};
 
 use super::fingerprints::Likeness;
 use crate::estimate::{Power, Scratch};
+use crate::posterior::SPREADS_HELD;
 use crate::{Locator, Settings};
 
 /// Fewer points say nothing about a floor: `reference/location.md` section 6.
@@ -30,10 +31,6 @@ const DEVICES_MIN: usize = 4;
 const PREFERRED: f32 = 0.9;
 /// The share of the survey that the radius holds.
 const CONFIDENCE_SHARE: f32 = 0.95;
-
-/// No radius is narrower, in spreads of its posterior: 95 % of a Gaussian in the plane lie within it. A
-/// survey is taken in one go, so its points agree with one another better than with any later day.
-const SPREADS_LEAST: f32 = 1.73;
 
 /// How elements on a floor are located.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +84,8 @@ pub struct Quality {
     pub error_mean: f32,
     /// The error that nine in ten did not exceed.
     pub error_p90: f32,
-    /// The radius that held 95 % of the points, in spreads of their posterior; see [`SPREADS_LEAST`].
+    /// The radius that held 95 % of the points, in spreads of their posterior, at least
+    /// [`SPREADS_HELD`].
     pub(crate) radius_spreads: f32,
 }
 
@@ -206,7 +204,9 @@ fn quality(points: usize, method: Method, mut found: Vec<Found>) -> Option<Quali
     found.sort_by(|a, b| a.error.total_cmp(&b.error));
     let error_p90 = found.get(p90)?.error;
     found.sort_by(|a, b| a.spreads.total_cmp(&b.spreads));
-    let radius_spreads = found.get(held)?.spreads.max(SPREADS_LEAST);
+    let radius_spreads = found.get(held)?.spreads;
+    // A survey is taken in one go: its points agree with one another better than with a later day.
+    let radius_spreads = radius_spreads.max(SPREADS_HELD);
     Some(Quality { points, method, error_mean, error_p90, radius_spreads })
 }
 

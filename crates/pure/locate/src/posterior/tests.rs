@@ -13,7 +13,7 @@ fn blank(grid: &Grid) -> Surface {
             priors[cell] = 0.0;
         }
     }
-    let is_open = |tile| if grid.open_cells(tile) > 0 { 0.0 } else { NOWHERE };
+    let is_open = |tile| if grid.open_cells(tile) > 0.0 { 0.0 } else { NOWHERE };
     Surface {
         prior: grid.tiles_of(NOWHERE, is_open),
         fine_prior: fine_prior.into_boxed_slice(),
@@ -76,7 +76,7 @@ fn the_mean_is_where_the_mass_is() {
 fn circle_and_spread_of_a_normal_posterior_have_the_size_of_the_textbook() {
     let grid = grid(80.0, 80.0);
     let centre = Point::new(40.0, 40.0);
-    let posterior = bell(&grid, centre, 5.0);
+    let mut posterior = bell(&grid, centre, 5.0);
     // 95 % within 2.448 deviations; the mean square of the distance is that of both axes. Tiles that
     // are not looked at again stand for their middles, which takes some off.
     let radius = posterior.extent(&grid, centre, 0.95);
