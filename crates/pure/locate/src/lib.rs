@@ -31,6 +31,6 @@ pub use calibration::quality::{Method, POINTS_MIN, Quality};
 pub use choice::PreviousFloor;
 pub use estimate::{Estimate, Locator, Power, Scratch};
 pub use readings::{Change, ReadingStore, SLOTS_MAX};
-pub use settings::Settings;
+pub use settings::{Keeping, Settings};
 pub use track::Track;
 pub use walk::Walk;

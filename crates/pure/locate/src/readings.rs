@@ -8,7 +8,7 @@
 
 use model::{Band, Dbm, Mac, Reading, Time};
 
-use crate::Settings;
+use crate::Keeping;
 
 /// Most access points and bands per element, in the store and in an estimate: as many as Cisco's
 /// controllers report (`reference/location.md` section 5). Section 6 has the eight strongest; all
@@ -57,21 +57,21 @@ impl Default for Slot {
 impl ReadingStore {
     /// Takes in one report. After [`Change::Moved`] the caller owes an estimate: the next report is
     /// compared with what is in the store now.
-    pub fn update(&mut self, readings: &[Reading], settings: &Settings) -> Change {
+    pub fn update(&mut self, readings: &[Reading], keeping: &Keeping) -> Change {
         let mut news = false;
         for reading in readings {
-            news |= self.take(reading, settings);
+            news |= self.take(reading, keeping);
         }
         if !news {
             return Change::Nothing;
         }
-        self.forget_old(settings);
-        if self.remember_strongest(settings.moved_db) { Change::Moved } else { Change::Renewed }
+        self.forget_old(keeping);
+        if self.remember_strongest(keeping.moved_db) { Change::Moved } else { Change::Renewed }
     }
 
     /// The smoothed readings that are young enough at `now`, in no particular order.
-    pub fn readings(&self, now: Time, settings: &Settings) -> impl Iterator<Item = Reading> {
-        let age_max_ms = settings.absolute_age_max_ms;
+    pub fn readings(&self, now: Time, keeping: &Keeping) -> impl Iterator<Item = Reading> {
+        let age_max_ms = keeping.absolute_age_max_ms;
         self.live()
             .iter()
             .filter(move |slot| now.since_ms(slot.at) <= age_max_ms)
@@ -92,7 +92,7 @@ impl ReadingStore {
     }
 
     /// Whether the reading was new.
-    fn take(&mut self, reading: &Reading, settings: &Settings) -> bool {
+    fn take(&mut self, reading: &Reading, keeping: &Keeping) -> bool {
         if !Reading::STRENGTHS.contains(&reading.rssi.0) {
             return false;
         }
@@ -102,12 +102,12 @@ impl ReadingStore {
             if elapsed_ms == 0 {
                 return false;
             }
-            let share = 1.0 - (-(elapsed_ms as f32) / settings.smoothing_ms as f32).exp();
+            let share = 1.0 - (-(elapsed_ms as f32) / keeping.smoothing_ms as f32).exp();
             slot.rssi += share * (reading.rssi.0 - slot.rssi);
             slot.at = reading.at;
             return true;
         }
-        let outdated = |newest: Time| newest.since_ms(reading.at) > settings.relative_age_max_ms;
+        let outdated = |newest: Time| newest.since_ms(reading.at) > keeping.relative_age_max_ms;
         if self.newest().is_some_and(outdated) {
             return false;
         }
@@ -138,14 +138,14 @@ impl ReadingStore {
         }
     }
 
-    fn forget_old(&mut self, settings: &Settings) {
+    fn forget_old(&mut self, keeping: &Keeping) {
         let Some(newest) = self.newest() else {
             return;
         };
         let mut kept = 0;
         for index in 0..usize::from(self.used) {
             let slot = self.slots[index];
-            if newest.since_ms(slot.at) <= settings.relative_age_max_ms {
+            if newest.since_ms(slot.at) <= keeping.relative_age_max_ms {
                 self.slots[kept] = slot;
                 kept += 1;
             }

@@ -18,14 +18,10 @@ pub struct Settings {
     /// Height above the floor at which elements are carried.
     pub element_height: Metres,
 
-    /// Time constant of the smoothing of each reading.
-    pub smoothing_ms: u64,
-    /// A reading this much older than the present is not used.
-    pub absolute_age_max_ms: u64,
-    /// A reading this much older than the newest of its element is not used.
-    pub relative_age_max_ms: u64,
-    /// A smoothed reading that moved this far asks for a new estimate.
-    pub moved_db: f32,
+    /// How readings of what is carried about are kept.
+    pub moving: Keeping,
+    /// How readings of what stays where it is are kept: rogue access points, interferers.
+    pub standing: Keeping,
 
     /// So many of the strongest readings are used however weak they are.
     pub strongest_kept: usize,
@@ -54,6 +50,19 @@ pub struct Settings {
     pub floor_change_log_odds: f32,
 }
 
+/// How long readings count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Keeping {
+    /// Time constant of the smoothing of each reading.
+    pub smoothing_ms: u64,
+    /// A reading this much older than the present is not used.
+    pub absolute_age_max_ms: u64,
+    /// A reading this much older than the newest of its element is not used.
+    pub relative_age_max_ms: u64,
+    /// A smoothed reading that moved this far asks for a new estimate.
+    pub moved_db: f32,
+}
+
 impl Default for Settings {
     /// The recommended values of `reference/location.md` section 6, except where it has none or
     /// measurements on its recordings say otherwise.
@@ -66,12 +75,22 @@ impl Default for Settings {
             // and known access points prefers more.
             storey_loss_db: 18.0,
             element_height: Metres(1.1),
-            smoothing_ms: 2_000,
-            // Ours: a minute is the silence after which section 6 starts a track anew, and in ten
-            // seconds a walker leaves the range that a reading describes.
-            absolute_age_max_ms: 60_000,
-            relative_age_max_ms: 10_000,
-            moved_db: 2.0,
+            moving: Keeping {
+                smoothing_ms: 2_000,
+                // Ours: a minute is the silence after which section 6 starts a track anew, and in ten
+                // seconds a walker leaves the range that a reading describes.
+                absolute_age_max_ms: 60_000,
+                relative_age_max_ms: 10_000,
+                moved_db: 2.0,
+            },
+            // Access points that serve clients leave their channel for moments only, so what they hear
+            // of strangers comes together over minutes. Section 6: 10 to 30 of them.
+            standing: Keeping {
+                smoothing_ms: 300_000,
+                absolute_age_max_ms: 1_800_000,
+                relative_age_max_ms: 600_000,
+                moved_db: 1.0,
+            },
             strongest_kept: 4,
             wifi_cut: Dbm(-75.0),
             other_cut_db: 25.0,

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use locate::{Change, Power, Scratch, Track};
+use locate::{Change, Keeping, Power, Scratch, Settings, Track};
 use model::map::{MapId, PLACES_MAX};
 use model::{Association, Category, Mac, Position, Reading, Time};
 use nmsp::{Departure, Information};
@@ -282,7 +282,8 @@ impl Tracker {
             }
             tracked.strongest =
                 readings.iter().max_by(|a, b| a.rssi.0.total_cmp(&b.rssi.0)).copied();
-            let change = tracked.readings.update(readings, site.locator.settings());
+            let change =
+                tracked.readings.update(readings, keeping(category, site.locator.settings()));
             match (change, &mut tracked.position) {
                 (Change::Nothing, _) => return,
                 // It stands still: where it was is where it is.
@@ -429,7 +430,7 @@ fn is_due(now: Time, last: Time, interval_ms: u64) -> bool {
 /// Estimates where an element is from its readings; false when no access point with a place hears it.
 fn estimate(tracked: &mut Tracked, category: Category, site: &Site, scratch: &mut Scratch) -> bool {
     let now = tracked.readings.newest().unwrap_or(tracked.last_seen);
-    let young = tracked.readings.readings(now, site.locator.settings());
+    let young = tracked.readings.readings(now, keeping(category, site.locator.settings()));
     let power = power_of(category);
     let Some(estimate) = site.locator.estimate(scratch, young, power, tracked.previous_floor)
     else {
@@ -454,6 +455,17 @@ fn row(category: Category, mac: Mac, tracked: &Tracked, position: &Position) -> 
         point: position.point,
         confidence: position.confidence,
         ap: tracked.strongest.map(|reading| reading.ap),
+    }
+}
+
+/// What stays where it is gets heard over minutes.
+pub(crate) fn keeping(category: Category, settings: &Settings) -> &Keeping {
+    match category {
+        Category::RogueAp | Category::Interferer => &settings.standing,
+        Category::WirelessClient
+        | Category::Tag
+        | Category::WiredClient
+        | Category::RogueClient => &settings.moving,
     }
 }
 

@@ -1,20 +1,21 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Settings;
 
 fn reading(ap: u64, rssi: f32, at_ms: u64) -> Reading {
     Reading { ap: Mac::from_u64(ap), band: Band::Ghz5, rssi: Dbm(rssi), at: Time(at_ms) }
 }
 
 fn update(store: &mut ReadingStore, readings: &[Reading]) -> Change {
-    store.update(readings, &Settings::default())
+    store.update(readings, &Settings::default().moving)
 }
 
 /// What the store holds at its newest reading, by access point.
 fn held(store: &ReadingStore) -> Vec<(u64, f32)> {
     let now = store.newest().unwrap_or_default();
-    let settings = Settings::default();
-    let readings = store.readings(now, &settings);
+    let keeping = Settings::default().moving;
+    let readings = store.readings(now, &keeping);
     let mut held: Vec<_> = readings.map(|r| (r.ap.to_u64(), r.rssi.0)).collect();
     held.sort_by_key(|(ap, _)| *ap);
     held
@@ -37,6 +38,24 @@ fn a_value_follows_its_readings_with_the_time_constant() {
     update(&mut store, &[reading(1, -50.0, 60_000)]);
     let (_, rssi) = held(&store)[0];
     assert!((rssi + 50.0).abs() < 0.01, "{rssi}");
+}
+
+#[test]
+fn what_stands_is_heard_over_minutes() {
+    let settings = Settings::default();
+    let held_with = |keeping: &Keeping| {
+        let mut store = ReadingStore::default();
+        for minute in 0..20 {
+            let (ap, wobble) = (minute % 4, if minute % 8 < 4 { 4.0 } else { -4.0 });
+            store.update(&[reading(ap, -60.0 + wobble, minute * 60_000)], keeping);
+        }
+        let now = store.newest().unwrap();
+        store.readings(now, keeping).map(|it| it.rssi.0).collect::<Vec<_>>()
+    };
+    let standing = held_with(&settings.standing);
+    assert_eq!(standing.len(), 4, "each is off the others' minute");
+    assert!(standing.iter().all(|rssi| (rssi + 60.0).abs() < 4.0), "{standing:?}");
+    assert_eq!(held_with(&settings.moving).len(), 1);
 }
 
 #[test]
@@ -97,9 +116,9 @@ fn readings_that_are_old_beside_the_newest_are_forgotten() {
 fn readings_that_are_old_beside_the_present_are_not_used() {
     let mut store = ReadingStore::default();
     update(&mut store, &[reading(1, -60.0, 1_000)]);
-    let settings = Settings::default();
-    assert_eq!(store.readings(Time(61_000), &settings).count(), 1);
-    assert_eq!(store.readings(Time(61_001), &settings).count(), 0);
+    let keeping = Settings::default().moving;
+    assert_eq!(store.readings(Time(61_000), &keeping).count(), 1);
+    assert_eq!(store.readings(Time(61_001), &keeping).count(), 0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use super::error::{ApiError, ErrorBody};
 use super::maps::no_floor;
 use super::{Shared, State};
 use crate::survey::{self, SurveyFailure, csv};
+use crate::tracker::keeping;
 
 /// What was heard longer ago than this was heard somewhere else. Ours.
 const HEARD_WITHIN_MS: u64 = 10_000;
@@ -279,7 +280,7 @@ fn heard_now(
     let tracked = elements.find(category, mac).ok_or_else(|| {
         not_heard(format!("nobody hears {mac}; is its radio on, and is it among the elements?"))
     })?;
-    let young = tracked.readings.readings(now, site.locator.settings());
+    let young = tracked.readings.readings(now, keeping(category, site.locator.settings()));
     let young = young.filter(|reading| now.since_ms(reading.at) <= HEARD_WITHIN_MS);
     let readings: Vec<SurveyReading> =
         young.map(|it| SurveyReading { ap: it.ap, band: it.band, rssi: it.rssi }).collect();
