@@ -311,6 +311,7 @@ fn maps_that_would_not_work_are_not_saved() {
             band: model::Band::Ghz5,
             channel: 36,
             tx_power: model::Dbm(f32::NAN),
+            antenna: None,
         }],
     }];
     check_refused(store.save_maps(&silent), &["not saved"]);

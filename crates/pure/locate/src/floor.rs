@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use model::geometry::Point;
-use model::map::{Floor, FloorRef, MapId, RegionKind};
+use model::map::{Antenna, Floor, FloorRef, MapId, RegionKind};
 use model::{Band, Metres};
 
 use crate::Settings;
@@ -60,6 +60,8 @@ pub(crate) struct Receiver {
     pub(crate) elevation: Metres,
     /// Receivers at one place have this in common: the number of the first of them.
     pub(crate) place: usize,
+    /// The antennas of its bands that are directional.
+    pub(crate) antennas: [Option<Antenna>; Band::ALL.len()],
 }
 
 /// One floor with its layers.
@@ -155,6 +157,7 @@ impl FloorModel {
                 at: receiver.at,
                 above: receiver.elevation - self.elevation - settings.element_height,
                 storeys,
+                antenna: receiver.antennas[band as usize],
             };
             let propagation = Propagation::new(source, band, &self.floor.walls, settings);
             match &self.survey {

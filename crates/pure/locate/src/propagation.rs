@@ -5,7 +5,7 @@
 //! known to be is the business of the estimator's offset.
 
 use model::geometry::{Point, Segment};
-use model::map::Wall;
+use model::map::{Antenna, Wall};
 use model::{Band, Metres};
 
 use crate::Settings;
@@ -19,7 +19,14 @@ pub(crate) struct Source {
     pub(crate) above: Metres,
     /// Storeys between the two.
     pub(crate) storeys: u16,
+    /// The antenna, when it is a directional one.
+    pub(crate) antenna: Option<Antenna>,
 }
+
+/// What the power at 1 m holds already: the gain of the usual antenna under a ceiling.
+const USUAL_GAIN_DBI: f32 = 3.0;
+/// The least that a directional antenna hears behind it, below its best: 3GPP TR 36.814, table A.2.1.1-2.
+const FRONT_TO_BACK_DB: f32 = 25.0;
 
 /// Received power at 1 m in dBm: `reference/location.md` section 6.
 fn power_at_1_m(band: Band) -> f32 {
@@ -82,8 +89,26 @@ impl<'a> Propagation<'a> {
         let storeys = self.settings.storey_loss_db * f32::from(self.source.storeys);
         Path {
             decades: distance.max(1.0).log10(),
-            obstacles_db: walls.min(self.settings.wall_loss_max_db) + storeys,
+            obstacles_db: walls.min(self.settings.wall_loss_max_db) + storeys
+                - self.source.gain(place),
         }
+    }
+}
+
+impl Source {
+    /// How much better than the usual antenna its own hears an element at `place`: a parabola in the
+    /// angle off its axis, as planners use it.
+    fn gain(&self, place: Point) -> f32 {
+        let Some(Antenna { azimuth, tilt, beamwidth, gain }) = self.antenna else { return 0.0 };
+        let (azimuth, tilt) = (azimuth.to_radians(), tilt.to_radians());
+        // On a plan y grows downwards.
+        let axis = [azimuth.sin() * tilt.cos(), -azimuth.cos() * tilt.cos(), -tilt.sin()];
+        let way = [place.x - self.at.x, place.y - self.at.y, -self.above.0];
+        let length = way.iter().map(|part| part * part).sum::<f32>().sqrt();
+        let along: f32 = axis.iter().zip(way).map(|(axis, way)| axis * way).sum();
+        let off_axis = if length > 0.0 { (along / length).clamp(-1.0, 1.0).acos() } else { 0.0 };
+        let share = off_axis.to_degrees() / beamwidth;
+        gain - USUAL_GAIN_DBI - (12.0 * share * share).min(FRONT_TO_BACK_DB)
     }
 }
 
@@ -170,7 +195,8 @@ mod tests {
 
     use super::*;
 
-    const OVERHEAD: Source = Source { at: Point::new(10.0, 10.0), above: Metres(1.0), storeys: 0 };
+    const OVERHEAD: Source =
+        Source { at: Point::new(10.0, 10.0), above: Metres(1.0), storeys: 0, antenna: None };
 
     fn wall(from: (f32, f32), to: (f32, f32), loss_db: f32) -> Wall {
         Wall {
@@ -195,6 +221,20 @@ mod tests {
         check(OVERHEAD, &[], 20.0, -67.1);
         let inside = Source { above: Metres(0.0), ..OVERHEAD };
         check(inside, &[], 10.1, -32.0);
+    }
+
+    #[test]
+    fn an_antenna_hears_best_where_it_points() {
+        let east = Antenna { azimuth: 90.0, tilt: 0.0, beamwidth: 60.0, gain: 9.0 };
+        let level = Source { above: Metres(0.0), antenna: Some(east), ..OVERHEAD };
+        // 32 + 35 dB at ten metres.
+        check(level, &[], 20.0, -67.0 + 6.0);
+        check(level, &[], 0.0, -67.0 + 6.0 - 25.0);
+        let north_east = Antenna { azimuth: 60.0, ..east };
+        check(Source { antenna: Some(north_east), ..level }, &[], 20.0, -67.0 + 3.0);
+        let down = Antenna { tilt: 90.0, ..east };
+        let high = Source { above: Metres(10.0), antenna: Some(down), ..OVERHEAD };
+        check(high, &[], 10.0, -67.0 + 6.0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::map::{Floor, FloorRef, MapId, Maps};
 use model::survey::Survey;
-use model::{Mac, Metres};
+use model::{Band, Mac, Metres};
 
 use crate::Settings;
 use crate::calibration::fingerprints::{Fingerprints, Likeness};
@@ -136,6 +136,9 @@ impl Site {
                 level: place.level,
                 at: ap.at,
                 elevation: elevation + ap.height,
+                antennas: Band::ALL.map(|band| {
+                    ap.radios.iter().find(|radio| radio.band == band).and_then(|it| it.antenna)
+                }),
             });
         }
     }

@@ -189,6 +189,35 @@ pub struct Radio {
     pub channel: u8,
     /// Transmit power.
     pub tx_power: Dbm,
+    /// Its antenna, when it hears better in one direction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub antenna: Option<Antenna>,
+}
+
+/// A directional antenna.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Antenna {
+    /// Where it points on the plan, in degrees clockwise from the top of the plan.
+    pub azimuth: f32,
+    /// How far it points down, in degrees: 0 is level, 90 is at the floor.
+    #[serde(default)]
+    pub tilt: f32,
+    /// The angle within which it hears at most 3 dB less than at its best, in degrees.
+    pub beamwidth: f32,
+    /// Its gain where it hears best, in dBi.
+    pub gain: f32,
+}
+
+impl Antenna {
+    /// Whether its figures are those of an antenna.
+    fn is_possible(&self) -> bool {
+        (0.0..=360.0).contains(&self.azimuth)
+            && (-90.0..=90.0).contains(&self.tilt)
+            && (1.0..=360.0).contains(&self.beamwidth)
+            && (-20.0..=40.0).contains(&self.gain)
+    }
 }
 
 /// A wall, drawn as a line.
@@ -343,6 +372,11 @@ pub enum MapError {
     /// A transmit power is not a number.
     #[error("the transmit power of a radio of access point {0} is not a number")]
     BadPower(Mac),
+    /// An antenna that there is not.
+    #[error(
+        "the antenna of access point {0}: azimuth is 0 to 360, tilt -90 to 90, beamwidth 1 to 360 degrees, gain -20 to 40 dBi"
+    )]
+    BadAntenna(Mac),
     /// An image is described wrongly.
     #[error("{path}: the image description is not valid: {what}")]
     BadImage {
@@ -424,6 +458,9 @@ impl Floor {
         for ap in &self.access_points {
             if ap.radios.iter().any(|radio| !radio.tx_power.0.is_finite()) {
                 return Err(MapError::BadPower(ap.mac));
+            }
+            if ap.radios.iter().filter_map(|radio| radio.antenna).any(|it| !it.is_possible()) {
+                return Err(MapError::BadAntenna(ap.mac));
             }
             check_name("access point", &ap.name)?;
             if !is_place(ap.at) || !(0.0..=FLOOR_SIDE_MAX.0).contains(&ap.height.0) {

@@ -235,7 +235,7 @@ fn read_access_point(value: &[u8]) -> Option<AccessPointInfo> {
         .map(|_| {
             let [band, channel, power] = reader.array()?;
             let tx_power = Dbm(f32::from(i8::from_be_bytes([power])));
-            Some(Radio { band: band_from_wire(band)?, channel, tx_power })
+            Some(Radio { band: band_from_wire(band)?, channel, tx_power, antenna: None })
         })
         .collect::<Option<Vec<_>>>()?;
     Some(AccessPointInfo { mac, name, radios })

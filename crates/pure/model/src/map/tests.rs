@@ -65,15 +65,17 @@ fn what_is_wrong_with_a_map_is_named() {
         |floor| floor.walls = vec![Wall { line, loss_db: 3.0 }; SHAPES_MAX + 1],
         "2000 walls",
     );
-    check_refused(
-        |floor| {
-            let radio = Radio { band: Band::Ghz5, channel: 36, tx_power: Dbm(f32::NAN) };
+    let with_radio = |tx_power, antenna| {
+        move |floor: &mut Floor| {
+            let radio = Radio { band: Band::Ghz5, channel: 36, tx_power, antenna };
             let (mac, name, at) = (Mac::from_u64(7), "AP".into(), Point::new(1.0, 1.0));
             floor.access_points =
                 vec![AccessPoint { mac, name, at, height: Metres(2.5), radios: vec![radio] }];
-        },
-        "00:00:00:00:00:07",
-    );
+        }
+    };
+    check_refused(with_radio(Dbm(f32::NAN), None), "00:00:00:00:00:07");
+    let antenna = Antenna { azimuth: 90.0, tilt: 0.0, beamwidth: 0.0, gain: 8.0 };
+    check_refused(with_radio(Dbm(14.0), Some(antenna)), "beamwidth 1 to 360");
     check_refused(
         |floor| {
             floor.image = Some(FloorImage {

@@ -219,7 +219,7 @@ fn outline(area: &[[f32; 2]]) -> Polygon {
 fn access_point(path: &str, nth: usize, table: &ApTable) -> AccessPoint {
     // Ours: 02:4d:53 (locally administered, "MS") and 24 bits of the hash of the path.
     let [.., a, b, c] = MapId::of(&format!("{path}>{}", table.name)).0.to_be_bytes();
-    let radio = |band, channel, dbm| Radio { band, channel, tx_power: Dbm(dbm) };
+    let radio = |band, channel, dbm| Radio { band, channel, tx_power: Dbm(dbm), antenna: None };
     let usual = || {
         vec![
             radio(Band::Ghz2_4, CHANNELS_2_4[nth % CHANNELS_2_4.len()], 11.0),

@@ -154,7 +154,12 @@ fn access_point(last: u8, name: &str, x: f32, radios: &[(Band, u8)]) -> AccessPo
         height: Metres(2.5),
         radios: radios
             .iter()
-            .map(|(band, channel)| Radio { band: *band, channel: *channel, tx_power: Dbm(14.0) })
+            .map(|(band, channel)| Radio {
+                band: *band,
+                channel: *channel,
+                tx_power: Dbm(14.0),
+                antenna: None,
+            })
             .collect(),
     }
 }

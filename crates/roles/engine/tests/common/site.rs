@@ -222,7 +222,7 @@ fn access_points(first: u8, floor: &str, places: &[(f32, f32)]) -> Vec<AccessPoi
         at: Point::new(*x, *y),
         height: Metres(2.5),
         radios: [(Band::Ghz2_4, 6), (Band::Ghz5, 36 + 4 * number)]
-            .map(|(band, channel)| Radio { band, channel, tx_power: Dbm(14.0) })
+            .map(|(band, channel)| Radio { band, channel, tx_power: Dbm(14.0), antenna: None })
             .into(),
     };
     (0..).zip(places).map(access_point).collect()
