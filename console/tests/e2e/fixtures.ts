@@ -13,7 +13,7 @@ const EXPECTED = [
   // A drawing that is none is refused.
   { url: /\/api\/v1\/floors\/\d+$/, text: /status of 400/ },
   // A notification that cannot be used is refused.
-  { url: /\/api\/v1\/notifications\/[^/]+$/, text: /status of 400/ },
+  { url: /\/api\/v1\/notifications\/[^/]+$/, text: /status of 4(00|22)/ },
   // An archive that is none is refused.
   { url: /\/api\/v1\/maps\/archive$/, text: /status of 400/ },
 ];
@@ -39,8 +39,12 @@ export const test = base.extend({
   },
 });
 
-export async function enterPassword(page: Page, password: string): Promise<void> {
-  await page.getByLabel('User name').fill(demo().username);
+export async function enterPassword(
+  page: Page,
+  password: string,
+  username = demo().username,
+): Promise<void> {
+  await page.getByLabel('User name').fill(username);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
 }
@@ -54,9 +58,7 @@ export async function logIn(page: Page): Promise<void> {
 /** The first log-in of an engine: the one-time password is changed before anything else. */
 export async function logInFirst(page: Page, console: string, given: string): Promise<void> {
   await page.goto(console);
-  await page.getByLabel('User name').fill('admin');
-  await page.getByLabel('Password').fill(given);
-  await page.getByRole('button', { name: 'Log in' }).click();
+  await enterPassword(page, given, 'admin');
   await expect(page.getByRole('heading', { name: 'Choose your own password' })).toBeVisible();
   const own = 'a password of my own';
   await page.getByLabel('Current password').fill(given);
@@ -78,6 +80,14 @@ export async function openMode(page: Page, name: 'Edit' | 'Survey'): Promise<Loc
   const canvas = page.getByRole('application', { name: /^Floor plan of / });
   await expect(canvas).toBeVisible();
   return canvas;
+}
+
+/** Chooses a place step by step: campus, building, floor, zone. */
+export async function choosePlace(within: Page | Locator, names: readonly string[]): Promise<void> {
+  for (const [depth, name] of names.entries()) {
+    const title = ['Campus', 'Building', 'Floor', 'Zone'][depth] ?? '';
+    await within.getByRole('combobox', { name: title, exact: true }).selectOption({ label: name });
+  }
 }
 
 /** Opens another page of the console from the header. */

@@ -13,8 +13,11 @@ export interface CmxEvent {
 
 export class Receiver {
   readonly events: CmxEvent[] = [];
+  /** The key that came with the last event. */
+  key: string | undefined;
   #server = createServer((request, response) => {
     const parts: Buffer[] = [];
+    this.key = request.headers['x-key']?.toString();
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       const body = JSON.parse(Buffer.concat(parts).toString()) as { notifications: CmxEvent[] };

@@ -56,7 +56,7 @@ aps = [${ACCESS_POINTS.map(({ name, at }) => `{ name = "${name}", at = [${at}] }
 count = 1
 ssid = "quay"
 users = ["anna"]
-walks = { building = "Boathouse", speed = 1.4, pause_s = [6, 12] }
+walks = { building = "Boathouse", speed = 1.4, pause_s = [15, 25] }
 ${HOTSPOTS.map(
   (at) => `[[rogue_aps]]
 building = "Boathouse"
