@@ -126,6 +126,10 @@ test('every condition and transport has its fields', async ({ page }) => {
     await condition.getByRole('combobox', { name: 'Condition' }).selectOption(name);
     await expect(condition.getByLabel(label)).toBeVisible();
   }
+  await condition.getByRole('combobox', { name: 'Condition' }).selectOption('Chokepoint');
+  const chokepoint = condition.getByLabel('Name of the chokepoint');
+  await chokepoint.pressSequentially('Gate 1');
+  await expect(chokepoint).toHaveValue('Gate 1');
   for (const name of ['Area change', 'Association', 'Location update']) {
     await condition.getByRole('combobox', { name: 'Condition' }).selectOption(name);
     await expect(condition.getByRole('combobox')).toHaveCount(1);

@@ -25,6 +25,7 @@ test.beforeAll(async () => {
 test.afterAll(async () => {
   await site.stop();
   await receiver.stop();
+  expect(site.complaints).toEqual([]);
 });
 
 /** Puts the corners of what is selected to exact places, which no tap can hit. */
@@ -72,11 +73,14 @@ async function draw(page: Page): Promise<void> {
 async function surveyFivePoints(page: Page): Promise<void> {
   await openMode(page, 'Survey');
   const survey = page.getByRole('complementary', { name: 'Survey' });
-  const { elements } = (await (
-    await page.request.get(`${site.console}api/v1/elements?category=rogueaps`)
-  ).json()) as { elements: { mac: string }[] };
-  const macs = elements.map(({ mac }) => mac).toSorted();
-  expect(macs).toHaveLength(HOTSPOTS.length);
+  // Their addresses are counted up in the order in which they are written down.
+  let macs: string[] = [];
+  await expect(async () => {
+    const answer = await page.request.get(`${site.console}api/v1/elements?category=rogueaps`);
+    const { elements } = (await answer.json()) as { elements: { mac: string }[] };
+    macs = elements.map(({ mac }) => mac).toSorted();
+    expect(macs).toHaveLength(HOTSPOTS.length);
+  }).toPass();
   for (const [index, [x, y]] of HOTSPOTS.entries()) {
     if (index > 0) await survey.getByRole('button', { name: 'Another' }).click();
     await survey.getByRole('combobox', { name: 'Find the device' }).fill(macs[index] ?? '');
