@@ -105,7 +105,7 @@ async function tellTheReceiver(page: Page): Promise<void> {
   await choosePlace(page.getByRole('group', { name: 'condition 1', exact: true }), PLACE);
   await page.getByLabel('Wireless Clients').check();
   await page.getByLabel('URL').fill(url);
-  await page.setViewportSize({ width: 1440, height: 1520 });
+  await page.setViewportSize({ width: 1440, height: 1640 });
   await page.screenshot({ path: `${SCREENSHOTS}/notifications-new.png` });
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.getByRole('button', { name: 'Save' }).click();
