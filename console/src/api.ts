@@ -265,6 +265,111 @@ export interface Heat {
   cells: { column: number; row: number; seconds: number }[];
 }
 
+export type Boundary = 'inside' | 'outside';
+export type BatteryLevel = 'low' | 'medium' | 'normal';
+export type Emergency = 'panic_button' | 'tampered' | 'detached';
+
+/** When a notification fires. */
+export type Condition =
+  | { type: 'containment'; area: string; boundary?: Boundary }
+  | { type: 'movement'; distance_m: number }
+  | { type: 'absence'; minutes: number }
+  | { type: 'area_change' }
+  | { type: 'association' }
+  | { type: 'location_update' }
+  | { type: 'battery'; level: BatteryLevel }
+  | { type: 'emergency'; reason?: Emergency }
+  | { type: 'chokepoint'; name?: string };
+
+/** Whose certificates are believed: those of the machine, of an authority, or one by its key hash. */
+export type Trust = 'system' | { ca: string } | { pin: string };
+
+export interface Authentication {
+  username: string;
+  password: string;
+}
+
+/** How a receiver is reached. */
+export type Transport =
+  | { type: 'http'; url: string; headers?: Record<string, string>; trust?: Trust }
+  | { type: 'syslog'; host: string; port: number; protocol: 'udp' | 'tcp' | 'tls'; trust?: Trust }
+  | { type: 'snmp'; host: string; port: number; community: string }
+  | {
+      type: 'email';
+      host: string;
+      port: number;
+      security?: 'start_tls' | 'tls' | 'none';
+      trust?: Trust;
+      login?: Authentication;
+      from: string;
+      to: string;
+    }
+  | {
+      type: 'mqtt';
+      host: string;
+      port: number;
+      tls?: boolean;
+      trust?: Trust;
+      login?: Authentication;
+      topic: string;
+    };
+
+export interface Receiver {
+  transport: Transport;
+  format: 'cmx' | 'mse8' | 'xml' | 'text';
+}
+
+/** About whom: what is left out is no limit. */
+export interface Filter {
+  categories?: Category[];
+  macs?: string[];
+  area?: string;
+}
+
+/** Who is told what about which elements. `***` stands for a secret as it is. */
+export interface Definition {
+  name: string;
+  group?: string;
+  enabled: boolean;
+  conditions: Condition[];
+  filter: Filter;
+  receivers: Receiver[];
+  scramble_salt?: string;
+  refresh_min: number;
+  retry_count: number;
+  rate_limit_ms: number;
+  queue_limit: number;
+}
+
+export interface ReceiverStatus {
+  place: string;
+  reach: 'unknown' | 'up' | 'down';
+  /** Why it is down. */
+  reason?: string;
+  fired: number;
+  sent: number;
+  /** Tries that failed. */
+  failures: number;
+  /** Given up after the last try. */
+  lost: number;
+  /** The queue was full. */
+  dropped: number;
+  waiting: number;
+  in_flight: number;
+}
+
+export interface Notification {
+  definition: Definition;
+  /** In the order of the definition; empty while it is not enabled. */
+  receivers: ReceiverStatus[];
+}
+
+/** What became of a test: the receiver took it unless it says why not. */
+export interface TestOutcome {
+  place: string;
+  error?: string;
+}
+
 export interface NmspMessages {
   id: number;
   name: string;
@@ -486,6 +591,18 @@ export const readFlows = (question: Question, signal?: AbortSignal) =>
   read<Flow[]>(analytics('flows', question), signal);
 export const readHeat = (question: Question, signal?: AbortSignal) =>
   read<Heat>(analytics('heat', question), signal);
+
+const notificationPath = (name: string) => `/notifications/${encodeURIComponent(name)}`;
+export const readNotifications = (signal?: AbortSignal) =>
+  read<Notification[]>('/notifications', signal);
+export const readNotification = (name: string, signal?: AbortSignal) =>
+  read<Notification>(notificationPath(name), signal);
+export const saveNotification = (definition: Definition) =>
+  write<Definition>('PUT', notificationPath(definition.name), definition);
+export const removeNotification = (name: string) =>
+  write<void>('DELETE', notificationPath(name));
+export const testNotification = (name: string) =>
+  write<TestOutcome[]>('POST', `${notificationPath(name)}/test`);
 
 export const readNmsp = (signal?: AbortSignal) =>
   read<{ connections: NmspConnection[] }>('/nmsp', signal);

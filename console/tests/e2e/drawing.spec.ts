@@ -1,24 +1,10 @@
 // A floor is drawn and surveyed on the live demo, and all of it is still there after a reload.
-import type { Locator, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 
 import { demo } from './demo';
-import { expect, logIn, test } from './fixtures';
+import { expect, logIn, openMode, tap, test } from './fixtures';
 
 const SCREENSHOTS = 'test-results';
-
-/** Taps the canvas at shares of its width and height. */
-async function tap(canvas: Locator, x: number, y: number): Promise<void> {
-  const box = await canvas.boundingBox();
-  if (!box) throw new Error('the canvas has no place');
-  await canvas.click({ position: { x: box.width * x, y: box.height * y } });
-}
-
-async function openMode(page: Page, name: 'Edit' | 'Survey'): Promise<Locator> {
-  await page.getByRole('button', { name, exact: true }).click();
-  const canvas = page.getByRole('application', { name: /^Floor plan of / });
-  await expect(canvas).toBeVisible();
-  return canvas;
-}
 
 /** A client on the floor that is shown, and not elsewhere: a survey of strangers teaches nothing. */
 async function someClient(page: Page): Promise<string> {

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { BINARY } from './demo';
-import { expect, test } from './fixtures';
+import { BINARY, stop } from './demo';
+import { expect, logInFirst, test } from './fixtures';
 
 /** A port of this run's own, so that two runs on one machine do not meet. */
 const PORT = 20_000 + (process.pid % 10_000);
@@ -25,9 +25,7 @@ test.beforeAll(async () => {
 });
 
 test.afterAll(async () => {
-  const ended = new Promise((done) => engine.once('exit', done));
-  engine.kill('SIGTERM');
-  await ended;
+  await stop(engine);
   rmSync(dir, { recursive: true });
 });
 
@@ -51,17 +49,7 @@ test('the one-time password is changed before anything else, then maps are impor
 }) => {
   const file = join(dir, 'data/initial-password');
   const given = readFileSync(file, 'utf8').trim();
-  await page.goto(`https://127.0.0.1:${PORT}/`);
-  await page.getByLabel('User name').fill('admin');
-  await page.getByLabel('Password').fill(given);
-  await page.getByRole('button', { name: 'Log in' }).click();
-
-  await expect(page.getByRole('heading', { name: 'Choose your own password' })).toBeVisible();
-  const own = 'a password of my own';
-  await page.getByLabel('Current password').fill(given);
-  await page.getByLabel('New password', { exact: true }).fill(own);
-  await page.getByLabel('New password, once more').fill(own);
-  await page.getByRole('button', { name: 'Change password' }).click();
+  await logInFirst(page, `https://127.0.0.1:${PORT}/`, given);
 
   const importer = page.getByRole('button', { name: /^Import maps/ });
   await expect(importer).toBeVisible();

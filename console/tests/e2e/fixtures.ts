@@ -1,5 +1,5 @@
 // A page that fails its test when the browser complains about anything.
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, expect, type Locator, type Page } from '@playwright/test';
 
 import { demo } from './demo';
 
@@ -12,6 +12,8 @@ const EXPECTED = [
   { url: /\/api\/v1\/session$/, text: /status of 401/ },
   // A drawing that is none is refused.
   { url: /\/api\/v1\/floors\/\d+$/, text: /status of 400/ },
+  // A notification that cannot be used is refused.
+  { url: /\/api\/v1\/notifications\/[^/]+$/, text: /status of 4(00|22)/ },
   // An archive that is none is refused.
   { url: /\/api\/v1\/maps\/archive$/, text: /status of 400/ },
 ];
@@ -37,8 +39,12 @@ export const test = base.extend({
   },
 });
 
-export async function enterPassword(page: Page, password: string): Promise<void> {
-  await page.getByLabel('User name').fill(demo().username);
+export async function enterPassword(
+  page: Page,
+  password: string,
+  username = demo().username,
+): Promise<void> {
+  await page.getByLabel('User name').fill(username);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
 }
@@ -47,6 +53,41 @@ export async function logIn(page: Page): Promise<void> {
   await page.goto(demo().console);
   await enterPassword(page, demo().password);
   await expect(page.getByRole('button', { name: 'Log out' })).toBeVisible();
+}
+
+/** The first log-in of an engine: the one-time password is changed before anything else. */
+export async function logInFirst(page: Page, console: string, given: string): Promise<void> {
+  await page.goto(console);
+  await enterPassword(page, given, 'admin');
+  await expect(page.getByRole('heading', { name: 'Choose your own password' })).toBeVisible();
+  const own = 'a password of my own';
+  await page.getByLabel('Current password').fill(given);
+  await page.getByLabel('New password', { exact: true }).fill(own);
+  await page.getByLabel('New password, once more').fill(own);
+  await page.getByRole('button', { name: 'Change password' }).click();
+}
+
+/** Taps the canvas at shares of its width and height. */
+export async function tap(canvas: Locator, x: number, y: number): Promise<void> {
+  const box = await canvas.boundingBox();
+  if (!box) throw new Error('the canvas has no place');
+  await canvas.click({ position: { x: box.width * x, y: box.height * y } });
+}
+
+/** Chooses a mode of the map, and returns its canvas. */
+export async function openMode(page: Page, name: 'Edit' | 'Survey'): Promise<Locator> {
+  await page.getByRole('button', { name, exact: true }).click();
+  const canvas = page.getByRole('application', { name: /^Floor plan of / });
+  await expect(canvas).toBeVisible();
+  return canvas;
+}
+
+/** Chooses a place step by step: campus, building, floor, zone. */
+export async function choosePlace(within: Page | Locator, names: readonly string[]): Promise<void> {
+  for (const [depth, name] of names.entries()) {
+    const title = ['Campus', 'Building', 'Floor', 'Zone'][depth] ?? '';
+    await within.getByRole('combobox', { name: title, exact: true }).selectOption({ label: name });
+  }
 }
 
 /** Opens another page of the console from the header. */

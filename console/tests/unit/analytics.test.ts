@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 
 import { contains, zoneTimes } from '../../src/analytics/heat';
-import { nameWithin, placeTree, wayTo } from '../../src/analytics/places';
+import { nameWithin, placeTree, wayTo } from '../../src/places';
 import { barAt, labelStep, ticks, warmth } from '../../src/analytics/scale';
 import {
   day,

@@ -254,6 +254,25 @@ async fn a_mail_says_it_in_its_subject() {
     check_mail(&["220 mail", "250 mail", "250 ok", "550 no such user"], "no such user").await;
 }
 
+#[tokio::test]
+async fn a_mail_server_that_is_not_there_has_answered_nothing() {
+    let (port, task) = serve(async |_| ()).await;
+    task.abort();
+    task.await.unwrap_err();
+    let mail = Transport::Email {
+        host: HOST.into(),
+        port,
+        security: MailSecurity::None,
+        trust: Trust::System,
+        login: None,
+        from: "mse@example.com".into(),
+        to: "anna@example.com".into(),
+    };
+    let outcome = deliver(receiver(mail)).await;
+    assert!(outcome.starts_with("Connection error"), "{outcome}");
+    assert_eq!(outcome.matches("refused").count(), 1, "said once: {outcome}");
+}
+
 /// A broker that answers the first packet with these bytes and the second with those.
 async fn check_mqtt(accept: [u8; 4], acknowledge: [u8; 4], expected: &str) -> Vec<u8> {
     let (port, task) = serve(move |mut stream| async move {

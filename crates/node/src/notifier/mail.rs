@@ -88,11 +88,12 @@ fn parameters(host: &str, trust: &Trust) -> Result<TlsParameters, DeliveryError>
     builder.build().map_err(refused)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn refused(error: lettre::transport::smtp::Error) -> DeliveryError {
-    // The library's text names the reason in its source.
-    let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-    DeliveryError::PeerAnswer(format!("{error}{}", source.unwrap_or_default()))
+    // Only these two kinds are answers of the server; the library's text names the reason already.
+    if error.is_transient() || error.is_permanent() {
+        return DeliveryError::PeerAnswer(error.to_string());
+    }
+    DeliveryError::PeerConnection(std::io::Error::other(error))
 }
 
 fn unusable(error: impl std::fmt::Display) -> DeliveryError {

@@ -4,7 +4,7 @@
 //! (`reference/nmsp-mse-cmx.md` section C.1), one after another with an empty line between;
 //! `{basic}` stands for its credentials. They are written from the programs' sources. Their heads
 //! were captured from the real libraries for python-requests 2.31 and urllib, and are what the
-//! libraries' sources say for the others; no program of another project runs here. `expected.json` holds the answers: status, the headers that
+//! libraries' sources say for the others; `perl_client` runs one of the programs. `expected.json` holds the answers: status, the headers that
 //! such programs look at, and the body. What depends on the clock or the estimator is masked by key,
 //! everything else is exact. The shapes for other filters and orders are in `tests/cmx/`.
 //!

@@ -28,6 +28,7 @@ pub(crate) mod http;
 pub(crate) mod live;
 pub(crate) mod monitor;
 pub(crate) mod past;
+pub(crate) mod receiver;
 pub(crate) mod site;
 pub(crate) mod wlc;
 

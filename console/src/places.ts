@@ -1,6 +1,6 @@
 // The places of the maps as a tree. Pure.
 // The engine lists each place before those that it holds; names are what a path adds to its parent's.
-import type { PlaceNow } from '../api';
+import type { PlaceNow } from './api';
 
 export interface Place extends PlaceNow {
   name: string;

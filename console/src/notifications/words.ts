@@ -1,0 +1,138 @@
+// What definitions say, in words for people. Pure.
+import type { BatteryLevel, Condition, Definition, Emergency, Receiver, Transport } from '../api';
+import { categoryWords } from '../categories';
+import { integer, plural } from '../format';
+
+/** The kinds of conditions, the frequent ones first, and when each fires. */
+export const CONDITIONS: readonly { type: Condition['type']; title: string; hint: string }[] = [
+  { type: 'containment', title: 'Containment', hint: 'An element enters or leaves an area.' },
+  {
+    type: 'movement',
+    title: 'Movement',
+    hint: 'An element is so far from where it was when that was last told, or on another floor.',
+  },
+  {
+    type: 'absence',
+    title: 'Absence',
+    hint: 'An element is not heard for so long, or is tracked no longer.',
+  },
+  {
+    type: 'area_change',
+    title: 'Area change',
+    hint: 'An element goes from one zone or floor to another.',
+  },
+  { type: 'association', title: 'Association', hint: 'A station joins the network or leaves it.' },
+  {
+    type: 'location_update',
+    title: 'Location update',
+    hint: 'The position of an element is computed anew. That is often: a filter keeps it few.',
+  },
+  { type: 'battery', title: 'Battery', hint: tagHint("A tag's battery goes to this level.") },
+  { type: 'emergency', title: 'Emergency', hint: tagHint('A tag calls for help.') },
+  { type: 'chokepoint', title: 'Chokepoint', hint: tagHint('A chokepoint triggers a tag.') },
+];
+
+export const BATTERY_LEVELS: readonly BatteryLevel[] = ['low', 'medium', 'normal'];
+
+export const EMERGENCIES: readonly { reason: Emergency; title: string }[] = [
+  { reason: 'panic_button', title: 'Panic button' },
+  { reason: 'tampered', title: 'Tampered' },
+  { reason: 'detached', title: 'Detached' },
+];
+
+export const TRANSPORTS: readonly { type: Transport['type']; title: string }[] = [
+  { type: 'http', title: 'HTTP(S)' },
+  { type: 'syslog', title: 'Syslog' },
+  { type: 'snmp', title: 'SNMP trap' },
+  { type: 'email', title: 'Mail' },
+  { type: 'mqtt', title: 'MQTT' },
+];
+
+export const FORMATS: readonly { format: Receiver['format']; title: string }[] = [
+  { format: 'cmx', title: 'JSON of CMX 10' },
+  { format: 'mse8', title: 'JSON of MSE 8' },
+  { format: 'xml', title: 'XML of MSE 7' },
+  { format: 'text', title: 'Text, a line for people' },
+];
+
+export const TRUSTS = [
+  { kind: 'system', title: 'The authorities of this machine' },
+  { kind: 'ca', title: 'An authority of your own' },
+  { kind: 'pin', title: 'One certificate, by its key hash' },
+] as const;
+
+/** `enters Main › Ground › Lobby`: what an element does that is told. */
+export function conditionText(condition: Condition): string {
+  switch (condition.type) {
+    case 'containment': {
+      const does = { inside: 'enters', outside: 'leaves', both: 'enters or leaves' };
+      return `${does[condition.boundary ?? 'both']} ${pathText(condition.area)}`;
+    }
+    case 'movement':
+      return `moves ${condition.distance_m} m`;
+    case 'absence':
+      return `is not heard for ${condition.minutes} min`;
+    case 'area_change':
+      return 'goes from one zone or floor to another';
+    case 'association':
+      return 'joins the network or leaves it';
+    case 'location_update':
+      return 'has a new position';
+    case 'battery':
+      return `has a battery that goes to ${condition.level}`;
+    case 'emergency': {
+      const known = EMERGENCIES.find(({ reason }) => reason === condition.reason);
+      return known ? `calls for help: ${known.title.toLowerCase()}` : 'calls for help';
+    }
+    case 'chokepoint':
+      return `is triggered by ${condition.name ? `chokepoint ${condition.name}` : 'a chokepoint'}`;
+  }
+}
+
+/** `Tags, Rogue APs · 00:0c:cc:* · in Main › Ground`: about whom, or `Every element`. */
+export function filterText({ categories = [], macs = [], area = '' }: Definition['filter']): string {
+  const parts = [
+    categories.map((category) => categoryWords(category).title).join(', '),
+    macs.length > 3 ? plural(macs.length, 'address pattern') : macs.join(', '),
+    area && `in ${pathText(area)}`,
+  ];
+  return parts.filter(Boolean).join(' · ') || 'Every element';
+}
+
+/** `Main › Ground › Lobby` of `Main>Ground>Lobby`. */
+export function pathText(path: string): string {
+  return path.replaceAll('>', ' › ');
+}
+
+export function transportTitle(transport: Transport): string {
+  return TRANSPORTS.find(({ type }) => type === transport.type)?.title ?? transport.type;
+}
+
+/** Where a receiver is, as people configured it. */
+export function placeText(transport: Transport): string {
+  switch (transport.type) {
+    case 'http':
+      return transport.url;
+    case 'email':
+      return `${transport.to} by ${transport.host}:${transport.port}`;
+    case 'mqtt':
+      return `${transport.topic} at ${transport.host}:${transport.port}`;
+    default:
+      return `${transport.host}:${transport.port}`;
+  }
+}
+
+/** What may be told more seldom or made unreadable; empty where nothing was changed. */
+export function paceText({ refresh_min, rate_limit_ms, scramble_salt }: Definition): string {
+  return [
+    refresh_min > 0 && `told again every ${integer(refresh_min)} min while it lasts`,
+    rate_limit_ms > 0 && `at most one event in ${integer(rate_limit_ms)} ms`,
+    scramble_salt !== undefined && 'addresses scrambled',
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+function tagHint(when: string): string {
+  return `${when} No controller reports yet how a tag is, so this does not fire until one does.`;
+}
