@@ -1,0 +1,188 @@
+//! Authentication frames: the fixed fields, and the commits and confirms of SAE.
+//!
+//! Source: IEEE 802.11-2020, 9.3.3.11, 9.4.1.1 and 12.4.7.
+
+use serde::{Deserialize, Serialize};
+
+use super::cursor::Cursor;
+use super::management::Status;
+
+/// What an authentication frame begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authentication<'a> {
+    /// How the two sides authenticate.
+    pub algorithm: Algorithm,
+    /// The step, from 1.
+    pub sequence: u16,
+    /// Whether the step was accepted; a first step has 0.
+    pub status: Status,
+    /// What SAE carries in place of elements.
+    pub sae: Option<Sae<'a>>,
+}
+
+/// How two sides authenticate: IEEE 802.11-2020, 9.4.1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Algorithm(pub u16);
+
+impl Algorithm {
+    /// Open system: no proof here, it follows in the four-way handshake if at all.
+    pub const OPEN: Self = Self(0);
+    /// Shared key of WEP.
+    pub const SHARED_KEY: Self = Self(1);
+    /// Fast transition between access points.
+    pub const FAST_TRANSITION: Self = Self(2);
+    /// Simultaneous authentication of equals (WPA3).
+    pub const SAE: Self = Self(3);
+    /// Fast initial link setup, shared key.
+    pub const FILS: Self = Self(4);
+    /// Fast initial link setup, shared key with forward secrecy.
+    pub const FILS_PFS: Self = Self(5);
+    /// Fast initial link setup, public key.
+    pub const FILS_PUBLIC_KEY: Self = Self(6);
+    /// Cisco LEAP ("network EAP").
+    pub const LEAP: Self = Self(0x80);
+}
+
+/// A step of SAE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sae<'a> {
+    /// Step 1: scalar and element of a group.
+    Commit(Commit<'a>),
+    /// Step 2: the proof.
+    Confirm {
+        /// Counts the confirms.
+        send_confirm: u16,
+        /// The proof.
+        confirm: &'a [u8],
+    },
+}
+
+/// A commit, or the answer that refuses one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commit<'a> {
+    /// Number of the group, in the registry of IKE.
+    pub group: u16,
+    /// Proof that the station can receive at its address, when the access point wants one.
+    ///
+    /// Empty when there is none, and with hash-to-element, where an element holds it.
+    pub token: &'a [u8],
+    /// The scalar; empty in a refusal, or when the group is unknown.
+    pub scalar: &'a [u8],
+    /// The element of the group; as the scalar.
+    pub element: &'a [u8],
+}
+
+impl<'a> Authentication<'a> {
+    /// Reads the fixed fields; what is left are elements.
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+        let algorithm = Algorithm(cursor.u16()?);
+        let sequence = cursor.u16()?;
+        let status = Status(cursor.u16()?);
+        let sae = match (algorithm, sequence) {
+            (Algorithm::SAE, 1) => Some(Sae::Commit(Commit::read(cursor, status)?)),
+            (Algorithm::SAE, 2) => Some(confirm(cursor)?),
+            _ => None,
+        };
+        if matches!(algorithm, Algorithm::FILS_PFS | Algorithm::FILS_PUBLIC_KEY) {
+            skip_finite_field(cursor, sequence)?;
+        }
+        Some(Self { algorithm, sequence, status, sae })
+    }
+}
+
+impl<'a> Commit<'a> {
+    fn read(cursor: &mut Cursor<'a>, status: Status) -> Option<Self> {
+        let group = cursor.u16()?;
+        let mut commit = Self { group, token: &[], scalar: &[], element: &[] };
+        if status == Status::ANTI_CLOGGING {
+            // The access point asks for the token back; with hash-to-element it is in an element,
+            // which begins with 255 and its own length.
+            if !is_token_container(cursor.0) {
+                commit.token = cursor.bytes(cursor.0.len())?;
+            }
+            return Some(commit);
+        }
+        let accepts = matches!(status, Status::SUCCESS | Status::HASH_TO_ELEMENT | Status::SAE_PK);
+        let Some((scalar_bytes, element_bytes)) = group_bytes(group).filter(|_| accepts) else {
+            // Nobody can tell where the scalar of an unknown group ends.
+            cursor.0 = &[];
+            return Some(commit);
+        };
+        // Without hash-to-element no element follows, so what is too much is the token in front.
+        if status == Status::SUCCESS {
+            let extra = cursor.0.len().saturating_sub(scalar_bytes + element_bytes);
+            if !trails_elements(cursor.0, scalar_bytes + element_bytes) {
+                commit.token = cursor.bytes(extra)?;
+            }
+        }
+        commit.scalar = cursor.bytes(scalar_bytes)?;
+        commit.element = cursor.bytes(element_bytes)?;
+        Some(commit)
+    }
+}
+
+/// Whether `bytes` are one element that holds an anti-clogging token (extension 93).
+fn is_token_container(bytes: &[u8]) -> bool {
+    matches!(bytes, [255, length, 93, ..] if usize::from(*length) + 2 == bytes.len())
+}
+
+/// Whether what follows `fixed` bytes are whole elements of those that a commit can have: a password
+/// identifier (extension 33), rejected groups (92), a token (93), an AKM suite (114).
+fn trails_elements(bytes: &[u8], fixed: usize) -> bool {
+    let Some((_, mut rest)) = bytes.split_at_checked(fixed) else { return false };
+    while let [255, length, 33 | 92 | 93 | 114, ..] = rest {
+        match rest.split_at_checked(usize::from(*length) + 2) {
+            Some((_, [])) => return true,
+            Some((_, tail)) => rest = tail,
+            None => return false,
+        }
+    }
+    false
+}
+
+/// Bytes of a scalar and of an element: RFC 3526, RFC 5639, RFC 5903.
+fn group_bytes(group: u16) -> Option<(usize, usize)> {
+    Some(match group {
+        19 | 28 => (32, 64),
+        20 | 29 => (48, 96),
+        21 => (66, 132),
+        25 => (24, 48),
+        26 => (28, 56),
+        27 => (28, 56),
+        30 => (64, 128),
+        5 => (192, 192),
+        14 | 24 => (256, 256),
+        15 => (384, 384),
+        16 => (512, 512),
+        17 => (768, 768),
+        18 => (1024, 1024),
+        1 => (96, 96),
+        2 => (128, 128),
+        22 => (128, 128),
+        23 => (256, 256),
+        _ => return None,
+    })
+}
+
+fn confirm<'a>(cursor: &mut Cursor<'a>) -> Option<Sae<'a>> {
+    let send_confirm = cursor.u16()?;
+    // As long as the hash of the group, which the commit named; no element follows.
+    let confirm = cursor.bytes(cursor.0.len())?;
+    Some(Sae::Confirm { send_confirm, confirm })
+}
+
+/// FILS with forward secrecy puts a group and a key in front of the elements.
+fn skip_finite_field(cursor: &mut Cursor<'_>, sequence: u16) -> Option<()> {
+    if sequence > 2 {
+        return Some(());
+    }
+    let group = cursor.u16()?;
+    // Compressed to one coordinate.
+    if let Some((scalar_bytes, _)) = group_bytes(group) {
+        cursor.bytes(scalar_bytes)?;
+    } else {
+        cursor.0 = &[];
+    }
+    Some(())
+}
