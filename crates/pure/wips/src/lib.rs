@@ -1,4 +1,4 @@
-//! Wireless intrusion prevention: what radios hear, read without trust.
+//! Wireless intrusion prevention: what radios hear, read without trust, and what it means.
 //!
 //! | module | what is there |
 //! |---|---|
@@ -14,7 +14,23 @@
 
 pub mod capture;
 pub mod dot11;
+pub mod incident;
 pub mod packet;
+pub mod profile;
+
+mod advert;
+mod air;
+mod copies;
+mod detect;
+mod heard;
+mod table;
+mod window;
+mod wips;
 
 pub use dot11::{Parsed, parse};
+pub use incident::book::Change;
+pub use incident::{Incident, Kind, Severity};
+pub use profile::Profile;
+pub use wips::{Counts, Wips};
+
 pub use packet::{CaptureTime, Link, Packet, SensorId};

@@ -238,18 +238,30 @@ fn every_frame_is_read_as_tshark_reads_it() {
             for ((field, theirs), ours) in FIELDS.iter().zip(line).zip(&ours) {
                 values += 1;
                 if theirs != ours {
-                    differences.push(format!("{name}:{count} {field}: tshark '{theirs}' ours '{ours}' {:?} fcs {}", parsed.anomalies, line.last().unwrap()));
+                    differences.push(format!(
+                        "{name}:{count} {field}: tshark '{theirs}' ours '{ours}' {:?} fcs {}",
+                        parsed.anomalies,
+                        line.last().unwrap()
+                    ));
                 }
             }
         });
         frames += count;
         if count != theirs.len() {
-            differences.push(format!("{}: tshark {} frames, ours {count}", capture.display(), theirs.len()));
+            differences.push(format!(
+                "{}: tshark {} frames, ours {count}",
+                capture.display(),
+                theirs.len()
+            ));
         }
     }
     for difference in differences.iter().take(20000) {
         println!("{difference}");
     }
-    println!("{} captures, {frames} frames, {values} values, {} differences", captures.len(), differences.len());
+    println!(
+        "{} captures, {frames} frames, {values} values, {} differences",
+        captures.len(),
+        differences.len()
+    );
     assert!(differences.is_empty(), "{} of {values} values differ", differences.len());
 }

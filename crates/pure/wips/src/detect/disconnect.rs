@@ -1,0 +1,224 @@
+//! Deauthentications and disassociations that their names did not send.
+//!
+//! Honest ones are few, follow from something, and have an effect: an access point that restarts says so
+//! once and falls silent; one that is sent data by a stranger answers each frame once; a station that
+//! leaves is gone. An attacker's come in bursts, or contradict the radio that they name: its signal, its
+//! going on as if nothing had been said, its protection of management frames.
+//!
+//! | what | is an attack when |
+//! |---|---|
+//! | pair | many in seconds that answer nothing |
+//! | broadcast | some in a minute while the access point stays on the air |
+//! | low rate | two that stray from the radio they name and throw the station off, or four that throw off a station that was connected |
+//!
+//! What is encrypted was sent by whoever has the key, and is left alone.
+
+use model::Mac;
+
+use super::meter::Meter;
+use super::{Found, Scene};
+use crate::dot11::header::Kind as FrameKind;
+use crate::dot11::management::{Management, Reason};
+use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
+use crate::packet::CaptureTime;
+use crate::profile::Threshold;
+use crate::table::Table;
+
+/// Pairs that are followed at once.
+const PAIRS_MAX: usize = 4_096;
+/// A station that is thrown off begins again within that time.
+const RETURN_US: u64 = 2_000_000;
+/// Data so soon after a disconnection shows that it meant nothing to whoever sends it: an access point
+/// needs no longer to forget a station.
+const STAY_US: u64 = 200_000;
+/// An access point answers a frame of a stranger within that time.
+const ANSWER_US: u64 = 1_000_000;
+/// A connection that was served so lately needs no answer of class 2 or 3.
+const SERVED_US: u64 = 1_000_000;
+/// Low rate with a stray signal: so many suffice, in the seconds of the threshold. Ours: one can be a
+/// reflection, two of two cannot.
+const STRAYS_MIN: u32 = 2;
+
+/// Watches disconnections.
+#[derive(Debug)]
+pub(crate) struct Disconnects {
+    pairs: Table<(Mac, Mac), Pair>,
+}
+
+/// A network and one of its stations, or the broadcast address.
+#[derive(Debug, Default)]
+struct Pair {
+    meter: Meter,
+    low: Meter,
+    strays: Meter,
+    last: CaptureTime,
+    /// Whether a frame of the station could have provoked an answer since the last disconnection.
+    provoked: Option<CaptureTime>,
+    /// The last disconnection, until the station came back.
+    pending: Option<Pending>,
+    evidence: EvidenceSet,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    at: CaptureTime,
+    is_stray: bool,
+    was_connected: bool,
+    transmitter: Mac,
+}
+
+impl Disconnects {
+    pub(crate) fn new() -> Self {
+        Self { pairs: Table::new(PAIRS_MAX) }
+    }
+
+    pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        match heard.management() {
+            Some(Management::Deauthentication(reason) | Management::Disassociation(reason)) => {
+                if !heard.is_retry() && heard.has_time() {
+                    self.disconnect(scene, *reason, found);
+                }
+            }
+            Some(Management::Authentication(_)) => self.comes_back(scene, found),
+            Some(Management::AssociationRequest(_) | Management::ReassociationRequest(_)) => {
+                self.provoke(scene);
+                self.comes_back(scene, found);
+            }
+            Some(_) => {}
+            None if heard.is_data() || heard.kind() == FrameKind::PsPoll => {
+                self.stays(scene);
+                self.provoke(scene);
+            }
+            None => {}
+        }
+    }
+
+    fn disconnect(&mut self, scene: Scene<'_>, reason: Reason, found: &mut Found) {
+        let heard = scene.heard;
+        let (Some(from), Some(to), Some(bssid)) =
+            (heard.transmitter(), heard.receiver(), heard.bssid())
+        else {
+            return;
+        };
+        let is_from_ap = from == bssid;
+        let station = if is_from_ap { to } else { from };
+        let is_broadcast = is_from_ap && to.is_multicast();
+        let joined = scene.air.joined(station).filter(|it| it.bssid == bssid);
+        let pair = self.pairs.entry((bssid, station), Pair::default);
+        let is_answer = is_from_ap && !is_broadcast && pair.is_answer(scene, reason, station);
+        let is_stray = scene.is_stray(from);
+        let evidence = EvidenceSet::default()
+            .with_if(is_stray, Evidence::SignalMismatch)
+            .with_if(scene.is_injected(from), Evidence::Injected)
+            .with_if(joined.is_some_and(|it| it.has_pmf), Evidence::Unprotected);
+        pair.last = heard.at;
+        pair.provoked = None;
+        if is_answer && evidence == EvidenceSet::default() {
+            return;
+        }
+        if is_broadcast && scene.air.restarted(bssid).is_some_and(|it| it > pair.last_told()) {
+            pair.meter.reset();
+        }
+        pair.pending = Some(Pending {
+            at: heard.at,
+            is_stray: is_stray || evidence.has(Evidence::Injected),
+            was_connected: joined.is_some_and(|it| it.is_encrypted),
+            transmitter: from,
+        });
+        let kind = kind_of(heard.kind(), is_broadcast);
+        let Some(it) = pair.meter.add(heard, scene.rules.threshold(kind)) else { return };
+        let evidence = evidence.and(pair.evidence).with(Evidence::Rate);
+        pair.evidence = EvidenceSet::default();
+        found
+            .add(scene, kind, evidence)
+            .by(Transmitter::Spoofed { address: from })
+            .against(if is_broadcast { None } else { Some(station) })
+            .about(Some(bssid))
+            .named(scene.air.ssid(bssid))
+            .frames(it.since, it.frames);
+    }
+
+    /// A station begins again after it was thrown off.
+    fn comes_back(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let (Some(station), Some(bssid)) = (heard.transmitter(), heard.bssid()) else { return };
+        if station == bssid {
+            return;
+        }
+        let Some(pair) = self.pairs.get_mut(&(bssid, station)) else { return };
+        let Some(pending) = pair.pending.take() else { return };
+        if heard.at.since_us(pending.at) > RETURN_US {
+            return;
+        }
+        pair.evidence = pair.evidence.with(Evidence::VictimLeft);
+        let kind = Kind::SpoofedDisconnect;
+        let threshold = scene.rules.threshold(kind);
+        let few = Threshold { frames: STRAYS_MIN.min(threshold.frames), ..threshold };
+        let by_stray = pending.is_stray.then(|| pair.strays.add(heard, few)).flatten();
+        let by_rate = pending.was_connected.then(|| pair.low.add(heard, threshold)).flatten();
+        let Some(it) = by_stray.or(by_rate) else { return };
+        let evidence = EvidenceSet::of(&[Evidence::VictimLeft])
+            .with_if(pending.is_stray, Evidence::SignalMismatch)
+            .with_if(!pending.is_stray, Evidence::Rate);
+        found
+            .add(scene, kind, evidence)
+            .by(Transmitter::Spoofed { address: pending.transmitter })
+            .against(Some(station))
+            .about(Some(bssid))
+            .named(scene.air.ssid(bssid))
+            .frames(it.since, it.frames);
+    }
+
+    /// Data between the two after a disconnection that should have ended it.
+    fn stays(&mut self, scene: Scene<'_>) {
+        let heard = scene.heard;
+        let Some((bssid, station)) = heard.pair() else { return };
+        let Some(pair) = self.pairs.get_mut(&(bssid, station)) else { return };
+        if let Some(pending) = pair.pending
+            && heard.transmitter() == Some(pending.transmitter)
+            && heard.at.since_us(pending.at) <= STAY_US
+        {
+            pair.evidence = pair.evidence.with(Evidence::VictimStayed);
+        }
+    }
+
+    /// A frame of a station that an access point may answer with a disconnection.
+    fn provoke(&mut self, scene: Scene<'_>) {
+        let heard = scene.heard;
+        let Some((bssid, station)) = heard.pair() else { return };
+        if heard.transmitter() != Some(station) {
+            return;
+        }
+        // Only a pair that was disconnected before is kept; the first answer needs no excuse.
+        if let Some(pair) = self.pairs.get_mut(&(bssid, station)) {
+            pair.provoked = Some(heard.at);
+        }
+    }
+}
+
+impl Pair {
+    /// Whether the access point answers a frame that a stranger sent.
+    fn is_answer(&self, scene: Scene<'_>, reason: Reason, station: Mac) -> bool {
+        let at = scene.heard.at;
+        let says_so = matches!(reason, Reason::CLASS2 | Reason::CLASS3 | Reason::NOT_AUTHENTICATED);
+        let is_provoked = self.provoked.is_some_and(|it| at.since_us(it) <= ANSWER_US)
+            || self.last == CaptureTime(0);
+        let is_served =
+            scene.air.joined(station).is_some_and(|it| at.since_us(it.served) <= SERVED_US);
+        says_so && is_provoked && !is_served
+    }
+
+    fn last_told(&self) -> CaptureTime {
+        self.meter.since()
+    }
+}
+
+fn kind_of(frame: FrameKind, is_broadcast: bool) -> Kind {
+    match (frame, is_broadcast) {
+        (FrameKind::Disassociation, true) => Kind::DisassociationBroadcast,
+        (FrameKind::Disassociation, false) => Kind::DisassociationFlood,
+        (_, true) => Kind::DeauthenticationBroadcast,
+        (_, false) => Kind::DeauthenticationFlood,
+    }
+}

@@ -1,0 +1,163 @@
+//! The medium: claims on the channel that nobody uses.
+//!
+//! RTS and CTS are most of the control frames of a busy campus, so a rate alone says nothing. What
+//! counts are requests that get no answer, and answers to which there was no request.
+
+use model::Mac;
+
+use super::meter::Meter;
+use super::{Found, Scene};
+use crate::dot11::header::Kind as FrameKind;
+use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
+use crate::packet::CaptureTime;
+use crate::table::Table;
+
+/// Receivers that are followed at once.
+const RECEIVERS_MAX: usize = 1_024;
+/// A CTS follows its RTS within SIFS and its own length, 314 us at 1 Mb/s; sensors add some of their own.
+const ANSWER_US: u64 = 2_000;
+/// The longest TXOP that an access category can be given is 8,160 us (IEEE 802.11-2020, 9.4.2.28: 255
+/// units of 32 us).
+const TXOP_US_MAX: u16 = 8_192;
+/// The most that a duration can say.
+const DURATION_MAX: u16 = 32_767;
+/// Weight of a frame in a share.
+const WEIGHT: f32 = 0.02;
+/// A smaller share of answered requests, or of requested answers, is an attack: monitors miss frames, but
+/// not four in five.
+const SHARE_MIN: f32 = 0.2;
+
+/// Watches claims on the channel.
+#[derive(Debug)]
+pub(crate) struct Medium {
+    receivers: Table<(u8, Mac), Receiver>,
+    last_request: Option<Request>,
+}
+
+/// The newest RTS.
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    at: CaptureTime,
+    asker: Mac,
+    asked: (u8, Mac),
+}
+
+/// One address that is asked, or is cleared to send.
+#[derive(Debug, Default)]
+struct Receiver {
+    rts: Meter,
+    cts: Meter,
+    claims: Meter,
+    /// Which share of the requests to it were answered lately.
+    answered: f32,
+    /// Which share of its clearances had been asked for lately.
+    requested: f32,
+    first_asker: Option<Mac>,
+    has_many_askers: bool,
+}
+
+impl Medium {
+    pub(crate) fn new() -> Self {
+        Self { receivers: Table::new(RECEIVERS_MAX), last_request: None }
+    }
+
+    pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let Some(receiver) = heard.receiver().filter(|_| heard.has_time()) else { return };
+        let key = (heard.channel.unwrap_or(0), receiver);
+        match heard.kind() {
+            FrameKind::Rts => self.request(scene, key, found),
+            FrameKind::Cts => self.clear(scene, key, found),
+            _ => {}
+        }
+        self.claim(scene, key, found);
+    }
+
+    fn request(&mut self, scene: Scene<'_>, key: (u8, Mac), found: &mut Found) {
+        let heard = scene.heard;
+        let Some(asker) = heard.transmitter() else { return };
+        self.last_request = Some(Request { at: heard.at, asker, asked: key });
+        let receiver = self.receivers.entry(key, Receiver::default);
+        receiver.answered -= WEIGHT * receiver.answered;
+        receiver.met(asker);
+        let reached = receiver.rts.add(heard, scene.rules.threshold(Kind::RtsFlood));
+        if let Some(it) = reached
+            && receiver.answered < SHARE_MIN
+        {
+            let evidence = EvidenceSet::of(&[Evidence::Rate, Evidence::Unanswered])
+                .with_if(receiver.has_many_askers, Evidence::ManyTransmitters);
+            found
+                .add(scene, Kind::RtsFlood, evidence)
+                .by(receiver.transmitter())
+                .at_receiver(key.1, scene.air.is_network(key.1))
+                .frames(it.since, it.frames);
+        }
+    }
+
+    fn clear(&mut self, scene: Scene<'_>, key: (u8, Mac), found: &mut Found) {
+        let heard = scene.heard;
+        let request = self.last_request.filter(|it| {
+            it.asker == key.1 && it.asked.0 == key.0 && heard.at.since_us(it.at) <= ANSWER_US
+        });
+        if let Some(request) = request {
+            self.last_request = None;
+            let asked = self.receivers.entry(request.asked, Receiver::default);
+            asked.answered += WEIGHT * (1.0 - asked.answered);
+        }
+        let receiver = self.receivers.entry(key, Receiver::default);
+        let was_requested = if request.is_some() { 1.0 } else { 0.0 };
+        receiver.requested += WEIGHT * (was_requested - receiver.requested);
+        let reached = receiver.cts.add(heard, scene.rules.threshold(Kind::CtsFlood));
+        if let Some(it) = reached
+            && receiver.requested < SHARE_MIN
+        {
+            // A station clears itself to protect others from old neighbours, but never a group.
+            let evidence = EvidenceSet::of(&[Evidence::Rate])
+                .with_if(key.1.is_multicast(), Evidence::Forbidden);
+            found
+                .add(scene, Kind::CtsFlood, evidence)
+                .at_receiver(key.1, scene.air.is_network(key.1))
+                .frames(it.since, it.frames);
+        }
+    }
+
+    /// A frame that claims the channel for longer than any exchange lasts.
+    fn claim(&mut self, scene: Scene<'_>, key: (u8, Mac), found: &mut Found) {
+        let heard = scene.heard;
+        let Some(duration) = heard.header().duration else { return };
+        let is_claim = match heard.kind() {
+            FrameKind::Rts | FrameKind::Cts => duration > TXOP_US_MAX,
+            _ => duration == DURATION_MAX,
+        };
+        if !is_claim {
+            return;
+        }
+        let receiver = self.receivers.entry(key, Receiver::default);
+        if let Some(asker) = heard.transmitter() {
+            receiver.met(asker);
+        }
+        if let Some(it) = receiver.claims.add(heard, scene.rules.threshold(Kind::VirtualCarrier)) {
+            let evidence = EvidenceSet::of(&[Evidence::Rate, Evidence::Forbidden]);
+            found
+                .add(scene, Kind::VirtualCarrier, evidence)
+                .by(receiver.transmitter())
+                .at_receiver(key.1, scene.air.is_network(key.1))
+                .frames(it.since, it.frames);
+        }
+    }
+}
+
+impl Receiver {
+    fn met(&mut self, asker: Mac) {
+        let first = *self.first_asker.get_or_insert(asker);
+        self.has_many_askers |= first != asker;
+    }
+
+    fn transmitter(&self) -> Transmitter {
+        match self.first_asker {
+            None => Transmitter::Unnamed,
+            Some(example) if self.has_many_askers => Transmitter::Invented { example },
+            Some(address) => Transmitter::Own { address },
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! PINs of Wi-Fi Protected Setup that are tried one after the other.
+//!
+//! Counting third messages fails as soon as the access point locks its setup and refuses earlier. What
+//! every attempt has is its end: a NACK.
+
+use model::Mac;
+
+use super::meter::Meter;
+use super::{Found, Scene};
+use crate::dot11::eap::WscOp;
+use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
+use crate::table::Table;
+
+/// Networks that are followed at once.
+const NETWORKS_MAX: usize = 1_024;
+
+/// Counts refused sessions.
+#[derive(Debug)]
+pub(crate) struct Setups {
+    networks: Table<Mac, Meter>,
+}
+
+impl Setups {
+    pub(crate) fn new() -> Self {
+        Self { networks: Table::new(NETWORKS_MAX) }
+    }
+
+    pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let Some(wsc) = heard.eapol().and_then(|it| it.eap()).and_then(|it| it.wsc()) else {
+            return;
+        };
+        let Some((bssid, station)) = heard.pair() else { return };
+        // Both sides may say it; the station's is the end of the session.
+        if wsc.op != WscOp::Nack || heard.is_retry() || heard.is_from_ap() {
+            return;
+        }
+        let kind = Kind::WpsBruteForce;
+        let meter = self.networks.entry(bssid, Meter::default);
+        let Some(it) = meter.add(heard, scene.rules.threshold(kind)) else { return };
+        let is_locked = scene.air.network(bssid).is_some_and(|it| it.is_wps_locked);
+        let evidence = EvidenceSet::of(&[Evidence::Rate, Evidence::Signature])
+            .with_if(is_locked, Evidence::Refused);
+        found
+            .add(scene, kind, evidence)
+            .by(Transmitter::Own { address: station })
+            .against(Some(bssid))
+            .about(Some(bssid))
+            .named(scene.air.ssid(bssid))
+            .frames(it.since, it.frames);
+    }
+}
