@@ -16,6 +16,8 @@ pub(crate) struct Heard<'a> {
     pub(crate) at: CaptureTime,
     /// How long somebody listened on the channel by then.
     pub(crate) dwell_us: u64,
+    /// Whether its time can be true.
+    pub(crate) has_clock: bool,
     /// The channel that the sensor listened on.
     pub(crate) channel: Option<u8>,
     /// How strongly it was heard.
@@ -72,7 +74,7 @@ impl<'a> Heard<'a> {
 
     /// Whether the sensor had a clock: without one, nothing can be said about rates.
     pub(crate) fn has_time(&self) -> bool {
-        self.at != CaptureTime(0)
+        self.has_clock
     }
 
     /// A data frame with or without a body.

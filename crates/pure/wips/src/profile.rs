@@ -68,7 +68,8 @@ impl Threshold {
             Kind::ProbeRequestFlood => Self::frames(500, 60).or_transmitters(40),
             Kind::SsidBruteForce => Self::frames(30, 10),
             Kind::AddbaSpoof | Kind::DelbaSpoof => Self::frames(5, 10),
-            Kind::MalformedFrames => Self::frames(3, 60),
+            // Ours: ten, because fewer come from damage where sensors do not check frames.
+            Kind::MalformedFrames => Self::frames(10, 60),
             // A busy campus has 90 of each in a second, but not to one receiver, and answered.
             Kind::RtsFlood => Self::frames(250, 5),
             Kind::CtsFlood => Self::frames(300, 3),
@@ -87,7 +88,8 @@ impl Threshold {
             Kind::ProbeResponseFlood => Self::frames(100, 10),
             Kind::NullProbeResponse => Self::frames(5, 60),
             Kind::PowerSaveAttack => Self::frames(20, 10),
-            Kind::MichaelAttack => Self::frames(2, 60),
+            // Ours: ten strangers that all send TKIP before the access point knows them.
+            Kind::MichaelAttack => Self::frames(20, 10),
             Kind::BssidSpoof => Self::frames(3, 60),
             Kind::Karma => Self::frames(3, 60),
             Kind::WpsBruteForce => Self::frames(3, 60),

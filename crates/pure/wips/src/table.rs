@@ -53,16 +53,6 @@ impl<K: Ord + Copy, V> Table<K, V> {
         self.residents.get_mut(key).or_else(|| self.newcomers.get_mut(key))
     }
 
-    /// Forgets `key`.
-    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        self.residents.take(key).or_else(|| self.newcomers.take(key))
-    }
-
-    /// Every entry that is held.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.residents.iter().chain(self.newcomers.iter())
-    }
-
     /// How many entries are held.
     pub(crate) fn len(&self) -> usize {
         self.residents.len() + self.newcomers.len()
@@ -113,10 +103,6 @@ impl<K: Ord + Copy, V> Generations<K, V> {
         self.young.get_mut(key).or_else(|| self.old.get_mut(key))
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.young.iter().chain(&self.old)
-    }
-
     fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
@@ -149,7 +135,5 @@ mod tests {
             table.entry(1_000 + round, || 0);
         }
         assert_eq!(table.get(&1), Some(&1_000));
-        assert_eq!(table.remove(&1), Some(1_000));
-        assert_eq!(table.get(&1), None);
     }
 }

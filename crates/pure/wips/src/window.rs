@@ -28,12 +28,6 @@ impl Window {
         self.sum()
     }
 
-    /// How many events there were in the span.
-    pub(crate) fn count(&mut self, now_us: u64, span_us: u64) -> u32 {
-        self.advance(now_us, span_us);
-        self.sum()
-    }
-
     fn advance(&mut self, now_us: u64, span_us: u64) {
         let slice = now_us / (span_us / SLICES as u64).max(1);
         let passed = slice.saturating_sub(self.slice);
@@ -119,8 +113,8 @@ mod tests {
         for second in 0..10 {
             assert_eq!(window.add(second * 1_000_000, SPAN), second as u32 + 1);
         }
-        assert_eq!(window.count(12_500_000, SPAN), 7);
-        assert_eq!(window.count(60_000_000, SPAN), 0);
+        assert_eq!(window.add(12_500_000, SPAN), 8);
+        assert_eq!(window.add(60_000_000, SPAN), 1);
     }
 
     #[test]

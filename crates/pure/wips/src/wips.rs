@@ -31,7 +31,7 @@ use crate::detect::twin::Names;
 use crate::detect::wep::Wep;
 use crate::detect::wps::Setups;
 use crate::detect::{Found, Rules, Scene, tool};
-use crate::dot11::{Anomaly, parse};
+use crate::dot11::{Anomaly, FrameType, Header, parse};
 use crate::heard::Heard;
 use crate::incident::book::{Book, Change, Quiet};
 use crate::incident::{Detection, Incident};
@@ -40,6 +40,10 @@ use crate::profile::Profile;
 
 /// Sensors at once.
 const SENSORS_MAX: usize = 4_096;
+/// So many management frames take longer on the air: 16 of 50 us and the pauses between them. A sensor
+/// that reports them faster has no clock.
+const BURST_FRAMES: u32 = 16;
+const BURST_US: u64 = 800;
 /// A parked sensor that is silent for longer may have been elsewhere.
 const PARKED_US: u64 = 60_000_000;
 
@@ -83,6 +87,9 @@ struct Listening {
     at: CaptureTime,
     /// It told a signal or a channel before.
     tells: bool,
+    /// Since when management frames came, and how many, to see whether it has a clock.
+    burst: CaptureTime,
+    burst_frames: u32,
 }
 
 /// How long somebody listened on a channel.
@@ -155,10 +162,12 @@ impl Wips {
             return;
         }
         let (channel, is_bare) = self.listen(packet.sensor, told, signal_dbm.is_some());
+        let has_clock = self.has_clock(packet.sensor, &parsed.header);
         let dwell_us = self.dwells.get(&channel.unwrap_or(0)).map_or(0, |it| it.total_us);
         let heard = Heard {
             at: self.now,
             dwell_us,
+            has_clock,
             channel,
             signal_dbm,
             is_bare,
@@ -246,7 +255,7 @@ impl Wips {
         let channel = told.or(before.channel);
         let tells = before.tells || told.is_some() || has_signal;
         let is_bare = before.tells && told.is_none() && !has_signal;
-        self.sensors.insert(sensor, Listening { channel, at: self.now, tells });
+        self.sensors.insert(sensor, Listening { channel, at: self.now, tells, ..before });
         let dwell = self.dwells.entry(channel.unwrap_or(0)).or_default();
         // Whoever is heard on a channel twice in a row was there all the while.
         if before.channel == channel {
@@ -257,6 +266,19 @@ impl Wips {
         }
         dwell.until = self.now;
         (channel, is_bare)
+    }
+}
+
+impl Wips {
+    /// Whether the times of a sensor can be true.
+    fn has_clock(&mut self, sensor: SensorId, header: &Header) -> bool {
+        let Some(listening) = self.sensors.get_mut(&sensor) else { return true };
+        let is_management = header.control.frame_type() == FrameType::Management;
+        if self.now.since_us(listening.burst) > BURST_US {
+            (listening.burst, listening.burst_frames) = (self.now, 0);
+        }
+        listening.burst_frames += u32::from(is_management);
+        self.now != CaptureTime(0) && listening.burst_frames < BURST_FRAMES
     }
 }
 

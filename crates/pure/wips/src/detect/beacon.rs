@@ -11,6 +11,7 @@ use model::Mac;
 use super::meter::{Crowd, Meter};
 use super::{Found, Scene};
 use crate::dot11::header::Kind as FrameKind;
+use crate::dot11::{Anomalies, Anomaly};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::profile::Threshold;
 use crate::table::Table;
@@ -20,8 +21,8 @@ use crate::window::scattered;
 const CHANNELS_MAX: usize = 64;
 const NAMES_MAX: usize = 1_024;
 /// Group addresses that beacon. The standard allows none; damage makes one now and then where sensors
-/// do not check frames.
-const GROUPS_MIN: u32 = 5;
+/// do not check frames, but leaves other traces as well.
+const GROUPS_MIN: u32 = 3;
 /// Vendors of the radios under one name. An owner buys from two or three.
 const VENDORS_MIN: usize = 8;
 
@@ -61,8 +62,12 @@ impl Beacons {
             .add(heard, threshold, from, from.to_u64())
             .filter(|it| it.is_one_radio);
         let few = |frames: u32| Threshold { frames: frames.min(threshold.frames), ..threshold };
-        let groups =
-            if from.is_multicast() { channel.groups.add(heard, few(GROUPS_MIN)) } else { None };
+        let damage = heard.parsed.anomalies.without(Anomalies::of(&[Anomaly::GroupTransmitter]));
+        let groups = if from.is_multicast() && damage.is_empty() {
+            channel.groups.add(heard, few(GROUPS_MIN))
+        } else {
+            None
+        };
         let of_one_name = advert.ssid.is_some_and(|ssid| {
             let key = ssid.iter().fold(0, |key, byte| scattered(key ^ u64::from(*byte)));
             let vendors = self.names.entry(key, BTreeSet::new);
@@ -77,7 +82,7 @@ impl Beacons {
             .with_if(one_radio.is_some(), Evidence::OneRadio)
             .with_if(groups.is_some(), Evidence::ImplausibleAddresses)
             .with_if(of_one_name.is_some(), Evidence::ManyTransmitters);
-        let Some(it) = one_radio.map(|it| it.reached).or(groups).or(of_one_name) else { return };
+        let Some(it) = groups.or(of_one_name).or(one_radio.map(|it| it.reached)) else { return };
         found
             .add(scene, kind, evidence)
             .by(Transmitter::Invented { example: from })

@@ -17,6 +17,7 @@ use model::Mac;
 
 use super::meter::Meter;
 use super::{Found, Scene};
+use crate::dot11::eapol::Message;
 use crate::dot11::header::Kind as FrameKind;
 use crate::dot11::management::{Management, Reason};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
@@ -31,6 +32,8 @@ const RETURN_US: u64 = 2_000_000;
 /// Data so soon after a disconnection shows that it meant nothing to whoever sends it: an access point
 /// needs no longer to forget a station.
 const STAY_US: u64 = 200_000;
+/// A handshake so soon after a flood was forced by it: stations come back within three seconds.
+const HARVEST_US: u64 = 3_000_000;
 /// An access point answers a frame of a stranger within that time.
 const ANSWER_US: u64 = 1_000_000;
 /// A connection that was served so lately needs no answer of class 2 or 3.
@@ -43,6 +46,8 @@ const STRAYS_MIN: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Disconnects {
     pairs: Table<(Mac, Mac), Pair>,
+    /// When somebody acknowledged a frame of a station, which the sensor may not have heard itself.
+    acknowledged: Table<Mac, CaptureTime>,
 }
 
 /// A network and one of its stations, or the broadcast address.
@@ -54,6 +59,10 @@ struct Pair {
     last: CaptureTime,
     /// Whether a frame of the station could have provoked an answer since the last disconnection.
     provoked: Option<CaptureTime>,
+    /// The station began again since the last disconnection.
+    has_returned: bool,
+    /// Some of the frames name the access point.
+    names_ap: bool,
     /// The last disconnection, until the station came back.
     pending: Option<Pending>,
     evidence: EvidenceSet,
@@ -69,7 +78,7 @@ struct Pending {
 
 impl Disconnects {
     pub(crate) fn new() -> Self {
-        Self { pairs: Table::new(PAIRS_MAX) }
+        Self { pairs: Table::new(PAIRS_MAX), acknowledged: Table::new(PAIRS_MAX) }
     }
 
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
@@ -86,9 +95,15 @@ impl Disconnects {
                 self.comes_back(scene, found);
             }
             Some(_) => {}
+            None if heard.kind() == FrameKind::Ack => {
+                if let Some(station) = heard.receiver() {
+                    *self.acknowledged.entry(station, CaptureTime::default) = heard.at;
+                }
+            }
             None if heard.is_data() || heard.kind() == FrameKind::PsPoll => {
                 self.stays(scene);
                 self.provoke(scene);
+                self.harvests(scene, found);
             }
             None => {}
         }
@@ -101,12 +116,21 @@ impl Disconnects {
         else {
             return;
         };
+        // Tools that take stations from group traffic write a group where the network belongs.
+        let bssid = if bssid.is_multicast() {
+            let joined = scene.air.joined(from).or_else(|| scene.air.joined(to));
+            joined.map_or(bssid, |it| it.bssid)
+        } else {
+            bssid
+        };
         let is_from_ap = from == bssid;
         let station = if is_from_ap { to } else { from };
         let is_broadcast = is_from_ap && to.is_multicast();
         let joined = scene.air.joined(station).filter(|it| it.bssid == bssid);
         let pair = self.pairs.entry((bssid, station), Pair::default);
-        let is_answer = is_from_ap && !is_broadcast && pair.is_answer(scene, reason, station);
+        let acknowledged = self.acknowledged.get(&station).copied();
+        let is_answer =
+            is_from_ap && !is_broadcast && pair.is_answer(scene, reason, station, acknowledged);
         let is_stray = scene.is_stray(from);
         let evidence = EvidenceSet::default()
             .with_if(is_stray, Evidence::SignalMismatch)
@@ -114,25 +138,30 @@ impl Disconnects {
             .with_if(joined.is_some_and(|it| it.has_pmf), Evidence::Unprotected);
         pair.last = heard.at;
         pair.provoked = None;
-        if is_answer && evidence == EvidenceSet::default() {
-            return;
-        }
-        if is_broadcast && scene.air.restarted(bssid).is_some_and(|it| it > pair.last_told()) {
-            pair.meter.reset();
-        }
+        pair.names_ap |= is_from_ap;
+        // One disconnection for each connection is how connections end, and so is an answer.
+        let is_first = std::mem::take(&mut pair.has_returned);
+        let is_honest = is_answer || is_first;
         pair.pending = Some(Pending {
             at: heard.at,
             is_stray: is_stray || evidence.has(Evidence::Injected),
             was_connected: joined.is_some_and(|it| it.is_encrypted),
             transmitter: from,
         });
+        if is_honest && evidence == EvidenceSet::default() {
+            return;
+        }
+        if is_broadcast && scene.air.restarted(bssid).is_some_and(|it| it > pair.last_told()) {
+            pair.meter.reset();
+        }
         let kind = kind_of(heard.kind(), is_broadcast);
         let Some(it) = pair.meter.add(heard, scene.rules.threshold(kind)) else { return };
         let evidence = evidence.and(pair.evidence).with(Evidence::Rate);
         pair.evidence = EvidenceSet::default();
+        let name = if pair.names_ap { bssid } else { from };
         found
             .add(scene, kind, evidence)
-            .by(Transmitter::Spoofed { address: from })
+            .by(Transmitter::Spoofed { address: name })
             .against(if is_broadcast { None } else { Some(station) })
             .about(Some(bssid))
             .named(scene.air.ssid(bssid))
@@ -147,6 +176,7 @@ impl Disconnects {
             return;
         }
         let Some(pair) = self.pairs.get_mut(&(bssid, station)) else { return };
+        pair.has_returned = true;
         let Some(pending) = pair.pending.take() else { return };
         if heard.at.since_us(pending.at) > RETURN_US {
             return;
@@ -183,6 +213,31 @@ impl Disconnects {
         }
     }
 
+    /// A handshake right after a flood that forced it: what the flood was for.
+    fn harvests(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let Some(key) = heard.eapol().and_then(|it| it.key()) else { return };
+        let Some((bssid, station)) = heard.pair() else { return };
+        if key.message() != Message::M2 {
+            return;
+        }
+        let broadcast = (bssid, Mac([0xff; 6]));
+        let is_forced = [(bssid, station), broadcast].iter().any(|it| {
+            self.pairs.get(it).is_some_and(|pair| {
+                pair.meter.is_reached() && heard.at.since_us(pair.last) <= HARVEST_US
+            })
+        });
+        if is_forced {
+            found
+                .add(scene, Kind::HandshakeHarvest, EvidenceSet::of(&[Evidence::VictimLeft]))
+                .by(Transmitter::Spoofed { address: bssid })
+                .against(Some(station))
+                .about(Some(bssid))
+                .named(scene.air.ssid(bssid))
+                .detail("forced by disconnections");
+        }
+    }
+
     /// A frame of a station that an access point may answer with a disconnection.
     fn provoke(&mut self, scene: Scene<'_>) {
         let heard = scene.heard;
@@ -199,10 +254,17 @@ impl Disconnects {
 
 impl Pair {
     /// Whether the access point answers a frame that a stranger sent.
-    fn is_answer(&self, scene: Scene<'_>, reason: Reason, station: Mac) -> bool {
+    fn is_answer(
+        &self,
+        scene: Scene<'_>,
+        reason: Reason,
+        station: Mac,
+        acknowledged: Option<CaptureTime>,
+    ) -> bool {
         let at = scene.heard.at;
         let says_so = matches!(reason, Reason::CLASS2 | Reason::CLASS3 | Reason::NOT_AUTHENTICATED);
         let is_provoked = self.provoked.is_some_and(|it| at.since_us(it) <= ANSWER_US)
+            || acknowledged.is_some_and(|it| it > self.last && at.since_us(it) <= ANSWER_US)
             || self.last == CaptureTime(0);
         let is_served =
             scene.air.joined(station).is_some_and(|it| at.since_us(it.served) <= SERVED_US);

@@ -9,7 +9,7 @@ use crate::dot11::Anomaly;
 use crate::dot11::data::{Content, Msdu, Payload, ethertype};
 use crate::dot11::eap::{Code, Eap, Method};
 use crate::dot11::eapol::{Key, Message, Packet};
-use crate::dot11::management::{Management, Reason};
+use crate::dot11::management::{Management, Reason, Status};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
 use crate::table::Table;
@@ -27,7 +27,7 @@ const EXCHANGE_US: u64 = 60_000_000;
 pub(crate) struct Exchanges {
     pairs: Table<(Mac, Mac), Exchange>,
     /// Which network used a nonce.
-    nonces: Table<u64, Mac>,
+    nonces: Table<u64, (Mac, CaptureTime)>,
     meters: Table<(Kind, Mac), Meter>,
 }
 
@@ -36,7 +36,9 @@ pub(crate) struct Exchanges {
 struct Exchange {
     /// When a method was spoken last.
     method: CaptureTime,
-    /// The replay counter of the newest first message, until the second or third.
+    /// The station associated, and no message of a handshake came since.
+    is_fresh: bool,
+    /// The replay counter of the newest first message, until the third one.
     first: Option<u64>,
     has_second: bool,
     has_pmkid: bool,
@@ -55,6 +57,13 @@ impl Exchanges {
         let heard = scene.heard;
         if let Some(Management::Deauthentication(Reason::HANDSHAKE_TIMEOUT)) = heard.management() {
             self.refused(scene, found);
+        }
+        if let Some(Management::AssociationResponse(it)) = heard.management()
+            && it.status == Status::SUCCESS
+            && let Some(pair) = heard.pair()
+        {
+            let exchange = self.pairs.entry(pair, Exchange::default);
+            *exchange = Exchange { is_fresh: true, ..Exchange::default() };
         }
         let Some(eapol) = heard.eapol() else { return };
         let Some((bssid, station)) = heard.pair() else { return };
@@ -157,8 +166,8 @@ impl Exchanges {
         match key.message() {
             Message::M1 => {
                 *exchange = Exchange {
+                    is_fresh: false,
                     first: Some(key.replay_counter),
-                    has_second: false,
                     has_pmkid: before.has_pmkid || key.pmkid().is_some(),
                     ..before
                 };
@@ -171,21 +180,18 @@ impl Exchanges {
                 }
                 self.nonce(scene, pair, key, found);
             }
-            Message::M2 => exchange.has_second = true,
+            Message::M2 => (exchange.has_second, exchange.is_fresh) = (true, false),
             Message::M3 => *exchange = Exchange { method: before.method, ..Exchange::default() },
-            // The handshake jumps from its first message to an end, under the counter of the first: the
-            // station was told to skip what would have shown who it speaks to (CVE-2017-13080 family).
-            Message::M4 | Message::Group2
-                if before.first == Some(key.replay_counter)
-                    && !before.has_second
-                    && key.has_zero_nonce() =>
-            {
+            // A group key for a station that has no pairwise key yet: some stations took it, and spoke to
+            // whoever had sent it (Vanhoef, Black Hat 2017, on OpenBSD).
+            Message::Group1 if before.is_fresh => {
                 found
-                    .add(scene, Kind::ZeroNonce, EvidenceSet::of(&[Evidence::Forbidden]))
-                    .by(Transmitter::Own { address: station })
-                    .against(Some(bssid))
+                    .add(scene, Kind::HandshakeSkipped, EvidenceSet::of(&[Evidence::Forbidden]))
+                    .by(Transmitter::Spoofed { address: bssid })
+                    .against(Some(station))
                     .about(Some(bssid))
-                    .named(scene.air.ssid(bssid));
+                    .named(scene.air.ssid(bssid))
+                    .detail("group key without a pairwise key");
             }
             _ => {}
         }
@@ -199,7 +205,7 @@ impl Exchanges {
             return;
         }
         let name = key.nonce.iter().fold(0, |hash, byte| scattered(hash ^ u64::from(*byte)));
-        let first = *self.nonces.entry(name, || bssid);
+        let (first, since) = *self.nonces.entry(name, || (bssid, scene.heard.at));
         if first != bssid {
             let evidence = EvidenceSet::of(&[Evidence::Signature])
                 .with_if(scene.heard.is_bare, Evidence::Injected);
@@ -207,6 +213,7 @@ impl Exchanges {
                 .add(scene, Kind::HandshakeHarvest, evidence)
                 .by(Transmitter::Spoofed { address: bssid })
                 .against(Some(station))
+                .frames(since, 1)
                 .detail("one nonce under several networks");
         }
     }

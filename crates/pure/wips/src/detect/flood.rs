@@ -8,6 +8,7 @@ use model::Mac;
 use super::meter::Crowd;
 use super::{Found, Scene};
 use crate::dot11::authentication::Algorithm;
+use crate::dot11::data::{LooksLike, Security};
 use crate::dot11::eapol::Packet;
 use crate::dot11::header::Kind as FrameKind;
 use crate::dot11::management::{Management, Reason, Status};
@@ -43,7 +44,7 @@ impl Floods {
                     self.count(scene, Kind::SaeCommitFlood, found);
                 }
                 Algorithm::OPEN | Algorithm::SHARED_KEY | Algorithm::FAST_TRANSITION
-                    if it.sequence == 1 =>
+                    if it.sequence <= 1 =>
                 {
                     self.count(scene, Kind::AuthenticationFlood, found);
                 }
@@ -66,6 +67,9 @@ impl Floods {
             }
             Some(Management::ProbeRequest) => self.probe(scene, found),
             _ => {}
+        }
+        if heard.is_protected() && heard.is_to_ap() && heard.is_data() {
+            self.stranger(scene, found);
         }
         if heard.kind() == FrameKind::PsPoll {
             self.poll(scene, found);
@@ -170,6 +174,32 @@ impl Floods {
             found
                 .add(scene, kind, it.evidence)
                 .by(it.transmitter)
+                .frames(it.reached.since, it.reached.frames);
+        }
+    }
+
+    /// Encrypted data that is no CCMP, from many addresses that no access point ever answered: replayed to
+    /// provoke failures of the message check of TKIP.
+    fn stranger(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let (Some(from), Some(bssid)) = (heard.transmitter(), heard.bssid()) else { return };
+        let Some(Security::Extended(iv)) = heard.data().and_then(|it| it.security) else { return };
+        let is_ccmp = matches!(iv.cipher(), LooksLike::Ccmp | LooksLike::Either);
+        if is_ccmp || scene.air.joined(from).is_some() {
+            return;
+        }
+        let kind = Kind::MichaelAttack;
+        let threshold = scene.rules.threshold(kind);
+        let crowd = self.crowds.entry((kind, bssid), Crowd::default);
+        if let Some(it) = crowd.add(heard, threshold, from, from.to_u64())
+            && (it.is_one_radio || heard.signal_dbm.is_none())
+        {
+            found
+                .add(scene, kind, it.evidence)
+                .by(it.transmitter)
+                .against(Some(bssid))
+                .about(Some(bssid))
+                .named(scene.air.ssid(bssid))
                 .frames(it.reached.since, it.reached.frames);
         }
     }

@@ -36,9 +36,8 @@ struct Handshake {
     is_disordered: bool,
     /// Reassociations since the station authenticated.
     reassociations: u32,
-    /// The highest packet number from the access point to the station since the first message repeated.
+    /// The newest packet number from the access point to the station.
     packet_number: u64,
-    restarts: u32,
 }
 
 impl Keys {
@@ -90,6 +89,10 @@ impl Keys {
                 *handshake = Handshake { reassociations, ..Handshake::default() };
             }
             (Message::M3, before) => {
+                // Some captures hold a frame twice; a message that is repeated has a new counter.
+                if before.is_some_and(|(_, counter)| counter == replay_counter) {
+                    return;
+                }
                 handshake.thirds += 1;
                 handshake.third = Some((heard.at, replay_counter));
                 let is_quick = before.is_some_and(|(at, counter)| {
@@ -131,7 +134,6 @@ impl Keys {
             && (handshake.reassociations > 1 || handshake.thirds > 1);
         handshake.packet_number = number;
         if is_restart {
-            handshake.restarts += 1;
             let evidence = EvidenceSet::of(&[Evidence::Signature, Evidence::Contradiction]);
             tell(
                 scene,

@@ -58,6 +58,10 @@ impl Malformed {
         let Some(it) = crowd.add(heard, scene.rules.threshold(kind), from, from.to_u64()) else {
             return;
         };
+        // Damage takes frames of many radios, fuzzing is one radio's.
+        if !it.is_one_radio && heard.signal_dbm.is_some() {
+            return;
+        }
         let what = wrong.iter().next().map_or("", Anomaly::text);
         let evidence = EvidenceSet::of(&[Evidence::Rate, Evidence::Forbidden])
             .with_if(it.is_one_radio, Evidence::OneRadio);

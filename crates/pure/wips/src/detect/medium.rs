@@ -16,11 +16,9 @@ use crate::table::Table;
 const RECEIVERS_MAX: usize = 1_024;
 /// A CTS follows its RTS within SIFS and its own length, 314 us at 1 Mb/s; sensors add some of their own.
 const ANSWER_US: u64 = 2_000;
-/// The longest TXOP that an access category can be given is 8,160 us (IEEE 802.11-2020, 9.4.2.28: 255
-/// units of 32 us).
-const TXOP_US_MAX: u16 = 8_192;
-/// The most that a duration can say.
-const DURATION_MAX: u16 = 32_767;
+/// The longest TXOP is 8,160 us (IEEE 802.11-2020, 9.4.2.28), but stations that listen elsewhere for a
+/// while clear themselves for up to 30,000 us (measured on a campus). A duration can say 32,767.
+const CLAIM_US_MIN: u16 = 32_000;
 /// Weight of a frame in a share.
 const WEIGHT: f32 = 0.02;
 /// A smaller share of answered requests, or of requested answers, is an attack: monitors miss frames, but
@@ -125,11 +123,7 @@ impl Medium {
     fn claim(&mut self, scene: Scene<'_>, key: (u8, Mac), found: &mut Found) {
         let heard = scene.heard;
         let Some(duration) = heard.header().duration else { return };
-        let is_claim = match heard.kind() {
-            FrameKind::Rts | FrameKind::Cts => duration > TXOP_US_MAX,
-            _ => duration == DURATION_MAX,
-        };
-        if !is_claim {
+        if duration < CLAIM_US_MIN {
             return;
         }
         let receiver = self.receivers.entry(key, Receiver::default);

@@ -46,6 +46,11 @@ impl Meter {
         self.since
     }
 
+    /// Whether the threshold was reached, and the window not empty since.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.is_reached
+    }
+
     /// Takes back everything.
     pub(crate) fn reset(&mut self) {
         *self = Self::default();

@@ -174,7 +174,7 @@ impl Stations {
 fn is_impossible(step: &Authentication<'_>) -> bool {
     let is_known =
         step.algorithm <= Algorithm::FILS_PUBLIC_KEY || step.algorithm == Algorithm::LEAP;
-    // Shared key and fast transition have four steps; numbers above 7 are in no standard (802.11az).
-    let is_step = (1..=4).contains(&step.sequence);
-    !is_known && step.algorithm.0 > 8 || !is_step
+    // Shared key and fast transition have four steps. Number 7 is that of 802.11az.
+    let is_reserved = !is_known && step.algorithm.0 > 7;
+    is_reserved || step.sequence > 4
 }

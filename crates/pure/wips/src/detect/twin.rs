@@ -4,6 +4,7 @@ use model::Mac;
 
 use super::{Found, Scene};
 use crate::advert::Protection;
+use crate::air::Network;
 use crate::dot11::header::Kind as FrameKind;
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
@@ -70,9 +71,7 @@ impl Names {
         let is_weaker = advert.protection < Protection::Wpa && name.protection >= Protection::Wpa;
         let is_own_word = network.protection == advert.protection;
         if is_weaker && is_own_word && !is_clone && !scene.rules.profile.knows(bssid, None) {
-            let is_stray = false;
-            let evidence = EvidenceSet::of(&[Evidence::Contradiction, Evidence::Downgrade])
-                .with_if(is_stray, Evidence::SignalMismatch);
+            let evidence = EvidenceSet::of(&[Evidence::Contradiction, Evidence::Downgrade]);
             found
                 .add(scene, Kind::EvilTwin, evidence)
                 .by(Transmitter::Own { address: bssid })
@@ -86,6 +85,10 @@ impl Names {
     fn ad_hoc(&mut self, scene: Scene<'_>, key: u64, ssid: &[u8], found: &mut Found) {
         let heard = scene.heard;
         let (Some(from), bssid) = (heard.transmitter(), heard.bssid()) else { return };
+        // A name that was said once is part of a flood of them.
+        if !scene.air.network(from).is_some_and(Network::is_settled) {
+            return;
+        }
         let infrastructure = self.names.get(&key).copied();
         let (kind, evidence) = match infrastructure {
             Some(_) => (Kind::AdHocImpersonation, Evidence::Contradiction),

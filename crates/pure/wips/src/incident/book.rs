@@ -206,6 +206,10 @@ impl Book {
 }
 
 fn quiet_from(quiet: Quiet, incident: &Incident) -> CaptureTime {
+    if is_policy(incident.kind) {
+        // What breaks the policy goes on until somebody changes it.
+        return incident.last.plus_us(quiet.max_us);
+    }
     let lasted_us = incident.last.since_us(incident.first);
     incident.last.plus_us(quiet.after_us(lasted_us))
 }
@@ -334,7 +338,10 @@ fn lead(incident: &mut Incident) {
     incident.fidelity = incident.parts.iter().map(|part| part.fidelity).max().unwrap_or_default();
 }
 
-/// A victim stays one while it is the same; else nobody in particular is.
+/// A victim stays one while no other one is named; else nobody in particular is.
 fn common(one: Option<Mac>, other: Option<Mac>) -> Option<Mac> {
-    if one == other { one } else { None }
+    match (one, other) {
+        (Some(one), Some(other)) => (one == other).then_some(one),
+        _ => one.or(other),
+    }
 }

@@ -228,8 +228,8 @@ kinds! {
     KeyReinstallation, Penetration, Critical, "Key reinstallation (KRACK)",
         "A message of a handshake is repeated, and packet numbers begin again under the same key.",
         "Update stations and access points (CVE-2017-13077 to 13088).";
-    ZeroNonce, Penetration, Critical, "Key message with a broken nonce",
-        "A key message without a nonce, or with the nonce of another: somebody is between station and access point.",
+    HandshakeSkipped, Penetration, Critical, "Handshake skipped",
+        "A key message without the messages that must come before it: the station never learnt whom it speaks to.",
         "Update stations and access points. Find the second radio by its signal.";
     MalformedKey, Penetration, Major, "Malformed key message",
         "An EAPOL-Key message whose key data contradicts its lengths: stations leave, even with protected management frames.",
@@ -243,7 +243,7 @@ kinds! {
     WepCracking, Penetration, Critical, "WEP decryption by trial",
         "Frames that grow or shrink by a byte, or many short fragments, decrypt WEP traffic without its key.",
         "Replace WEP.";
-    WeakEap, Penetration, Minor, "Weak EAP method",
+    WeakEap, Policy, Minor, "Weak EAP method",
         "An EAP method whose password can be guessed from a recording, such as LEAP.",
         "Use a method with certificates.";
     EapBruteForce, Penetration, Major, "EAP brute force",
