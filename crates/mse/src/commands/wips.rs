@@ -251,7 +251,8 @@ fn tell_incident(out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
         )?;
     }
     for hearing in &incident.heard_by {
-        let rssi = hearing.rssi_dbm.map_or_else(|| "no signal".to_owned(), |it| format!("{it} dBm"));
+        let rssi =
+            hearing.rssi_dbm.map_or_else(|| "no signal".to_owned(), |it| format!("{it} dBm"));
         writeln!(out, "   heard by {}: {rssi}, {} frames", hearing.sensor.0, hearing.frames)?;
     }
     Ok(())

@@ -90,6 +90,8 @@ impl Threshold {
             Kind::PowerSaveAttack => Self::frames(20, 10),
             // Ours: ten strangers that all send TKIP before the access point knows them.
             Kind::MichaelAttack => Self::frames(20, 10),
+            // Two close a TKIP network (IEEE 802.11-2020, 12.5.2.4).
+            Kind::MichaelFailure => Self::frames(2, 60),
             Kind::BssidSpoof => Self::frames(3, 60),
             Kind::Karma => Self::frames(3, 60),
             Kind::WpsBruteForce => Self::frames(3, 60),

@@ -25,8 +25,8 @@ pub(crate) struct Network {
     pub(crate) restarted: Option<CaptureTime>,
     ssid: [u8; SSID_BYTES_MAX],
     ssid_bytes: u8,
-    /// The channel that it says it is on.
-    pub(crate) channel: Option<u8>,
+    /// The channels that its DS and its HT element say.
+    pub(crate) channels: (Option<u8>, Option<u8>),
     /// How well it protects itself.
     pub(crate) protection: Protection,
     /// Whether it is an ad-hoc network.
@@ -62,7 +62,9 @@ impl Network {
         if heard.kind() == Kind::Beacon {
             let silent_us = heard.dwell_us.saturating_sub(self.dwell_us);
             if self.beacons > 0 && silent_us > RESTART_US {
+                // It may have other settings now.
                 self.restarted = Some(heard.at);
+                self.shape = 0;
             }
             self.beacons = self.beacons.saturating_add(1);
             self.dwell_us = heard.dwell_us;
@@ -78,7 +80,7 @@ impl Network {
         }
         self.first = heard.at;
         self.name(advert);
-        self.channel = advert.ht_channel.or(advert.ds_channel);
+        self.channels = (advert.ds_channel, advert.ht_channel);
         self.protection = advert.protection;
         self.is_ad_hoc = advert.beacon.capabilities.is_ad_hoc();
         self.has_pmf = advert.has_pmf;

@@ -5,9 +5,10 @@
 
 use model::Mac;
 
-use super::meter::Meter;
+use super::meter::{Meter, Reached};
 use super::{Found, Scene};
-use crate::advert::Protection;
+use crate::advert::{Advert, Protection};
+use crate::air::Network;
 use crate::dot11::header::Kind as FrameKind;
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
@@ -37,10 +38,18 @@ struct Clone {
     /// The newest beacon: when, and its clock.
     beacon: CaptureTime,
     timestamp: u64,
-    /// The newest beacon that says what the first ones did.
-    original: CaptureTime,
+    /// The newest beacon that says something else than the first ones did, until one says that again.
+    deviation: Option<Deviation>,
     /// An announcement that the next beacon may contradict.
     announced: Option<Announced>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Deviation {
+    at: CaptureTime,
+    frames: u32,
+    evidence: EvidenceSet,
+    detail: &'static str,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,28 +79,28 @@ impl Clones {
         if advert.channel_switch.is_some() || (advert.quiet.is_some() && !network.has_quiet) {
             return;
         }
-        let is_two_minded =
-            matches!((advert.ds_channel, advert.ht_channel), (Some(ds), Some(ht)) if ds != ht);
-        let channel = advert.ht_channel.or(advert.ds_channel);
-        let is_other_channel = channel.is_some() && channel != network.channel;
-        let is_weaker =
-            advert.protection < Protection::Wpa && network.protection >= Protection::Wpa;
-        let differs = is_two_minded || is_other_channel || is_weaker;
         let is_early = clone.is_early(heard.at, advert.beacon.timestamp, network.interval_us);
-        if !differs {
-            clone.original = heard.at;
-        }
         (clone.beacon, clone.timestamp) = (heard.at, advert.beacon.timestamp);
-        let are_together = heard.at.since_us(clone.original) <= TOGETHER_US || is_two_minded;
         let threshold = scene.rules.threshold(Kind::BssidSpoof);
         let many = Threshold { frames: EARLY_MIN.max(threshold.frames), seconds: 10, ..threshold };
-        let (reached, detail) = if differs && are_together {
-            let detail = if is_weaker { "other protection" } else { "other channel" };
-            (clone.other.add(heard, threshold), detail)
-        } else if is_early {
-            (clone.early.add(heard, many), "two beacons in one interval")
-        } else {
+        if let Some(detail) = differs(advert, network) {
+            let frames = clone.deviation.map_or(0, |it| it.frames) + 1;
+            clone.deviation = Some(Deviation { at: heard.at, frames, evidence: stray, detail });
             return;
+        }
+        // The first radio goes on: there are two.
+        let both = clone.deviation.take().filter(|it| heard.at.since_us(it.at) <= TOGETHER_US);
+        let (reached, detail, stray) = match both {
+            Some(it) => {
+                let reached = (0..it.frames.min(threshold.frames))
+                    .filter_map(|_| clone.other.add(heard, threshold))
+                    .reduce(|a, b| Reached { frames: a.frames + b.frames, ..a });
+                (reached, it.detail, stray.and(it.evidence))
+            }
+            None if is_early => {
+                (clone.early.add(heard, many), "two beacons in one interval", stray)
+            }
+            None => return,
         };
         let Some(it) = reached else { return };
         let evidence = stray.with(Evidence::Contradiction).with(Evidence::Rate);
@@ -103,6 +112,17 @@ impl Clones {
             .named(scene.air.ssid(bssid))
             .frames(it.since, it.frames)
             .detail(detail);
+    }
+}
+
+/// In what a beacon contradicts the first ones of its network.
+fn differs(advert: &Advert<'_>, network: &Network) -> Option<&'static str> {
+    let is_weaker = advert.protection < Protection::Wpa && network.protection >= Protection::Wpa;
+    let is_elsewhere = (advert.ds_channel, advert.ht_channel) != network.channels;
+    match (is_weaker, is_elsewhere) {
+        (true, _) => Some("other protection"),
+        (_, true) => Some("other channel"),
+        _ => None,
     }
 }
 
@@ -137,7 +157,7 @@ impl Clone {
             self.announced = Some(Announced { kind, at: heard.at, evidence: stray });
             return;
         }
-        let stays = advert.ht_channel.or(advert.ds_channel) == network.channel;
+        let stays = (advert.ds_channel, advert.ht_channel) == network.channels;
         let Some(announced) = self.announced.take_if(|_| stays) else { return };
         if heard.at.since_us(announced.at) > TOGETHER_US {
             return;

@@ -162,7 +162,7 @@ impl Disconnects {
         found
             .add(scene, kind, evidence)
             .by(Transmitter::Spoofed { address: name })
-            .against(if is_broadcast { None } else { Some(station) })
+            .against(Some(station).filter(|it| !is_broadcast && *it != bssid))
             .about(Some(bssid))
             .named(scene.air.ssid(bssid))
             .frames(it.since, it.frames);

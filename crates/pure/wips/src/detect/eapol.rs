@@ -36,6 +36,8 @@ pub(crate) struct Exchanges {
 struct Exchange {
     /// When a method was spoken last.
     method: CaptureTime,
+    /// The method is Wi-Fi Protected Setup, which ends every session with a failure.
+    is_setup: bool,
     /// The station associated, and no message of a handshake came since.
     is_fresh: bool,
     /// The replay counter of the newest first message, until the third one.
@@ -115,6 +117,7 @@ impl Exchanges {
         match eap.code {
             Code::Request | Code::Response => {
                 exchange.method = heard.at;
+                exchange.is_setup = eap.wsc().is_some();
                 if matches!(eap.method, Some(Method::LEAP | Method::MD5)) {
                     let detail = if eap.method == Some(Method::LEAP) { "LEAP" } else { "MD5" };
                     found
@@ -137,9 +140,11 @@ impl Exchanges {
                 let from = Transmitter::Spoofed { address: bssid };
                 self.count(scene, kind, pair, evidence, from, found);
             }
-            Code::Failure if heard.is_from_ap() => {
-                // One station that is refused again and again. WPS ends every session so.
+            Code::Failure if heard.is_from_ap() && !exchange.is_setup => {
                 exchange.method = CaptureTime(0);
+                let from = Transmitter::Own { address: station };
+                let evidence = EvidenceSet::of(&[Evidence::Refused]);
+                self.count(scene, Kind::EapBruteForce, pair, evidence, from, found);
             }
             _ => {}
         }
@@ -182,6 +187,13 @@ impl Exchanges {
             }
             Message::M2 => (exchange.has_second, exchange.is_fresh) = (true, false),
             Message::M3 => *exchange = Exchange { method: before.method, ..Exchange::default() },
+            // A station reports frames whose check failed; the access point closes after two.
+            Message::Request if key.info.error() => {
+                let from = Transmitter::Unnamed;
+                let evidence = EvidenceSet::of(&[Evidence::Refused]);
+                let kind = Kind::MichaelFailure;
+                self.count(scene, kind, pair, evidence, from, found);
+            }
             // A group key for a station that has no pairwise key yet: some stations took it, and spoke to
             // whoever had sent it (Vanhoef, Black Hat 2017, on OpenBSD).
             Message::Group1 if before.is_fresh => {

@@ -1,7 +1,9 @@
 //! The medium: claims on the channel that nobody uses.
 //!
 //! RTS and CTS are most of the control frames of a busy campus, so a rate alone says nothing. What
-//! counts are requests that get no answer, and answers to which there was no request.
+//! counts are requests that get no answer, and answers to which there was no request, when nobody sends
+//! afterwards either. Stations in a mixed network clear themselves hundreds of times a second, but they
+//! send then.
 
 use model::Mac;
 
@@ -16,6 +18,8 @@ use crate::table::Table;
 const RECEIVERS_MAX: usize = 1_024;
 /// A CTS follows its RTS within SIFS and its own length, 314 us at 1 Mb/s; sensors add some of their own.
 const ANSWER_US: u64 = 2_000;
+/// Who is cleared has sent, and was acknowledged, within the longest TXOP.
+const USE_US: u64 = 8_160;
 /// The longest TXOP is 8,160 us (IEEE 802.11-2020, 9.4.2.28), but stations that listen elsewhere for a
 /// while clear themselves for up to 30,000 us (measured on a campus). A duration can say 32,767.
 const CLAIM_US_MIN: u16 = 32_000;
@@ -30,6 +34,17 @@ const SHARE_MIN: f32 = 0.2;
 pub(crate) struct Medium {
     receivers: Table<(u8, Mac), Receiver>,
     last_request: Option<Request>,
+    last_claim: Option<Claim>,
+}
+
+/// The newest RTS or CTS, until somebody uses it.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    at: CaptureTime,
+    /// Who may send now.
+    sender: Mac,
+    /// Whose counts it is in.
+    receiver: (u8, Mac),
 }
 
 /// The newest RTS.
@@ -50,19 +65,22 @@ struct Receiver {
     answered: f32,
     /// Which share of its clearances had been asked for lately.
     requested: f32,
+    /// Which share of the claims was used lately.
+    used: f32,
     first_asker: Option<Mac>,
     has_many_askers: bool,
 }
 
 impl Medium {
     pub(crate) fn new() -> Self {
-        Self { receivers: Table::new(RECEIVERS_MAX), last_request: None }
+        Self { receivers: Table::new(RECEIVERS_MAX), last_request: None, last_claim: None }
     }
 
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
         let Some(receiver) = heard.receiver().filter(|_| heard.has_time()) else { return };
         let key = (heard.channel.unwrap_or(0), receiver);
+        self.note_use(scene);
         match heard.kind() {
             FrameKind::Rts => self.request(scene, key, found),
             FrameKind::Cts => self.clear(scene, key, found),
@@ -77,10 +95,13 @@ impl Medium {
         self.last_request = Some(Request { at: heard.at, asker, asked: key });
         let receiver = self.receivers.entry(key, Receiver::default);
         receiver.answered -= WEIGHT * receiver.answered;
+        receiver.used -= WEIGHT * receiver.used;
+        self.last_claim = Some(Claim { at: heard.at, sender: asker, receiver: key });
         receiver.met(asker);
         let reached = receiver.rts.add(heard, scene.rules.threshold(Kind::RtsFlood));
         if let Some(it) = reached
             && receiver.answered < SHARE_MIN
+            && receiver.used < SHARE_MIN
         {
             let evidence = EvidenceSet::of(&[Evidence::Rate, Evidence::Unanswered])
                 .with_if(receiver.has_many_askers, Evidence::ManyTransmitters);
@@ -105,9 +126,12 @@ impl Medium {
         let receiver = self.receivers.entry(key, Receiver::default);
         let was_requested = if request.is_some() { 1.0 } else { 0.0 };
         receiver.requested += WEIGHT * (was_requested - receiver.requested);
+        receiver.used -= WEIGHT * receiver.used;
+        self.last_claim = Some(Claim { at: heard.at, sender: key.1, receiver: key });
         let reached = receiver.cts.add(heard, scene.rules.threshold(Kind::CtsFlood));
         if let Some(it) = reached
             && receiver.requested < SHARE_MIN
+            && receiver.used < SHARE_MIN
         {
             // A station clears itself to protect others from old neighbours, but never a group.
             let evidence = EvidenceSet::of(&[Evidence::Rate])
@@ -116,6 +140,23 @@ impl Medium {
                 .add(scene, Kind::CtsFlood, evidence)
                 .at_receiver(key.1, scene.air.is_network(key.1))
                 .frames(it.since, it.frames);
+        }
+    }
+
+    /// A frame from whoever was cleared, or its acknowledgement where the frame itself was not heard.
+    fn note_use(&mut self, scene: Scene<'_>) {
+        let heard = scene.heard;
+        let Some(claim) = self.last_claim else { return };
+        let is_answer = matches!(heard.kind(), FrameKind::Ack | FrameKind::BlockAck)
+            && heard.receiver() == Some(claim.sender);
+        let is_claim = matches!(heard.kind(), FrameKind::Rts | FrameKind::Cts);
+        let is_frame = !is_claim && heard.transmitter() == Some(claim.sender);
+        if heard.at.since_us(claim.at) > USE_US || !(is_answer || is_frame) {
+            return;
+        }
+        self.last_claim = None;
+        if let Some(receiver) = self.receivers.get_mut(&claim.receiver) {
+            receiver.used += WEIGHT * (1.0 - receiver.used);
         }
     }
 

@@ -14,6 +14,8 @@ const CROWD_MIN: u32 = 5;
 const ONE_RADIO_MIN: u32 = 10;
 /// One radio that stays is heard with a mean deviation below that, in dB; many at many places are not.
 const ONE_RADIO_DB: f32 = 3.0;
+/// A pause of a quarter of the span is longer than those between frames that reach a threshold.
+const PAUSES: u64 = 4;
 /// Weight of a frame in the signal of a crowd.
 const SIGNAL_WEIGHT: f32 = 0.05;
 
@@ -31,6 +33,7 @@ pub(crate) struct Reached {
 pub(crate) struct Meter {
     window: Window,
     since: CaptureTime,
+    last: CaptureTime,
     is_reached: bool,
 }
 
@@ -59,8 +62,13 @@ impl Meter {
     fn count(&mut self, heard: &Heard<'_>, threshold: Threshold) -> u32 {
         let count = self.window.add(heard.dwell_us, threshold.span_us());
         if count == 1 {
-            (self.since, self.is_reached) = (heard.at, false);
+            self.is_reached = false;
         }
+        // What came long before the others was not yet part of it.
+        if !self.is_reached && heard.at.since_us(self.last) > threshold.span_us() / PAUSES {
+            self.since = heard.at;
+        }
+        self.last = heard.at;
         count
     }
 

@@ -55,11 +55,14 @@ impl Policy {
         if advert.beacon.capabilities.is_ad_hoc() || bssid.is_multicast() {
             return;
         }
-        // An answer to one frame of a telephone may be the only one; of beacons there are many.
-        let is_odd = advert.ssid.is_some_and(|ssid| {
-            CODE.iter().any(|code| ssid.windows(code.len()).any(|it| it == *code))
-                || ssid.iter().any(|byte| *byte < b' ' && *byte != 0)
-        });
+        // Damage writes odd names too, but not the same one three times.
+        let is_settled =
+            scene.air.network(bssid).is_some_and(|it| it.is_settled() && it.ssid() == advert.ssid);
+        let is_odd = is_settled
+            && advert.ssid.is_some_and(|ssid| {
+                CODE.iter().any(|code| ssid.windows(code.len()).any(|it| it == *code))
+                    || ssid.iter().any(|byte| *byte < b' ' && *byte != 0)
+            });
         if is_odd && self.is_new(Kind::SsidAnomaly, bssid) {
             found
                 .add(scene, Kind::SsidAnomaly, EvidenceSet::of(&[Evidence::Rate]))
@@ -114,7 +117,9 @@ impl Policy {
         let control = heard.header().control;
         let Some(from) = heard.transmitter() else { return };
         if control.to_ds() && control.from_ds() {
-            self.once(scene, Kind::WirelessBridge, from, "", found);
+            // Both ends send; the link is told once.
+            let end = heard.receiver().map_or(from, |to| from.min(to));
+            self.once(scene, Kind::WirelessBridge, end, "", found);
         } else if let Some(Security::Wep { .. }) = heard.data().and_then(|it| it.security)
             && let Some(bssid) = heard.bssid()
         {

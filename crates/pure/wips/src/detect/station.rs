@@ -134,7 +134,19 @@ impl Stations {
         }
         let asked = self.asked.get(&to).map_or(CaptureTime(0), |it| it.authentication);
         let is_answer = heard.at.since_us(asked) <= ANSWER_US;
-        if !is_answer {
+        if is_answer {
+            let kind = Kind::AuthenticationFailureFlood;
+            let meter = self.meters.entry((kind, from), Meter::default);
+            if let Some(it) = meter.add(heard, scene.rules.threshold(kind)) {
+                found
+                    .add(scene, kind, EvidenceSet::of(&[Evidence::Refused, Evidence::Rate]))
+                    .by(Transmitter::Own { address: to })
+                    .against(Some(from))
+                    .about(Some(from))
+                    .named(scene.air.ssid(from))
+                    .frames(it.since, it.frames);
+            }
+        } else {
             let is_connected = scene.air.joined(to).is_some();
             let evidence = EvidenceSet::of(&[Evidence::Unasked])
                 .with_if(is_connected, Evidence::Contradiction)

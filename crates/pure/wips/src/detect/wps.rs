@@ -9,15 +9,19 @@ use super::meter::Meter;
 use super::{Found, Scene};
 use crate::dot11::eap::WscOp;
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
+use crate::packet::CaptureTime;
 use crate::table::Table;
 
 /// Networks that are followed at once.
 const NETWORKS_MAX: usize = 1_024;
 
+/// No session is shorter: it takes eight messages, each of which the access point computes a while for.
+const SESSION_US: u64 = 100_000;
+
 /// Counts refused sessions.
 #[derive(Debug)]
 pub(crate) struct Setups {
-    networks: Table<Mac, Meter>,
+    networks: Table<Mac, (Meter, CaptureTime)>,
 }
 
 impl Setups {
@@ -31,12 +35,16 @@ impl Setups {
             return;
         };
         let Some((bssid, station)) = heard.pair() else { return };
-        // Both sides may say it; the station's is the end of the session.
-        if wsc.op != WscOp::Nack || heard.is_retry() || heard.is_from_ap() {
+        if wsc.op != WscOp::Nack || heard.is_retry() {
             return;
         }
         let kind = Kind::WpsBruteForce;
-        let meter = self.networks.entry(bssid, Meter::default);
+        let (meter, last) = self.networks.entry(bssid, Default::default);
+        // Both sides may say it; that is one session.
+        let is_same = heard.at.since_us(std::mem::replace(last, heard.at)) <= SESSION_US;
+        if is_same {
+            return;
+        }
         let Some(it) = meter.add(heard, scene.rules.threshold(kind)) else { return };
         let is_locked = scene.air.network(bssid).is_some_and(|it| it.is_wps_locked);
         let evidence = EvidenceSet::of(&[Evidence::Rate, Evidence::Signature])

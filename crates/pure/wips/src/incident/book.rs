@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use model::Mac;
+use serde::Serialize;
 
 use super::{Class, Detection, Hearing, Incident, Kind, Part, Severity, Standing};
 use crate::packet::{CaptureTime, SensorId};
@@ -42,7 +43,8 @@ impl Quiet {
 }
 
 /// What happened to an incident.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It is new.
     Opened(Incident),

@@ -198,6 +198,9 @@ kinds! {
     MichaelAttack, Station, Major, "TKIP replay or Michael attack",
         "Replayed TKIP frames provoke failures of the message check, and an access point closes for a minute after two.",
         "Turn TKIP off.";
+    MichaelFailure, Station, Major, "Michael failures",
+        "A station reports frames whose TKIP check failed; after two in a minute the access point closes for another.",
+        "Turn TKIP off.";
     EvilTwin, Impersonation, Critical, "Evil twin",
         "Another access point offers the SSID of a protected network with less protection.",
         "Find it by its signal and remove it. Let managed stations check certificates, and never join open networks of that name.";

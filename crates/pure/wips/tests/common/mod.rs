@@ -13,7 +13,7 @@ pub fn skipped(what: &str) {
     writeln!(std::io::stderr(), "skipped: {what}").unwrap();
 }
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data/captures")
 }
 
@@ -31,6 +31,16 @@ pub fn captures(sets: &[&str]) -> Vec<PathBuf> {
         skipped(&format!("no captures in {}", folder().display()));
     }
     found
+}
+
+/// What is in the captures; nothing, with a word about it, where they are absent.
+pub fn manifest() -> Vec<serde_json::Value> {
+    let path = folder().join("manifest.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        skipped(&format!("no {}", path.display()));
+        return Vec::new();
+    };
+    serde_json::from_str(&text).unwrap()
 }
 
 fn is_capture(path: &Path) -> bool {
