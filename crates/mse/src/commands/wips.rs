@@ -3,6 +3,7 @@
 //! Several files are several sensors: their packets are merged by capture time, so that a frame that two
 //! of them heard is one frame. How fast a file is played changes nothing but when it ends.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ fn replay(
     }
     closed.extend(wips.open().cloned());
     closed.sort_by_key(|it| it.id);
-    tell(output, &sources, &closed, wips.counts())
+    tell(output, &sources, &closed, &wips)
 }
 
 /// The source whose next packet is the oldest; among equals the first.
@@ -187,21 +188,30 @@ fn tell(
     output: &mut Output<impl Write>,
     sources: &[Source],
     incidents: &[Incident],
-    counts: Counts,
+    wips: &Wips,
 ) -> Result<(), Failure> {
     let cut: Vec<String> = sources
         .iter()
         .filter_map(|it| it.cut.map(|error| format!("{}: {error}", it.path.display())))
         .collect();
     let files: Vec<_> = sources.iter().map(|it| it.path.display().to_string()).collect();
+    let counts = wips.counts();
+    let articles: BTreeMap<_, _> =
+        incidents.iter().flat_map(|it| &it.parts).map(|it| (it.kind, it.kind.article())).collect();
+    let rogues: Vec<_> = wips
+        .rogues()
+        .into_iter()
+        .map(|(rogue, verdict)| serde_json::json!({ "rogue": rogue, "verdict": verdict }))
+        .collect();
     let document = serde_json::json!({
-        "sensors": files, "cut": cut, "counts": counts, "incidents": incidents,
+        "sensors": files, "cut": cut, "counts": counts, "incidents": incidents, "rogues": rogues,
+        "encyclopaedia": articles,
     });
     output.show(&document, |out| {
         for cut in &cut {
             writeln!(out, "{cut}; all packets before were read")?;
         }
-        incidents.iter().try_for_each(|incident| tell_incident(out, incident))?;
+        incidents.iter().try_for_each(|incident| tell_incident(out, incident, &files))?;
         let Counts { packets, copies, damaged, .. } = counts;
         writeln!(
             out,
@@ -211,7 +221,7 @@ fn tell(
     })
 }
 
-fn tell_incident(out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
+fn tell_incident(out: &mut dyn Write, incident: &Incident, files: &[String]) -> io::Result<()> {
     let Incident { id, kind, severity, fidelity, .. } = incident;
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     writeln!(
@@ -253,9 +263,11 @@ fn tell_incident(out: &mut dyn Write, incident: &Incident) -> io::Result<()> {
     for hearing in &incident.heard_by {
         let rssi =
             hearing.rssi_dbm.map_or_else(|| "no signal".to_owned(), |it| format!("{it} dBm"));
-        writeln!(out, "   heard by {}: {rssi}, {} frames", hearing.sensor.0, hearing.frames)?;
+        let file = usize::try_from(hearing.sensor.0).ok().and_then(|it| files.get(it));
+        let file = file.map_or("", String::as_str);
+        writeln!(out, "   heard in {file}: {rssi}, {} frames", hearing.frames)?;
     }
-    Ok(())
+    writeln!(out, "   {}", kind.article().remedy)
 }
 
 /// A capture time for people; seconds of 1970 are those of sensors without a clock.

@@ -6,6 +6,8 @@
 pub(crate) mod network;
 pub(crate) mod signal;
 
+use std::collections::BTreeMap;
+
 use model::Mac;
 
 pub(crate) use self::network::Network;
@@ -81,6 +83,22 @@ impl Air {
     /// The connection of a station.
     pub(crate) fn joined(&self, station: Mac) -> Option<Joined> {
         self.radio(station).and_then(|it| it.joined)
+    }
+
+    /// Every network.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = (Mac, &Network)> {
+        self.networks.iter().map(|(bssid, network)| (*bssid, network))
+    }
+
+    /// How many stations are connected to each network.
+    pub(crate) fn stations(&self) -> BTreeMap<Mac, u32> {
+        let mut stations = BTreeMap::new();
+        for (_, radio) in self.radios.iter() {
+            if let Some(joined) = radio.joined {
+                *stations.entry(joined.bssid).or_default() += 1;
+            }
+        }
+        stations
     }
 
     /// How many addresses and networks are held.

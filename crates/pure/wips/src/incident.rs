@@ -67,9 +67,9 @@ impl fmt::Display for Transmitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Own { address } => write!(f, "{address}"),
-            Self::Spoofed { address } => write!(f, "as {address}"),
-            Self::Invented { .. } => write!(f, "invented"),
-            Self::Unnamed => write!(f, "unnamed"),
+            Self::Spoofed { address } => write!(f, "{address} (spoofed)"),
+            Self::Invented { example } => write!(f, "{example} and others (invented)"),
+            Self::Unnamed => write!(f, "nobody named"),
         }
     }
 }

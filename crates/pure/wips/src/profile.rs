@@ -138,6 +138,9 @@ pub struct Profile {
     pub approved_bssids: BTreeSet<Mac>,
     /// Names of networks of others that are known and harmless.
     pub approved_ssids: BTreeSet<String>,
+    /// Addresses that the owner's switches have seen: a rogue access point next to one of them is on the
+    /// owner's wire.
+    pub wired: BTreeSet<Mac>,
     /// How access points that are not managed are sorted; the first rule that fits counts.
     pub rules: Vec<Rule>,
     /// Kinds that are not looked for.
@@ -161,6 +164,7 @@ impl Default for Profile {
             managed: Managed::default(),
             approved_bssids: BTreeSet::new(),
             approved_ssids: BTreeSet::new(),
+            wired: BTreeSet::new(),
             rules: Vec::new(),
             // Half of the alarms in Cisco's own laboratory were these, and harmless.
             disabled: BTreeSet::from([Kind::MacSpoof]),
@@ -197,6 +201,16 @@ impl Profile {
             _ if is_ours => of_kind,
             _ => Severity::Informational,
         }
+    }
+
+    /// Whether an access point hangs on the owner's wire: its radio and its wired address are neighbours,
+    /// and radios change the bit that says that an address was made up.
+    pub fn is_on_wire(&self, bssid: Mac) -> bool {
+        const MADE_UP: u64 = 0x0200_0000_0000;
+        // Ours: access points number their radios and their port within two of each other.
+        const NEIGHBOURS: u64 = 2;
+        let number = |mac: Mac| mac.to_u64() & !MADE_UP;
+        self.wired.iter().any(|it| number(*it).abs_diff(number(bssid)) <= NEIGHBOURS)
     }
 
     /// Whether an access point belongs to the owner, or is known and harmless.

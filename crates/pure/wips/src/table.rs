@@ -53,6 +53,12 @@ impl<K: Ord + Copy, V> Table<K, V> {
         self.residents.get_mut(key).or_else(|| self.newcomers.get_mut(key))
     }
 
+    /// Every entry that is held, in no order that means something.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        let Self { residents, newcomers } = self;
+        residents.young.iter().chain(&residents.old).chain(&newcomers.young).chain(&newcomers.old)
+    }
+
     /// How many entries are held.
     pub(crate) fn len(&self) -> usize {
         self.residents.len() + self.newcomers.len()

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::advert::Advert;
+use crate::advert::{Advert, Protection};
 use crate::air::Air;
 use crate::copies::Copies;
 use crate::detect::beacon::Beacons;
@@ -34,9 +34,10 @@ use crate::detect::{Found, Rules, Scene, tool};
 use crate::dot11::{Anomaly, FrameType, Header, parse};
 use crate::heard::Heard;
 use crate::incident::book::{Book, Change, Quiet};
-use crate::incident::{Detection, Incident};
+use crate::incident::{Class, Detection, Incident, Transmitter};
 use crate::packet::{CaptureTime, Packet, SensorId};
 use crate::profile::Profile;
+use crate::profile::rogue::{Rogue, Verdict, classify};
 
 /// Sensors at once.
 const SENSORS_MAX: usize = 4_096;
@@ -215,6 +216,48 @@ impl Wips {
     /// Somebody says that an incident is over. `false` when it does not go on.
     pub fn clear(&mut self, id: u64) -> bool {
         self.book.clear(id)
+    }
+
+    /// The access points that are not managed, sorted into classes, by their addresses.
+    pub fn rogues(&self) -> Vec<(Rogue, Verdict)> {
+        let profile = &self.rules.profile;
+        let stations = self.air.stations();
+        let attacker = |bssid| {
+            self.book.open().find(|it| {
+                it.transmitter == Transmitter::Own { address: bssid }
+                    && it.kind.article().class != Class::Policy
+            })
+        };
+        let mut rogues: Vec<_> = self
+            .air
+            .networks()
+            .filter(|(bssid, it)| it.is_settled() && !profile.managed.bssids.contains(bssid))
+            .map(|(bssid, network)| {
+                let ssid = network.ssid().map(|it| String::from_utf8_lossy(it).into_owned());
+                let attack = attacker(bssid);
+                let signal = self.air.radio(bssid).and_then(|it| it.signal.mean_dbm());
+                let rogue = Rogue {
+                    bssid,
+                    has_managed_ssid: ssid
+                        .as_ref()
+                        .is_some_and(|it| profile.managed.ssids.contains(it)),
+                    is_open: network.protection == Protection::Open,
+                    requires_pmf: network.requires_pmf,
+                    rssi_dbm: signal.map(|it| it.round() as i8),
+                    lasted_s: (network.last.since_us(network.first) / 1_000_000) as u32,
+                    sensors: attack.map_or(1, |it| it.heard_by.len() as u32),
+                    stations: stations.get(&bssid).copied().unwrap_or(0),
+                    is_on_wire: profile.is_on_wire(bssid),
+                    is_attacking: attack.is_some(),
+                    ssid,
+                };
+                let is_known = profile.knows(bssid, rogue.ssid.as_deref());
+                let verdict = classify(&profile.rules, &rogue, is_known);
+                (rogue, verdict)
+            })
+            .collect();
+        rogues.sort_by_key(|(rogue, _)| rogue.bssid);
+        rogues
     }
 
     /// What was taken in, and what there was no room for.

@@ -47,6 +47,11 @@ impl Signal {
         self.count = self.count.saturating_add(1);
     }
 
+    /// How strong it is, when it was heard at all.
+    pub(crate) fn mean_dbm(&self) -> Option<f32> {
+        (self.count > 0).then_some(self.mean)
+    }
+
     /// Whether the track is long enough to say something.
     pub(crate) fn is_known(&self) -> bool {
         self.count >= LEARNED

@@ -28,12 +28,12 @@ pub enum RogueClass {
 }
 
 /// An access point that is not of the infrastructure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rogue<'a> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rogue {
     /// Its address.
     pub bssid: Mac,
     /// Its name.
-    pub ssid: Option<&'a str>,
+    pub ssid: Option<String>,
     /// Whether its name is one of ours.
     pub has_managed_ssid: bool,
     /// Whether it needs no key.
@@ -93,9 +93,11 @@ pub struct Rule {
 
 impl Rule {
     /// Whether all of its conditions hold.
-    pub fn fits(&self, rogue: &Rogue<'_>) -> bool {
+    pub fn fits(&self, rogue: &Rogue) -> bool {
         let is = |wanted: Option<bool>, found: bool| wanted.is_none_or(|it| it == found);
-        self.ssid.as_deref().is_none_or(|it| rogue.ssid.is_some_and(|ssid| fits_name(it, ssid)))
+        self.ssid
+            .as_deref()
+            .is_none_or(|it| rogue.ssid.as_deref().is_some_and(|ssid| fits_name(it, ssid)))
             && is(self.managed_ssid, rogue.has_managed_ssid)
             && is(self.open, rogue.is_open)
             && is(self.on_wire, rogue.is_on_wire)
@@ -147,7 +149,7 @@ const CONFIDENCE_MAX: u32 = 95;
 const CONTAIN_CONFIDENCE_MIN: u8 = 60;
 
 /// Sorts one access point. `is_known` says that the profile knows it as harmless.
-pub fn classify(rules: &[Rule], rogue: &Rogue<'_>, is_known: bool) -> Verdict {
+pub fn classify(rules: &[Rule], rogue: &Rogue, is_known: bool) -> Verdict {
     let rule = rules.iter().find(|rule| rule.fits(rogue));
     let (class, reason) = match rule {
         _ if is_known => (RogueClass::Friendly, "known"),
@@ -167,7 +169,7 @@ pub fn classify(rules: &[Rule], rogue: &Rogue<'_>, is_known: bool) -> Verdict {
 
 /// Containment is for access points on our wire or under our name only: a neighbour has a right to its
 /// network. It is useless where management frames are protected, since stations ignore it.
-fn recommend(class: RogueClass, confidence: u8, rogue: &Rogue<'_>) -> Recommendation {
+fn recommend(class: RogueClass, confidence: u8, rogue: &Rogue) -> Recommendation {
     let is_ours_to_stop = rogue.is_on_wire || rogue.has_managed_ssid;
     match class {
         RogueClass::Friendly => Recommendation::Leave,
@@ -186,19 +188,21 @@ fn recommend(class: RogueClass, confidence: u8, rogue: &Rogue<'_>) -> Recommenda
 mod tests {
     use super::*;
 
-    const ROGUE: Rogue<'_> = Rogue {
-        bssid: Mac([2, 0, 0, 0, 0, 9]),
-        ssid: Some("Guest 5"),
-        has_managed_ssid: false,
-        is_open: true,
-        requires_pmf: false,
-        rssi_dbm: Some(-60),
-        lasted_s: 100,
-        sensors: 1,
-        stations: 0,
-        is_on_wire: false,
-        is_attacking: false,
-    };
+    fn neighbour() -> Rogue {
+        Rogue {
+            bssid: Mac([2, 0, 0, 0, 0, 9]),
+            ssid: Some("Guest 5".to_owned()),
+            has_managed_ssid: false,
+            is_open: true,
+            requires_pmf: false,
+            rssi_dbm: Some(-60),
+            lasted_s: 100,
+            sensors: 1,
+            stations: 0,
+            is_on_wire: false,
+            is_attacking: false,
+        }
+    }
 
     fn rule(class: RogueClass) -> Rule {
         Rule {
@@ -216,33 +220,38 @@ mod tests {
         }
     }
 
-    fn check(rules: &[Rule], rogue: Rogue<'_>, class: RogueClass, what: Recommendation) {
+    fn check(rules: &[Rule], rogue: Rogue, class: RogueClass, what: Recommendation) {
         let verdict = classify(rules, &rogue, false);
         assert_eq!((verdict.class, verdict.recommendation), (class, what), "{rogue:?}");
     }
 
     #[test]
     fn a_neighbour_is_never_contained() {
-        check(&[], ROGUE, RogueClass::Unclassified, Recommendation::Locate);
-        let attacking = Rogue { is_attacking: true, sensors: 9, ..ROGUE };
+        check(&[], neighbour(), RogueClass::Unclassified, Recommendation::Locate);
+        let attacking = Rogue { is_attacking: true, sensors: 9, ..neighbour() };
         check(&[], attacking, RogueClass::Malicious, Recommendation::Locate);
         let rules = [rule(RogueClass::Malicious)];
-        check(&rules, Rogue { sensors: 9, ..ROGUE }, RogueClass::Malicious, Recommendation::Locate);
+        check(
+            &rules,
+            Rogue { sensors: 9, ..neighbour() },
+            RogueClass::Malicious,
+            Recommendation::Locate,
+        );
     }
 
     #[test]
     fn who_has_our_name_may_be_contained_unless_that_is_useless_or_unsure() {
-        let ours = Rogue { has_managed_ssid: true, sensors: 3, ..ROGUE };
-        check(&[], ours, RogueClass::Malicious, Recommendation::Contain);
-        let protected = Rogue { requires_pmf: true, ..ours };
+        let ours = Rogue { has_managed_ssid: true, sensors: 3, ..neighbour() };
+        check(&[], ours.clone(), RogueClass::Malicious, Recommendation::Contain);
+        let protected = Rogue { requires_pmf: true, ..ours.clone() };
         check(&[], protected, RogueClass::Malicious, Recommendation::Locate);
-        let unsure = Rogue { sensors: 1, ..ours };
+        let unsure = Rogue { sensors: 1, ..ours.clone() };
         check(&[], unsure, RogueClass::Malicious, Recommendation::Locate);
     }
 
     #[test]
     fn on_our_wire_the_port_is_shut() {
-        let on_wire = Rogue { is_on_wire: true, ..ROGUE };
+        let on_wire = Rogue { is_on_wire: true, ..neighbour() };
         check(&[], on_wire, RogueClass::Malicious, Recommendation::ShutPort);
     }
 
@@ -251,16 +260,16 @@ mod tests {
         let guests = Rule { ssid: Some("Guest*".to_owned()), ..rule(RogueClass::Friendly) };
         let near = Rule { rssi_dbm_min: Some(-70), ..rule(RogueClass::Custom) };
         let rules = [guests, near];
-        check(&rules, ROGUE, RogueClass::Friendly, Recommendation::Leave);
-        let other = Rogue { ssid: Some("Other"), ..ROGUE };
-        check(&rules, other, RogueClass::Custom, Recommendation::Locate);
+        check(&rules, neighbour(), RogueClass::Friendly, Recommendation::Leave);
+        let other = Rogue { ssid: Some("Other".to_owned()), ..neighbour() };
+        check(&rules, other.clone(), RogueClass::Custom, Recommendation::Locate);
         let far = Rogue { rssi_dbm: Some(-80), ..other };
         check(&rules, far, RogueClass::Unclassified, Recommendation::Locate);
     }
 
     #[test]
     fn sensors_that_agree_make_it_surer() {
-        let sure = |sensors| classify(&[], &Rogue { sensors, ..ROGUE }, false).confidence;
+        let sure = |sensors| classify(&[], &Rogue { sensors, ..neighbour() }, false).confidence;
         assert_eq!([sure(1), sure(2), sure(10), sure(1_000)], [50, 55, 95, 95]);
     }
 }
