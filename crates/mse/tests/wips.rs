@@ -1,8 +1,8 @@
 //! `mse wips` as a person uses it.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -17,7 +17,7 @@ fn capture(name: &str) -> Option<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/captures");
     let path = folder.join(name);
     if !path.exists() {
-        writeln!(std::io::stderr(), "skipped: no {}", path.display()).unwrap();
+        eprintln!("skipped: no {}", path.display());
         return None;
     }
     Some(path.display().to_string())
@@ -96,7 +96,11 @@ fn what_is_no_capture_is_named_with_a_remedy() {
     check_refused(&["wips", "replay", "/nowhere.pcap"], 1, &["/nowhere.pcap", "No such file"]);
     let text = scratch("text.pcap", b"no capture at all");
     let path = text.display().to_string();
-    check_refused(&["wips", "replay", &path], 1, &[&path, "not a pcap or pcapng", "monitor interface"]);
+    check_refused(
+        &["wips", "replay", &path],
+        1,
+        &[&path, "not a pcap or pcapng", "monitor interface"],
+    );
     std::fs::remove_file(text).unwrap();
     let profile = scratch("bad.toml", b"thresholds = 3\n");
     let path = profile.display().to_string();

@@ -25,6 +25,7 @@ pub(crate) enum Protection {
 
 /// One beacon or probe response.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a network says")]
 pub(crate) struct Advert<'a> {
     /// Its fixed fields.
     pub(crate) beacon: Beacon,

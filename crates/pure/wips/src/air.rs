@@ -15,6 +15,7 @@ use self::signal::Signal;
 use crate::dot11::data::Security;
 use crate::dot11::header::Kind;
 use crate::dot11::management::{Management, Status};
+use crate::dot11::security::RsnCapabilities;
 use crate::heard::Heard;
 use crate::packet::CaptureTime;
 use crate::table::Table;
@@ -128,13 +129,13 @@ impl Air {
                 let wants = heard.parsed.elements.rsn().and_then(|it| it.capabilities);
                 if let Some(station) = heard.transmitter() {
                     let radio = self.radios.entry(station, Radio::default);
-                    radio.wants_pmf = wants.is_some_and(|it| it.can_protect_management());
+                    radio.wants_pmf = wants.is_some_and(RsnCapabilities::can_protect_management);
                 }
             }
             Some(Management::AssociationResponse(it) | Management::ReassociationResponse(it))
                 if it.status == Status::SUCCESS && heard.is_from_ap() =>
             {
-                self.join(heard, false)
+                self.join(heard, false);
             }
             None if heard.has_payload() => self.data(heard),
             _ => {}

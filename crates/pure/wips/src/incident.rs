@@ -56,8 +56,8 @@ impl Transmitter {
     fn sharpened(self, later: Self) -> Self {
         match (self, later) {
             (Self::Own { address: a }, Self::Spoofed { address: b }) if a == b => later,
-            (Self::Own { .. } | Self::Spoofed { .. }, Self::Invented { .. }) => later,
-            (Self::Unnamed, _) => later,
+            (Self::Own { .. } | Self::Spoofed { .. }, Self::Invented { .. })
+            | (Self::Unnamed, _) => later,
             _ => self,
         }
     }

@@ -52,6 +52,7 @@ impl Threshold {
     }
 
     /// What a kind has by default.
+    #[expect(clippy::match_same_arms, reason = "equal numbers have different reasons")]
     pub const fn default_of(kind: Kind) -> Self {
         match kind {
             // Fortinet: 30 in 10 s. Ours: 20 new stations in 10 s are more than walk in.

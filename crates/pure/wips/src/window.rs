@@ -93,7 +93,7 @@ impl Distinct {
     }
 }
 
-/// A number that depends on every bit of `key`, the same in every run (the finaliser of SplitMix64).
+/// A number that depends on every bit of `key`, the same in every run (the finaliser of `SplitMix64`).
 pub(crate) fn scattered(key: u64) -> u64 {
     let mut bits = key.wrapping_add(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

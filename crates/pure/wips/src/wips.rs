@@ -179,9 +179,11 @@ impl Wips {
         self.detectors.see(scene, &mut self.found);
         self.air.learn(&heard);
         self.touched.clear();
-        for detection in std::mem::take(&mut self.found.0) {
-            self.take(detection, packet.sensor, signal_dbm);
+        let mut found = std::mem::take(&mut self.found);
+        for detection in found.0.drain(..) {
+            self.take(&detection, packet.sensor, signal_dbm);
         }
+        self.found = found;
         if let Some(key) = key {
             self.copies.note(key, self.now, packet.sensor, &self.touched);
         }
@@ -270,11 +272,11 @@ impl Wips {
         }
     }
 
-    fn take(&mut self, detection: Detection, sensor: SensorId, signal_dbm: Option<f32>) {
+    fn take(&mut self, detection: &Detection, sensor: SensorId, signal_dbm: Option<f32>) {
         if !self.rules.is_enabled(detection.kind) {
             return;
         }
-        let Detection { kind, bssid, .. } = detection;
+        let Detection { kind, bssid, .. } = *detection;
         let severity = self.rules.profile.severity(kind, bssid, detection.ssid.as_deref());
         if let Some(id) = self.book.take(detection, severity)
             && !self.touched.contains(&id)

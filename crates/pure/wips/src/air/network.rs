@@ -2,6 +2,7 @@
 
 use crate::advert::{Advert, Protection};
 use crate::dot11::header::Kind;
+use crate::dot11::wps::Wps;
 use crate::heard::Heard;
 use crate::packet::CaptureTime;
 
@@ -12,6 +13,7 @@ const RESTART_US: u64 = 1_000_000;
 
 /// One BSSID that beacons, or answers probes.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that the network said")]
 pub(crate) struct Network {
     /// When it was heard first.
     pub(crate) first: CaptureTime,
@@ -72,7 +74,7 @@ impl Network {
         self.last = heard.at;
         // A frame that contradicts the first ones may be another radio's; the first ones stay.
         if !is_first && self.beacons > 0 && self.shape != 0 {
-            self.is_wps_locked |= advert.wps.and_then(|it| it.is_setup_locked()) == Some(true);
+            self.is_wps_locked |= advert.wps.and_then(Wps::is_setup_locked) == Some(true);
             if self.ssid_bytes == 0 {
                 self.name(advert);
             }
@@ -85,7 +87,7 @@ impl Network {
         self.is_ad_hoc = advert.beacon.capabilities.is_ad_hoc();
         self.has_pmf = advert.has_pmf;
         self.requires_pmf = advert.requires_pmf;
-        self.is_wps_locked = advert.wps.and_then(|it| it.is_setup_locked()) == Some(true);
+        self.is_wps_locked = advert.wps.and_then(Wps::is_setup_locked) == Some(true);
         self.interval_us = u64::from(advert.beacon.interval_tu) * 1_024;
         self.shape = if heard.kind() == Kind::Beacon { advert.shape | 1 } else { 0 };
         self.has_quiet = advert.quiet.is_some();

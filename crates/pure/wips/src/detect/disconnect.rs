@@ -84,17 +84,16 @@ impl Disconnects {
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
         match heard.management() {
-            Some(Management::Deauthentication(reason) | Management::Disassociation(reason)) => {
-                if !heard.is_retry() && heard.has_time() {
-                    self.disconnect(scene, *reason, found);
-                }
+            Some(Management::Deauthentication(reason) | Management::Disassociation(reason))
+                if !heard.is_retry() && heard.has_time() =>
+            {
+                self.disconnect(scene, *reason, found);
             }
             Some(Management::Authentication(_)) => self.comes_back(scene, found),
             Some(Management::AssociationRequest(_) | Management::ReassociationRequest(_)) => {
                 self.provoke(scene);
                 self.comes_back(scene, found);
             }
-            Some(_) => {}
             None if heard.kind() == FrameKind::Ack => {
                 if let Some(station) = heard.receiver() {
                     *self.acknowledged.entry(station, CaptureTime::default) = heard.at;
@@ -105,7 +104,7 @@ impl Disconnects {
                 self.provoke(scene);
                 self.harvests(scene, found);
             }
-            None => {}
+            _ => {}
         }
     }
 

@@ -33,6 +33,7 @@ pub(crate) struct Exchanges {
 
 /// What a network and one of its stations said lately.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each was said, or was not")]
 struct Exchange {
     /// When a method was spoken last.
     method: CaptureTime,
@@ -247,6 +248,9 @@ impl Exchanges {
     }
 }
 
+/// The group of port access entities is for the access point too (IEEE 802.1X, 11.1.1).
+const PAE_GROUP: Mac = Mac([0x01, 0x80, 0xc2, 0x00, 0x00, 0x03]);
+
 /// A key message that the access point passes on for a station, or to one from a stranger, before
 /// either has proven anything.
 pub(crate) fn is_forwarded(scene: Scene<'_>) -> bool {
@@ -261,8 +265,6 @@ pub(crate) fn is_forwarded(scene: Scene<'_>) -> bool {
     );
     let Some(bssid) = heard.bssid().filter(|_| is_eapol) else { return false };
     let (source, destination) = (heard.header().source(), heard.header().destination());
-    // The group of port access entities (IEEE 802.1X, 11.1.1) is for the access point too.
-    const PAE_GROUP: Mac = Mac([0x01, 0x80, 0xc2, 0x00, 0x00, 0x03]);
     if heard.is_from_ap() {
         source.is_some_and(|it| it != bssid)
     } else {

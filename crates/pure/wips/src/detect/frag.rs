@@ -1,4 +1,4 @@
-//! FragAttacks: fragments and aggregates that no honest station sends.
+//! Fragments and aggregates that no honest station sends.
 //!
 //! | pattern | CVE |
 //! |---|---|
@@ -12,9 +12,10 @@ use model::Mac;
 
 use super::eapol::is_forwarded;
 use super::{Found, Scene};
+use crate::dot11::Anomaly;
 use crate::dot11::data::{Payload, Security};
-use crate::dot11::eapol::Message;
-use crate::dot11::{Anomaly, header::Sequence};
+use crate::dot11::eapol::{Key, Message};
+use crate::dot11::header::{QosControl, Sequence};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::table::Table;
 
@@ -69,7 +70,7 @@ impl Fragments {
         if is_forwarded(scene) {
             tell(scene, found, "key message passed on");
         }
-        if let Some(Message::M4) = heard.eapol().and_then(|it| it.key()).map(|it| it.message()) {
+        if let Some(Message::M4) = heard.eapol().and_then(|it| it.key()).map(Key::message) {
             for link in [(from, to), (to, from)] {
                 let link = self.links.entry(link, Link::default);
                 (link.keys, link.packet_number, link.suspect) = (link.keys + 1, 0, None);
@@ -107,7 +108,7 @@ impl Link {
         self.is_encrypted = true;
         let Some(sequence) = heard.header().sequence else { return };
         let is_part = sequence.fragment > 0 || heard.header().control.more_fragments();
-        let is_aggregate = heard.header().qos.is_some_and(|it| it.is_amsdu());
+        let is_aggregate = heard.header().qos.is_some_and(QosControl::is_amsdu);
         if let Some((suspect, detail)) = self.suspect
             && number < suspect
             && number.abs_diff(self.packet_number) <= ORDER

@@ -61,7 +61,7 @@ impl Keys {
             Some(_) => {}
             None => match heard.eapol().and_then(|it| it.key()).map(|key| (key.message(), key)) {
                 Some((message, key)) => {
-                    self.message(scene, pair, message, key.replay_counter, found)
+                    self.message(scene, pair, message, key.replay_counter, found);
                 }
                 None => self.data(scene, pair, found),
             },

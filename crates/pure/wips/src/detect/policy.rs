@@ -42,7 +42,7 @@ impl Policy {
         if let Some(Management::AssociationResponse(it)) = heard.management()
             && it.status == Status::SUCCESS
         {
-            self.joins(scene, found);
+            joins(scene, found);
         }
         if heard.is_data() {
             self.data(scene, found);
@@ -99,19 +99,6 @@ impl Policy {
         }
     }
 
-    fn joins(&mut self, scene: Scene<'_>, found: &mut Found) {
-        let Some((bssid, station)) = scene.heard.pair() else { return };
-        let managed = &scene.rules.profile.managed;
-        if managed.stations.contains(&station) && !managed.bssids.contains(&bssid) {
-            found
-                .add(scene, Kind::Misassociation, EvidenceSet::of(&[Evidence::Policy]))
-                .by(Transmitter::Own { address: station })
-                .against(Some(station))
-                .about(Some(bssid))
-                .named(scene.air.ssid(bssid));
-        }
-    }
-
     fn data(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
         let control = heard.header().control;
@@ -163,5 +150,19 @@ impl Policy {
         let mut is_new = false;
         self.told.entry((kind, about), || is_new = true);
         is_new
+    }
+}
+
+/// A managed station joins a network that is not managed.
+fn joins(scene: Scene<'_>, found: &mut Found) {
+    let Some((bssid, station)) = scene.heard.pair() else { return };
+    let managed = &scene.rules.profile.managed;
+    if managed.stations.contains(&station) && !managed.bssids.contains(&bssid) {
+        found
+            .add(scene, Kind::Misassociation, EvidenceSet::of(&[Evidence::Policy]))
+            .by(Transmitter::Own { address: station })
+            .against(Some(station))
+            .about(Some(bssid))
+            .named(scene.air.ssid(bssid));
     }
 }

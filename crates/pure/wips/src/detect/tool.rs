@@ -10,7 +10,7 @@ use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 const PWNAGOTCHI: Mac = Mac([0xde, 0xad, 0xbe, 0xef, 0xde, 0xad]);
 /// In an element of this number, as JSON.
 const PWNAGOTCHI_ELEMENT: ElementId = ElementId(222);
-/// The made-up vendor of the WiFi Pineapple (Kismet, `KARMAOUI`).
+/// The made-up vendor of the `WiFi` Pineapple (Kismet, `KARMAOUI`).
 const PINEAPPLE: [u8; 3] = [0x00, 0x13, 0x37];
 /// The network of a forgotten tool that drivers still carry (Kismet, `AIRJACKSSID`).
 const AIRJACK: &[u8] = b"AirJack";

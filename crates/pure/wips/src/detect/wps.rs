@@ -7,7 +7,7 @@ use model::Mac;
 
 use super::meter::Meter;
 use super::{Found, Scene};
-use crate::dot11::eap::WscOp;
+use crate::dot11::eap::{Eap, WscOp};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
 use crate::table::Table;
@@ -31,7 +31,7 @@ impl Setups {
 
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
-        let Some(wsc) = heard.eapol().and_then(|it| it.eap()).and_then(|it| it.wsc()) else {
+        let Some(wsc) = heard.eapol().and_then(|it| it.eap()).and_then(Eap::wsc) else {
             return;
         };
         let Some((bssid, station)) = heard.pair() else { return };

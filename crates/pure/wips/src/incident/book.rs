@@ -86,13 +86,13 @@ impl Book {
     }
 
     /// Takes a detection with its severity here, and says which incident it belongs to.
-    pub(crate) fn take(&mut self, detection: Detection, severity: Severity) -> Option<u64> {
+    pub(crate) fn take(&mut self, detection: &Detection, severity: Severity) -> Option<u64> {
         let at = detection.at;
         let found = self
             .open
             .values()
-            .find(|it| is_same(&it.incident, &detection))
-            .or_else(|| self.open.values().find(|it| is_related(&it.incident, &detection)));
+            .find(|it| is_same(&it.incident, detection))
+            .or_else(|| self.open.values().find(|it| is_related(&it.incident, detection)));
         let id = match found {
             Some(entry) => entry.incident.id,
             None if self.open.len() >= OPEN_MAX => {
@@ -102,7 +102,7 @@ impl Book {
             None => {
                 let id = self.next_id;
                 self.next_id += 1;
-                let incident = opened(id, &detection, severity);
+                let incident = opened(id, detection, severity);
                 self.push(Change::Opened(incident.clone()));
                 self.open.insert(id, Entry { incident, told: at, is_news: false });
                 self.note_quiet(id);
@@ -289,7 +289,7 @@ fn part_of(detection: &Detection) -> Part {
 }
 
 /// Adds a detection; whether that is news.
-fn add(incident: &mut Incident, detection: Detection, severity: Severity) -> bool {
+fn add(incident: &mut Incident, detection: &Detection, severity: Severity) -> bool {
     incident.first = incident.first.min(detection.since);
     incident.last = incident.last.max(detection.at);
     incident.frames += u64::from(detection.frames);
@@ -314,7 +314,7 @@ fn add(incident: &mut Incident, detection: Detection, severity: Severity) -> boo
         }
         None => {
             if incident.parts.len() < PARTS_MAX {
-                incident.parts.push(part_of(&detection));
+                incident.parts.push(part_of(detection));
                 is_news = true;
             }
         }

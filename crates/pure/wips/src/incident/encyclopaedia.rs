@@ -205,7 +205,7 @@ kinds! {
         "Another access point offers the SSID of a protected network with less protection.",
         "Find it by its signal and remove it. Let managed stations check certificates, and never join open networks of that name.";
     BssidSpoof, Impersonation, Critical, "BSSID spoofed",
-        "Two radios send beacons of one BSSID: the position of a man in the middle, as KRACK and FragAttacks need it.",
+        "Two radios send beacons of one BSSID: the position of a man in the middle, as attacks on keys and fragments need it.",
         "Find the second radio by its signal. Require operating channel validation and protected beacons.";
     Karma, Impersonation, Critical, "Karma access point",
         "An access point answers to any network that a station asks for.",

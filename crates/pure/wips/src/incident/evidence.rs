@@ -81,8 +81,12 @@ impl Evidence {
             Self::SequenceMismatch | Self::Refused => 30,
             Self::ManyTransmitters => 40,
             Self::OneRadio | Self::VictimLeft | Self::VictimStayed | Self::Injected => 50,
-            Self::Rate | Self::SignalMismatch | Self::Unprotected => 60,
-            Self::Unanswered | Self::Unasked | Self::Downgrade => 60,
+            Self::Rate
+            | Self::SignalMismatch
+            | Self::Unprotected
+            | Self::Unanswered
+            | Self::Unasked
+            | Self::Downgrade => 60,
             Self::ImplausibleAddresses => 70,
             Self::Contradiction => 75,
             Self::Signature => 85,

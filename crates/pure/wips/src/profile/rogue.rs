@@ -29,6 +29,7 @@ pub enum RogueClass {
 
 /// An access point that is not of the infrastructure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question that a rule may ask")]
 pub struct Rogue {
     /// Its address.
     pub bssid: Mac,
@@ -141,11 +142,11 @@ pub enum Recommendation {
     Contain,
 }
 
-/// The confidence of one sensor, and of each more, and the most (ArubaOS, suspected rogues).
+/// The confidence of one sensor, and of each more, and the most (`ArubaOS`, suspected rogues).
 const CONFIDENCE: u32 = 50;
 const CONFIDENCE_SENSOR: u32 = 5;
 const CONFIDENCE_MAX: u32 = 95;
-/// Less sure than that, containment is never recommended (ArubaOS, containment gate).
+/// Less sure than that, containment is never recommended (`ArubaOS`, containment gate).
 const CONTAIN_CONFIDENCE_MIN: u8 = 60;
 
 /// Sorts one access point. `is_known` says that the profile knows it as harmless.
@@ -173,14 +174,15 @@ fn recommend(class: RogueClass, confidence: u8, rogue: &Rogue) -> Recommendation
     let is_ours_to_stop = rogue.is_on_wire || rogue.has_managed_ssid;
     match class {
         RogueClass::Friendly => Recommendation::Leave,
-        RogueClass::Unclassified | RogueClass::Custom => Recommendation::Locate,
         RogueClass::Malicious if rogue.is_on_wire => Recommendation::ShutPort,
         RogueClass::Malicious
             if is_ours_to_stop && !rogue.requires_pmf && confidence >= CONTAIN_CONFIDENCE_MIN =>
         {
             Recommendation::Contain
         }
-        RogueClass::Malicious => Recommendation::Locate,
+        RogueClass::Unclassified | RogueClass::Custom | RogueClass::Malicious => {
+            Recommendation::Locate
+        }
     }
 }
 
@@ -220,16 +222,16 @@ mod tests {
         }
     }
 
-    fn check(rules: &[Rule], rogue: Rogue, class: RogueClass, what: Recommendation) {
-        let verdict = classify(rules, &rogue, false);
+    fn check(rules: &[Rule], rogue: &Rogue, class: RogueClass, what: Recommendation) {
+        let verdict = classify(rules, rogue, false);
         assert_eq!((verdict.class, verdict.recommendation), (class, what), "{rogue:?}");
     }
 
     #[test]
     fn a_neighbour_is_never_contained() {
-        check(&[], neighbour(), RogueClass::Unclassified, Recommendation::Locate);
+        check(&[], &neighbour(), RogueClass::Unclassified, Recommendation::Locate);
         let attacking = Rogue { is_attacking: true, sensors: 9, ..neighbour() };
-        check(&[], attacking, RogueClass::Malicious, Recommendation::Locate);
+        check(&[], &attacking, RogueClass::Malicious, Recommendation::Locate);
         let rules = [rule(RogueClass::Malicious)];
         check(
             &rules,
@@ -242,17 +244,17 @@ mod tests {
     #[test]
     fn who_has_our_name_may_be_contained_unless_that_is_useless_or_unsure() {
         let ours = Rogue { has_managed_ssid: true, sensors: 3, ..neighbour() };
-        check(&[], ours.clone(), RogueClass::Malicious, Recommendation::Contain);
+        check(&[], &ours, RogueClass::Malicious, Recommendation::Contain);
         let protected = Rogue { requires_pmf: true, ..ours.clone() };
-        check(&[], protected, RogueClass::Malicious, Recommendation::Locate);
+        check(&[], &protected, RogueClass::Malicious, Recommendation::Locate);
         let unsure = Rogue { sensors: 1, ..ours.clone() };
-        check(&[], unsure, RogueClass::Malicious, Recommendation::Locate);
+        check(&[], &unsure, RogueClass::Malicious, Recommendation::Locate);
     }
 
     #[test]
     fn on_our_wire_the_port_is_shut() {
         let on_wire = Rogue { is_on_wire: true, ..neighbour() };
-        check(&[], on_wire, RogueClass::Malicious, Recommendation::ShutPort);
+        check(&[], &on_wire, RogueClass::Malicious, Recommendation::ShutPort);
     }
 
     #[test]
@@ -260,11 +262,11 @@ mod tests {
         let guests = Rule { ssid: Some("Guest*".to_owned()), ..rule(RogueClass::Friendly) };
         let near = Rule { rssi_dbm_min: Some(-70), ..rule(RogueClass::Custom) };
         let rules = [guests, near];
-        check(&rules, neighbour(), RogueClass::Friendly, Recommendation::Leave);
+        check(&rules, &neighbour(), RogueClass::Friendly, Recommendation::Leave);
         let other = Rogue { ssid: Some("Other".to_owned()), ..neighbour() };
-        check(&rules, other.clone(), RogueClass::Custom, Recommendation::Locate);
+        check(&rules, &other, RogueClass::Custom, Recommendation::Locate);
         let far = Rogue { rssi_dbm: Some(-80), ..other };
-        check(&rules, far, RogueClass::Unclassified, Recommendation::Locate);
+        check(&rules, &far, RogueClass::Unclassified, Recommendation::Locate);
     }
 
     #[test]

@@ -52,14 +52,17 @@ const fn truth(
     Truth { file, kinds, by, victim, times: 1, soon: Soon::Flood, kismet }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a row of the table below")]
 const fn slow(truth: Truth) -> Truth {
     Truth { soon: Soon::LowRate, ..truth }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a row of the table below")]
 const fn when_proven(truth: Truth) -> Truth {
     Truth { soon: Soon::WhenProven, ..truth }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a row of the table below")]
 const fn times(times: usize, truth: Truth) -> Truth {
     Truth { times, ..truth }
 }
