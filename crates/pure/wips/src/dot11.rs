@@ -105,6 +105,8 @@ pub enum Unread {
     Reserved,
     /// A frame of another band.
     Extension,
+    /// A later part of a management frame, which begins anywhere.
+    Fragment,
 }
 
 impl<'a> Parsed<'a> {
@@ -229,11 +231,16 @@ fn read_body<'a>(
             anomalies.add_if(security.is_none(), Anomaly::SecurityHeader);
             Some(Body::Protected(security))
         }
-        FrameType::Management => management::read(header.kind, cursor).map(|management| {
-            *elements = Elements::new(cursor.0);
-            elements.judge(anomalies);
-            Body::Management(management)
-        }),
+        FrameType::Management if header.is_later_fragment() => {
+            return Body::Unread(Unread::Fragment);
+        }
+        FrameType::Management => {
+            management::read(header.kind, cursor, anomalies).map(|management| {
+                *elements = Elements::new(cursor.0);
+                elements.judge(anomalies);
+                Body::Management(management)
+            })
+        }
     };
     read.unwrap_or_else(|| {
         anomalies.add(Anomaly::BodyTruncated);

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::anomaly::{Anomalies, Anomaly};
 use super::cursor::Cursor;
 use super::management::Status;
 
@@ -16,7 +17,7 @@ pub struct Authentication<'a> {
     pub sequence: u16,
     /// Whether the step was accepted; a first step has 0.
     pub status: Status,
-    /// What SAE carries in place of elements.
+    /// What SAE carries in place of elements; nothing when it is cut.
     pub sae: Option<Sae<'a>>,
 }
 
@@ -75,19 +76,31 @@ pub struct Commit<'a> {
 
 impl<'a> Authentication<'a> {
     /// Reads the fixed fields; what is left are elements.
-    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+    pub(crate) fn read(cursor: &mut Cursor<'a>, anomalies: &mut Anomalies) -> Option<Self> {
         let algorithm = Algorithm(cursor.u16()?);
         let sequence = cursor.u16()?;
         let status = Status(cursor.u16()?);
-        let sae = match (algorithm, sequence) {
-            (Algorithm::SAE, 1) => Some(Sae::Commit(Commit::read(cursor, status)?)),
-            (Algorithm::SAE, 2) => Some(confirm(cursor)?),
-            _ => None,
-        };
-        if matches!(algorithm, Algorithm::FILS_PFS | Algorithm::FILS_PUBLIC_KEY) {
-            skip_finite_field(cursor, sequence)?;
+        let mut read = Self { algorithm, sequence, status, sae: None };
+        if read.read_key(cursor).is_none() {
+            anomalies.add(Anomaly::BodyTruncated);
+            cursor.0 = &[];
         }
-        Some(Self { algorithm, sequence, status, sae })
+        Some(read)
+    }
+
+    /// Reads what stands between the fixed fields and the elements; `None` when it is cut.
+    fn read_key(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        match (self.algorithm, self.sequence) {
+            (Algorithm::SAE, 1) => {
+                self.sae = Some(Sae::Commit(Commit::read(cursor, self.status)?));
+            }
+            (Algorithm::SAE, 2) => self.sae = Some(confirm(cursor)?),
+            (Algorithm::FILS_PFS | Algorithm::FILS_PUBLIC_KEY, 1 | 2) => {
+                skip_finite_field(cursor)?;
+            }
+            _ => {}
+        }
+        Some(())
     }
 }
 
@@ -144,23 +157,20 @@ fn trails_elements(bytes: &[u8], fixed: usize) -> bool {
 /// Bytes of a scalar and of an element: RFC 3526, RFC 5639, RFC 5903.
 fn group_bytes(group: u16) -> Option<(usize, usize)> {
     Some(match group {
-        19 | 28 => (32, 64),
-        20 | 29 => (48, 96),
-        21 => (66, 132),
-        25 => (24, 48),
-        26 => (28, 56),
-        27 => (28, 56),
-        30 => (64, 128),
+        1 => (96, 96),
+        2 | 22 => (128, 128),
         5 => (192, 192),
-        14 | 24 => (256, 256),
+        14 | 23 | 24 => (256, 256),
         15 => (384, 384),
         16 => (512, 512),
         17 => (768, 768),
         18 => (1024, 1024),
-        1 => (96, 96),
-        2 => (128, 128),
-        22 => (128, 128),
-        23 => (256, 256),
+        19 | 28 => (32, 64),
+        20 | 29 => (48, 96),
+        21 => (66, 132),
+        25 => (24, 48),
+        26 | 27 => (28, 56),
+        30 => (64, 128),
         _ => return None,
     })
 }
@@ -173,10 +183,7 @@ fn confirm<'a>(cursor: &mut Cursor<'a>) -> Option<Sae<'a>> {
 }
 
 /// FILS with forward secrecy puts a group and a key in front of the elements.
-fn skip_finite_field(cursor: &mut Cursor<'_>, sequence: u16) -> Option<()> {
-    if sequence > 2 {
-        return Some(());
-    }
+fn skip_finite_field(cursor: &mut Cursor<'_>) -> Option<()> {
     let group = cursor.u16()?;
     // Compressed to one coordinate.
     if let Some((scalar_bytes, _)) = group_bytes(group) {

@@ -229,9 +229,9 @@ impl<'a> Key<'a> {
 
     /// Which step it is.
     ///
-    /// Windows sets the secure bit in a second message when it makes keys anew, and an AEAD cipher has
-    /// no integrity code, so neither bit is asked. Messages 2 and 4 differ in key data: the second
-    /// brings the station's security element, the fourth nothing, or ciphertext.
+    /// Messages 2 and 4 differ in key data: the second brings the station's security element, the
+    /// fourth nothing. Only an AEAD cipher encrypts both; then the fourth has the secure bit. Elsewhere
+    /// that bit is not asked, because Windows sets it in a second message when it makes keys anew.
     pub fn message(&self) -> Message {
         let info = self.info;
         if info.request() {
@@ -240,7 +240,8 @@ impl<'a> Key<'a> {
         match (info.is_pairwise(), info.ack(), info.install()) {
             (true, true, false) => Message::M1,
             (true, true, true) => Message::M3,
-            (true, false, _) if self.data.is_empty() || info.is_encrypted() => Message::M4,
+            (true, false, _) if self.data.is_empty() => Message::M4,
+            (true, false, _) if info.is_encrypted() && info.secure() => Message::M4,
             (true, false, _) => Message::M2,
             (false, true, _) => Message::Group1,
             (false, false, _) => Message::Group2,
@@ -264,7 +265,7 @@ impl<'a> Key<'a> {
 
     /// The name of the pairwise master key, which a passphrase can be guessed from (message 1).
     pub fn pmkid(&self) -> Option<&'a [u8; 16]> {
-        self.key_data().filter(|kde| kde.is_pmkid()).find_map(|kde| kde.value.try_into().ok())
+        self.key_data().filter(Kde::is_pmkid).find_map(|kde| kde.value.try_into().ok())
     }
 }
 
@@ -281,7 +282,7 @@ fn mic_bytes(rest: &[u8]) -> usize {
 }
 
 /// Key data in clear: elements, and key data encapsulations (KDE), which look like vendor elements.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct KeyData<'a>(&'a [u8]);
 
 /// One piece of key data.

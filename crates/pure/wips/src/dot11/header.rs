@@ -130,7 +130,7 @@ impl FrameControl {
         self.has(0x4000)
     }
 
-    /// There is an HT control field (management and QoS frames), or order matters.
+    /// There is an HT control field (management frames, and data of a traffic class), or order matters.
     pub fn order(self) -> bool {
         self.has(0x8000)
     }
@@ -203,7 +203,7 @@ impl Sequence {
     }
 }
 
-/// The QoS control field: IEEE 802.11-2020, 9.2.4.5.
+/// The field for quality of service: IEEE 802.11-2020, 9.2.4.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct QosControl(pub u16);
@@ -243,7 +243,7 @@ pub struct Header {
     pub address4: Option<Mac>,
     /// Sequence and fragment number.
     pub sequence: Option<Sequence>,
-    /// QoS control.
+    /// Quality of service.
     pub qos: Option<QosControl>,
     /// HT control, also when it carries the VHT or HE variant.
     pub ht_control: Option<u32>,
@@ -294,8 +294,9 @@ impl Header {
     pub fn bssid(&self) -> Option<Mac> {
         match (self.kind, self.control.to_ds(), self.control.from_ds()) {
             (Kind::PsPoll, _, _) => self.receiver,
-            (Kind::CfEnd | Kind::CfEndAck, _, _) => self.transmitter,
-            (Kind::DmgBeacon | Kind::S1gBeacon, _, _) => self.transmitter,
+            (Kind::CfEnd | Kind::CfEndAck | Kind::DmgBeacon | Kind::S1gBeacon, _, _) => {
+                self.transmitter
+            }
             _ => match (self.control.frame_type(), self.control.to_ds(), self.control.from_ds()) {
                 (FrameType::Management, _, _) | (FrameType::Data, false, false) => self.address3,
                 (FrameType::Data, true, false) => self.receiver,
@@ -303,6 +304,14 @@ impl Header {
                 _ => None,
             },
         }
+    }
+
+    /// Whether the body is a later part of something longer.
+    ///
+    /// Nobody puts group frames together, so they are whole whatever their fragment number says.
+    pub fn is_later_fragment(&self) -> bool {
+        self.sequence.is_some_and(|sequence| sequence.fragment != 0)
+            && !self.receiver.is_some_and(Mac::is_multicast)
     }
 
     /// Reads the header off the front of `cursor`.
@@ -418,5 +427,5 @@ impl Header {
     }
 }
 
-/// The bit of a data frame's subtype that says that it has QoS control.
+/// The bit of a data frame's subtype that says that it has [`QosControl`].
 const QOS: u8 = 0b1000;

@@ -6,6 +6,7 @@ use model::Mac;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::anomaly::Anomalies;
 use super::authentication::Authentication;
 use super::cursor::Cursor;
 use super::header::Kind;
@@ -155,7 +156,11 @@ impl Status {
 /// Reads the fixed fields off the front of `cursor`, so that elements are left.
 ///
 /// `None` when the frame ends too early, or when `kind` is none of management.
-pub(crate) fn read<'a>(kind: Kind, cursor: &mut Cursor<'a>) -> Option<Management<'a>> {
+pub(crate) fn read<'a>(
+    kind: Kind,
+    cursor: &mut Cursor<'a>,
+    anomalies: &mut Anomalies,
+) -> Option<Management<'a>> {
     Some(match kind {
         Kind::AssociationRequest => {
             Management::AssociationRequest(association_request(cursor, false)?)
@@ -176,7 +181,9 @@ pub(crate) fn read<'a>(kind: Kind, cursor: &mut Cursor<'a>) -> Option<Management
         Kind::Beacon => Management::Beacon(beacon(cursor)?),
         Kind::Atim => Management::Atim,
         Kind::Disassociation => Management::Disassociation(Reason(cursor.u16()?)),
-        Kind::Authentication => Management::Authentication(Authentication::read(cursor)?),
+        Kind::Authentication => {
+            Management::Authentication(Authentication::read(cursor, anomalies)?)
+        }
         Kind::Deauthentication => Management::Deauthentication(Reason(cursor.u16()?)),
         Kind::Action => Management::Action(Action::read(cursor)?),
         Kind::ActionNoAck => Management::ActionNoAck(Action::read(cursor)?),

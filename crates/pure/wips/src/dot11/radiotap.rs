@@ -1,9 +1,10 @@
 //! The radiotap header.
 //!
 //! Source: <https://www.radiotap.org>, and its reference parser `radiotap.c`. Fields are aligned from
-//! the start of the header. Bit 29 of a presence word begins the radiotap namespace anew, bit 30 a
-//! vendor's, whose fields are skipped by the length that it gives; bit 31 says that another word
-//! follows. A field of unknown size ends the reading, because nobody knows where the next one is.
+//! the start of the header. Bit 29 of a presence word says that the next one begins the radiotap
+//! namespace anew, bit 30 that it is a vendor's, whose fields are skipped by the length that it gives;
+//! bit 31 says that there is a next one. A field of unknown size ends the reading, because nobody knows
+//! where the one after it is.
 
 use model::Dbm;
 
@@ -73,10 +74,14 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (*version == 0 && length >= 8).then(|| bytes.split_at_checked(length)).flatten()
 }
 
-/// Which fields the words speak of.
+/// Which fields a presence word speaks of.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Namespace {
-    Radiotap,
+enum Meaning {
+    /// Those of [`FIELDS`]: the first word of the radiotap namespace.
+    Fields,
+    /// Fields from number 32, of which none is defined.
+    Undefined,
+    /// Those of a vendor, which are skipped as a whole.
     Vendor,
 }
 
@@ -90,12 +95,15 @@ fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
         return None;
     }
     let mut at = FIRST_WORD_AT + count * 4;
-    let mut namespace = Namespace::Radiotap;
+    let mut meaning = Meaning::Fields;
     let mut section = Section::default();
     for word in words.take(count) {
-        if namespace == Namespace::Radiotap {
+        if meaning == Meaning::Undefined && word & !(NAMESPACE | VENDOR | MORE) != 0 {
+            // What follows a field of unknown size cannot be found; the frame still can.
+            break;
+        }
+        if meaning == Meaning::Fields {
             for bit in (0..FIELD_BITS).filter(|bit| word >> bit & 1 != 0) {
-                // What follows a field of unknown size cannot be found; the frame still can.
                 let Some(&Some((alignment, size))) = FIELDS.get(bit as usize) else {
                     section.close(radio);
                     return Some(());
@@ -106,16 +114,19 @@ fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
                 at += size;
             }
         }
+        if meaning == Meaning::Fields {
+            meaning = Meaning::Undefined;
+        }
         if word & VENDOR != 0 {
             // Vendor, subspace, and how many bytes to skip.
             at = at.next_multiple_of(2);
             let [_, _, _, _, low, high] = *head.get(at..)?.first_chunk::<6>()?;
             at += 6 + usize::from(u16::from_le_bytes([low, high]));
             head.get(..at)?;
-            namespace = Namespace::Vendor;
+            meaning = Meaning::Vendor;
         }
         if word & NAMESPACE != 0 {
-            namespace = Namespace::Radiotap;
+            meaning = Meaning::Fields;
         }
         if word & (NAMESPACE | VENDOR) != 0 {
             section.close(radio);

@@ -211,12 +211,12 @@ impl RsnCapabilities {
 
 impl<'a> Security<'a> {
     /// Reads the value of an RSN element.
-    pub(crate) fn rsn(value: &'a [u8]) -> Self {
+    pub fn rsn(value: &'a [u8]) -> Self {
         Self::read(value, true)
     }
 
     /// Reads the value of a vendor element of WPA, after vendor and type.
-    pub(crate) fn wpa(value: &'a [u8]) -> Self {
+    pub fn wpa(value: &'a [u8]) -> Self {
         Self::read(value, false)
     }
 

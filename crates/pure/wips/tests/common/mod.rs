@@ -9,7 +9,7 @@ use wips::capture::{CaptureError, Captured, Decoder};
 use wips::packet::SensorId;
 
 /// Says what is not tested, past the harness, which would hide it because the test passes.
-pub fn skipped(what: &str) {
+pub(crate) fn skipped(what: &str) {
     writeln!(std::io::stderr(), "skipped: {what}").unwrap();
 }
 
@@ -18,7 +18,7 @@ fn folder() -> PathBuf {
 }
 
 /// Every capture in `sets`, in a fixed order; none, with a word about it, where they are absent.
-pub fn captures(sets: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn captures(sets: &[&str]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = sets
         .iter()
         .filter_map(|set| folder().join(set).read_dir().ok())
@@ -39,7 +39,7 @@ fn is_capture(path: &Path) -> bool {
 }
 
 /// The bytes of a capture, unpacked.
-pub fn bytes_of(path: &Path) -> Vec<u8> {
+pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
     if path.extension() != Some(OsStr::new("gz")) {
         return bytes;
@@ -50,7 +50,7 @@ pub fn bytes_of(path: &Path) -> Vec<u8> {
 }
 
 /// Decodes a capture that comes in pieces of `piece` bytes; calls `each` on every packet.
-pub fn decode(
+pub(crate) fn decode(
     mut bytes: &[u8],
     piece: usize,
     mut each: impl FnMut(Captured<'_>),
@@ -73,6 +73,6 @@ pub fn decode(
 }
 
 /// Decodes a capture in large pieces; what it ends with is not asked.
-pub fn packets(path: &Path, each: impl FnMut(Captured<'_>)) {
+pub(crate) fn packets(path: &Path, each: impl FnMut(Captured<'_>)) {
     let _ = decode(&bytes_of(path), 1 << 16, each);
 }
