@@ -7,7 +7,7 @@ use model::Mac;
 use super::anomaly::{Anomalies, Anomaly};
 use super::cursor::Cursor;
 use super::eapol::Eapol;
-use super::header::{Header, QosControl};
+use super::header::Header;
 use super::net::{Arp, Dhcp};
 
 /// The body of a data frame.
@@ -226,7 +226,7 @@ pub(crate) fn read<'a>(header: &Header, body: &'a [u8], anomalies: &mut Anomalie
         Payload::None
     } else if header.is_later_fragment() {
         Payload::Fragment(body)
-    } else if header.qos.is_some_and(QosControl::is_amsdu) {
+    } else if header.is_amsdu() {
         let amsdu = Amsdu(body);
         amsdu.judge(anomalies);
         Payload::Amsdu(amsdu)

@@ -227,8 +227,8 @@ pub struct Header {
     pub kind: Kind,
     /// Frame control; zero when [`Kind::Empty`].
     pub control: FrameControl,
-    /// The duration field: microseconds that the medium is claimed for, at most 32,767. A PS-Poll has
-    /// [`Header::association_id`] in its place.
+    /// Microseconds that the medium is claimed for, at most 32,767. `None` when the upper bit of the
+    /// field is set: then it claims nothing, and in a PS-Poll it is [`Header::association_id`].
     pub duration: Option<u16>,
     /// The number that the access point gave to the station, in a PS-Poll.
     pub association_id: Option<u16>,
@@ -270,9 +270,10 @@ impl Header {
 
     /// Where the frame comes from, also behind an access point.
     ///
-    /// IEEE 802.11-2020, table 9-30. Subframes of an A-MSDU have their own.
+    /// IEEE 802.11-2020, table 9-30. `None` where the subframes of an A-MSDU say it.
     pub fn source(&self) -> Option<Mac> {
         match (self.control.frame_type(), self.control.to_ds(), self.control.from_ds()) {
+            (FrameType::Data, _, true) if self.is_amsdu() => None,
             (FrameType::Data, true, true) => self.address4,
             (FrameType::Data, false, true) => self.address3,
             (FrameType::Data | FrameType::Management, _, _) => self.transmitter,
@@ -280,13 +281,19 @@ impl Header {
         }
     }
 
-    /// Where the frame goes to in the end.
+    /// Where the frame goes to in the end. `None` where the subframes of an A-MSDU say it.
     pub fn destination(&self) -> Option<Mac> {
         match (self.control.frame_type(), self.control.to_ds()) {
+            (FrameType::Data, true) if self.is_amsdu() => None,
             (FrameType::Data, true) => self.address3,
             (FrameType::Data | FrameType::Management, _) => self.receiver,
             _ => None,
         }
+    }
+
+    /// Whether the body is several packets, or would be if it were not encrypted.
+    pub fn is_amsdu(&self) -> bool {
+        self.qos.is_some_and(QosControl::is_amsdu)
     }
 
     /// The network that the frame belongs to, where the header says so: not on most control frames, and
@@ -336,7 +343,7 @@ impl Header {
             // The two upper bits are always set.
             self.association_id = Some(duration & 0x3fff);
         } else {
-            self.duration = Some(duration);
+            self.duration = Some(duration).filter(|field| field & 0x8000 == 0);
         }
         match self.control.frame_type() {
             FrameType::Management => self.fill_addressed(cursor),

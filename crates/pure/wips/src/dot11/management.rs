@@ -179,7 +179,11 @@ pub(crate) fn read<'a>(
             capabilities: Capabilities(cursor.u16()?),
         },
         Kind::Beacon => Management::Beacon(beacon(cursor)?),
-        Kind::Atim => Management::Atim,
+        Kind::Atim => {
+            // It has no body, so what follows are no elements.
+            cursor.0 = &[];
+            Management::Atim
+        }
         Kind::Disassociation => Management::Disassociation(Reason(cursor.u16()?)),
         Kind::Authentication => {
             Management::Authentication(Authentication::read(cursor, anomalies)?)
