@@ -46,6 +46,7 @@ pub mod security;
 pub mod wps;
 
 mod cursor;
+pub(crate) mod fuzz;
 mod radiotap;
 
 pub use anomaly::{Anomalies, Anomaly};
@@ -146,6 +147,7 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Parsed<'a> {
     let frame = check_sequence(packet, &mut radio, after_link, &mut anomalies);
     let mut cursor = Cursor(frame);
     let mut of_frame = Anomalies::NONE;
+    let is_found = !frame.is_empty() || anomalies.is_empty();
     let header = Header::read(&mut cursor, &mut of_frame);
     if radio.data_pad {
         let header_bytes = frame.len() - cursor.0.len();
@@ -164,7 +166,10 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Parsed<'a> {
         anomalies.add(Anomaly::Cut);
         of_frame = of_frame.without(Anomalies::OF_LENGTH);
     }
-    anomalies.add_all(of_frame);
+    // Where the frame begins nobody knows, its sender is not to blame.
+    if is_found {
+        anomalies.add_all(of_frame);
+    }
     Parsed { radio, frame, header, body, elements, anomalies }
 }
 

@@ -91,6 +91,8 @@ impl<'a> Authentication<'a> {
     /// Reads what stands between the fixed fields and the elements; `None` when it is cut.
     fn read_key(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
         match (self.algorithm, self.sequence) {
+            // Who refuses may leave out everything else.
+            (Algorithm::SAE, 1 | 2) if !self.status.accepts_sae() && cursor.0.is_empty() => {}
             (Algorithm::SAE, 1) => {
                 self.sae = Some(Sae::Commit(Commit::read(cursor, self.status)?));
             }
@@ -101,6 +103,13 @@ impl<'a> Authentication<'a> {
             _ => {}
         }
         Some(())
+    }
+}
+
+impl Status {
+    /// Whether a step of SAE with this status goes on.
+    fn accepts_sae(self) -> bool {
+        matches!(self, Self::SUCCESS | Self::HASH_TO_ELEMENT | Self::SAE_PK)
     }
 }
 
@@ -116,8 +125,8 @@ impl<'a> Commit<'a> {
             }
             return Some(commit);
         }
-        let accepts = matches!(status, Status::SUCCESS | Status::HASH_TO_ELEMENT | Status::SAE_PK);
-        let Some((scalar_bytes, element_bytes)) = group_bytes(group).filter(|_| accepts) else {
+        let bytes = group_bytes(group).filter(|_| status.accepts_sae());
+        let Some((scalar_bytes, element_bytes)) = bytes else {
             // Nobody can tell where the scalar of an unknown group ends.
             cursor.0 = &[];
             return Some(commit);

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use wips::capture::{CaptureError, Captured, Decoder};
-use wips::packet::SensorId;
+use wips::{Link, SensorId};
 
 /// Says what is not tested, past the harness, which would hide it because the test passes.
 pub(crate) fn skipped(what: &str) {
@@ -75,4 +75,14 @@ pub(crate) fn decode(
 /// Decodes a capture in large pieces; what it ends with is not asked.
 pub(crate) fn packets(path: &Path, each: impl FnMut(Captured<'_>)) {
     let _ = decode(&bytes_of(path), 1 << 16, each);
+}
+
+/// The packet of a vector: its link type is the last line of its README.
+pub(crate) fn vector(case: &Path) -> (Link, Vec<u8>) {
+    let text = |name| std::fs::read_to_string(case.join(name)).unwrap();
+    let readme = text("README");
+    let number = readme.lines().last().and_then(|line| line.strip_prefix("link: ")).unwrap();
+    let digits: Vec<u8> = text("packet.hex").bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    (Link::from_number(number.parse().unwrap()), digits.chunks(2).map(byte).collect())
 }
