@@ -40,7 +40,7 @@ fn seeds(captures: &[std::path::PathBuf]) -> Vec<Seed> {
     seeds
 }
 
-/// SplitMix64: the same damage in every run.
+/// The generator splitmix64: the same damage in every run.
 struct Random(u64);
 
 impl Random {

@@ -15,14 +15,18 @@ use wips::dot11::authentication::Authentication;
 use wips::dot11::data::{self, Amsdu, LooksLike, Subframe};
 use wips::dot11::eap::Code;
 use wips::dot11::eapol::{self, Message};
+use wips::dot11::header::QosControl;
 use wips::dot11::management::{AssociationResponse, Management};
 use wips::dot11::security::{Security, Suite};
 use wips::dot11::{Anomaly, Body, Data, ElementId, FrameType, Header, Kind, Payload, action};
 
 mod common;
 
-/// The fields that are compared, by their names in tshark, and what we read for each.
-const FIELDS: [(&str, fn(&Parsed<'_>) -> String); 35] = [
+/// A field by its name in tshark, and what we read for it, written as tshark writes it.
+type Field = (&'static str, fn(&Parsed<'_>) -> String);
+
+/// The fields that are compared.
+const FIELDS: [Field; 35] = [
     ("wlan.fc.version", |it| it.header.control.version().to_string()),
     ("wlan.fc.type", |it| frame_type(it).to_string()),
     ("wlan.fc.subtype", |it| it.header.control.subtype().to_string()),
@@ -35,7 +39,7 @@ const FIELDS: [(&str, fn(&Parsed<'_>) -> String); 35] = [
     ("wlan.bssid", |it| text(it.header.bssid())),
     ("wlan.seq", |it| text(it.header.sequence.map(|it| it.number))),
     ("wlan.frag", |it| text(it.header.sequence.map(|it| it.fragment))),
-    ("wlan.qos.tid", |it| text(it.header.qos.map(|it| it.tid()))),
+    ("wlan.qos.tid", |it| text(it.header.qos.map(QosControl::tid))),
     ("wlan.ssid", ssid),
     ("wlan.ds.current_channel", |it| first_bytes(it, ElementId::DS_PARAMETER)),
     ("wlan.ht.info.primarychannel", |it| first_bytes(it, ElementId::HT_OPERATION)),
@@ -205,10 +209,15 @@ fn first_ssid(parsed: &Parsed<'_>) -> String {
     names_of(parsed.elements.ssid())
 }
 
+fn hexadecimal_bytes(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
 fn names_of<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut names = names.into_iter().peekable();
     let is_there = names.peek().is_some();
-    let names = joined(names.map(|name| name.iter().map(|byte| format!("{byte:02x}")).collect()));
+    let names = joined(names.map(hexadecimal_bytes));
     if is_there && names.is_empty() { "<MISSING>".to_owned() } else { names }
 }
 

@@ -1,5 +1,6 @@
 //! The captures that tests read: third parties made most of them, so they are not in this repository.
 #![allow(dead_code, reason = "each test program uses a part of this module")]
+#![allow(clippy::disallowed_methods, reason = "captures and vectors are files")]
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
@@ -8,9 +9,10 @@ use std::path::{Path, PathBuf};
 use wips::capture::{CaptureError, Captured, Decoder};
 use wips::{Link, SensorId};
 
-/// Says what is not tested, past the harness, which would hide it because the test passes.
+/// Says what is not tested, past the harness, which hides what a test prints when it passes.
 pub(crate) fn skipped(what: &str) {
-    writeln!(std::io::stderr(), "skipped: {what}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {what}").unwrap();
 }
 
 fn folder() -> PathBuf {
