@@ -41,7 +41,9 @@ fn main() {
 
     let mut file = Vec::new();
     let mut writer = Writer::new(&mut file, None);
-    packets.iter().for_each(|packet| writer.packet(&mut file, packet, None));
+    for packet in &packets {
+        writer.packet(&mut file, packet, None);
+    }
     report("decode", packets.len(), bytes, || {
         common::decode(&file, 1 << 16, |captured| {
             black_box(captured);

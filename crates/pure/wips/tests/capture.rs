@@ -130,7 +130,7 @@ fn pcap_is_read_in_both_orders_and_units() {
 #[test]
 fn pcap_tells_the_length_of_check_sequences() {
     let order = Order::Little;
-    let file = [order.pcap(0xa1b2_c3d4, 0x2400_0000 | 105), order.pcap_packet(0, 0, b"abcde", 5)];
+    let file = [order.pcap(0xa1b2_c3d4, 0x2400_0069), order.pcap_packet(0, 0, b"abcde", 5)];
     check(&file.concat(), &[(0, 0, Link::Bare, 5, Some(4), b"abcde".to_vec())], Ok(()));
 }
 
@@ -155,8 +155,7 @@ fn pcapng_is_read_with_sections_interfaces_and_units_of_time() {
         big.interface(
             119,
             3,
-            &[big.option(UNIT, &[0x80 | 10]), big.option(OFFSET, &[0, 0, 0, 0, 0, 0, 0, 2])]
-                .concat(),
+            &[big.option(UNIT, &[0x8a]), big.option(OFFSET, &[0, 0, 0, 0, 0, 0, 0, 2])].concat(),
         ),
         big.packet(0, 1536, b"binary", &[]),
         // The same kind of packet, cut by its interface.
@@ -282,9 +281,9 @@ fn tshark_reads_what_we_write() {
     let fields = ["frame.time_epoch", "frame.interface_name", "frame.comment", "wlan.ra"];
     let mut tshark = Command::new("tshark");
     tshark.args(["-n", "-T", "fields", "-E", "separator=|", "-r"]).arg(&path);
-    fields.iter().for_each(|field| {
+    for field in fields {
         tshark.args(["-e", field]);
-    });
+    }
     let output = tshark.output().unwrap();
     let expected = "1700000000.123456000|sensor 3|attacker 02:00:00:00:01:00, ünïcode|02:00:00:00:01:00\n\
                     1700000000.125456000|sensor 4||02:00:00:00:01:00\n";

@@ -17,6 +17,7 @@ use wips::dot11::eap::Code;
 use wips::dot11::eapol::{self, Message};
 use wips::dot11::header::QosControl;
 use wips::dot11::management::{AssociationResponse, Management};
+use wips::dot11::radio::Rate;
 use wips::dot11::security::{Security, Suite};
 use wips::dot11::{Anomaly, Body, Data, ElementId, FrameType, Header, Kind, Payload, action};
 
@@ -26,7 +27,7 @@ mod common;
 type Field = (&'static str, fn(&Parsed<'_>) -> String);
 
 /// The fields that are compared.
-const FIELDS: [Field; 35] = [
+const FIELDS: [Field; 40] = [
     ("wlan.fc.version", |it| it.header.control.version().to_string()),
     ("wlan.fc.type", |it| frame_type(it).to_string()),
     ("wlan.fc.subtype", |it| it.header.control.subtype().to_string()),
@@ -62,6 +63,11 @@ const FIELDS: [Field; 35] = [
     ("wlan.tkip.extiv", |it| text(security(it).and_then(|it| extended_iv(it, true)))),
     ("wlan.ccmp.extiv", |it| text(security(it).and_then(|it| extended_iv(it, false)))),
     ("radiotap.channel.freq", |it| text(it.radio.frequency_mhz)),
+    ("radiotap.mactime", |it| text(it.radio.tsft)),
+    ("radiotap.dbm_antsignal", |it| text(it.radio.signal.map(|it| it.0))),
+    ("radiotap.mcs.index", |it| text(it.radio.rate.and_then(ht_mcs))),
+    ("radiotap.vht.mcs.0", |it| text(it.radio.rate.and_then(vht_mcs))),
+    ("radiotap.ampdu.reference", |it| text(it.radio.ampdu.map(|it| it.reference))),
 ];
 
 /// Fields of the header, which are also compared where bodies are not.
@@ -117,6 +123,9 @@ fn excuse(
         _ if has(Anomaly::LinkHeader) && parsed.frame.is_empty() => {
             "no radio header: tshark takes what comes for a frame"
         }
+        (_, "radiotap.dbm_antsignal") if theirs.starts_with(ours) => {
+            "signal of each antenna: the first is that of the frame"
+        }
         _ if control.version() != 0 => {
             "protocol version is not 0: tshark reads another layout, or nothing"
         }
@@ -156,6 +165,14 @@ fn excuse(
         _ if gave_up && ours.starts_with(theirs) => "tshark gave up before",
         _ => return None,
     })
+}
+
+fn ht_mcs(rate: Rate) -> Option<u8> {
+    if let Rate::Ht(mcs) = rate { Some(mcs) } else { None }
+}
+
+fn vht_mcs(rate: Rate) -> Option<u8> {
+    if let Rate::Vht { mcs, .. } = rate { Some(mcs) } else { None }
 }
 
 fn is_key_of_wep(eapol: &eapol::Eapol<'_>) -> bool {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{BLOCK_MAX, CaptureError, Captured, pcap, pcapng};
+use super::{CaptureError, Captured, pcap, pcapng};
 use crate::packet::{CaptureTime, Link, Packet, SensorId};
 
 /// Bytes that are asked for at a time.
@@ -34,8 +34,8 @@ enum Format {
 
 /// What a format makes of the bytes in front of it.
 pub(super) enum Step {
-    /// It needs so many bytes in all.
-    Need(usize),
+    /// It needs more than are there: at most a header, or a packet or block of the longest kind.
+    NeedMore,
     /// So many bytes are done with, and need not be there yet.
     Skip(u64),
     /// A packet. Its bytes stand there, and so many are done with.
@@ -139,11 +139,7 @@ impl Decoder {
                 Format::PcapNg(section) => section.step(bytes, self.at)?,
             };
             match step {
-                Step::Need(count) if count > BLOCK_MAX => {
-                    let length = u32::try_from(count).unwrap_or(u32::MAX);
-                    return Err(CaptureError::FileOversized { at: self.at, length });
-                }
-                Step::Need(_) => return Ok(None),
+                Step::NeedMore => return Ok(None),
                 Step::Skip(count) => self.skip = count,
                 Step::Packet { mut found, length } => {
                     found.bytes = found.bytes.start + self.start..found.bytes.end + self.start;

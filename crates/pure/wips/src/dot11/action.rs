@@ -206,23 +206,18 @@ impl<'a> Details<'a> {
             }
             (Category::SA_QUERY, 0) => Self::SaQueryRequest { transaction: cursor.u16()? },
             (Category::SA_QUERY, 1) => Self::SaQueryResponse { transaction: cursor.u16()? },
-            (Category::WNM, 7) => Self::TransitionRequest {
-                token: cursor.u8()?,
-                mode: cursor.u8()?,
-                disassociation_beacons: cursor.u16()?,
+            (Category::WNM, 7) => {
+                let (token, mode) = (cursor.u8()?, cursor.u8()?);
+                let disassociation_beacons = cursor.u16()?;
+                // What follows is not made of elements alone.
+                cursor.0 = &[];
+                Self::TransitionRequest { token, mode, disassociation_beacons }
             }
-            .without_elements(cursor),
             _ => Self::Other(match bytes_before_elements(category, action) {
                 Some(count) => cursor.bytes(count)?,
                 None => std::mem::take(&mut cursor.0),
             }),
         })
-    }
-
-    /// What follows is not made of elements alone.
-    fn without_elements(self, cursor: &mut Cursor<'_>) -> Self {
-        cursor.0 = &[];
-        self
     }
 }
 

@@ -59,8 +59,6 @@ pub enum Rate {
         /// Spatial streams, where they are known.
         streams: Option<u8>,
     },
-    /// Extremely high throughput (802.11be); details are not read.
-    Eht,
 }
 
 /// A part of an aggregate: frames with the same reference were sent as one.

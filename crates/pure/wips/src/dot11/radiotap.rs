@@ -49,7 +49,7 @@ const FIELDS: [Option<(usize, usize)>; FIELD_BITS as usize] = [
     Some((2, 6)),  // 25 HE-MU-other-user
     Some((1, 1)),  // 26 0-length PSDU
     Some((2, 4)),  // 27 L-SIG
-    None,          // 28 TLVs follow
+    None,          // 28 TLVs follow, of 802.11be
 ];
 
 /// A radiotap header has at most so many presence words (ours). Real ones have up to six.
@@ -221,11 +221,8 @@ fn flags(flags: u8, radio: &mut Radio) {
 /// The HE field: six words, of which the first tells what is known.
 fn high_efficiency(cursor: &mut Cursor<'_>) -> Option<Rate> {
     const MCS_KNOWN: u16 = 0x0020;
-    let known = cursor.u16()?;
-    cursor.bytes(4)?;
-    let third = cursor.u16()?;
-    cursor.bytes(4)?;
-    let sixth = cursor.u16()?;
+    let mut word = || cursor.u16();
+    let [known, _, third, _, _, sixth] = [word()?, word()?, word()?, word()?, word()?, word()?];
     let mcs = (known & MCS_KNOWN != 0).then_some((third >> 8 & 0xf) as u8);
     // Zero is "unknown".
     let streams = Some((sixth & 0xf) as u8).filter(|streams| *streams != 0);
