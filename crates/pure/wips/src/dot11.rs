@@ -26,7 +26,7 @@
 //! * memory: [`Parsed`] lies on the stack and borrows the packet
 //! * CPU: radio header, MAC header and fixed fields are read once; elements are walked once to be
 //!   judged, and again by whoever asks for one
-//! * a check sequence of unknown presence is computed: one pass over the frame at several GB/s
+//! * a check sequence is computed, whether it is there or not: one pass over the frame at several GB/s
 
 pub mod action;
 pub mod anomaly;
@@ -166,7 +166,7 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Parsed<'a> {
         anomalies.add(Anomaly::Cut);
         of_frame = of_frame.without(Anomalies::OF_LENGTH);
     }
-    // Where the frame begins nobody knows, its sender is not to blame.
+    // If nobody knows where the frame begins, its sender is not to blame.
     if is_found {
         anomalies.add_all(of_frame);
     }
@@ -174,6 +174,9 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Parsed<'a> {
 }
 
 /// Takes the check sequence off the end of a frame, and checks it.
+///
+/// Radios are believed when they say that it is there. When they say nothing, or that it is not, it is
+/// computed: some leave it where they say that they took it off, and then it would pass for an element.
 fn check_sequence<'a>(
     packet: &Packet<'_>,
     radio: &mut Radio,
@@ -188,9 +191,6 @@ fn check_sequence<'a>(
         radio.fcs = if bytes == 0 { Fcs::Absent } else { Fcs::Present };
     }
     let missing_bytes = packet.missing_bytes();
-    if radio.fcs == Fcs::Absent {
-        return frame;
-    }
     if missing_bytes > 0 {
         // A part of it may be left; what was cut cannot be checked.
         let left = if radio.fcs == Fcs::Present { FCS.saturating_sub(missing_bytes) } else { 0 };
@@ -242,6 +242,9 @@ fn read_body<'a>(
         FrameType::Management => {
             management::read(header.kind, cursor, anomalies).map(|management| {
                 *elements = Elements::new(cursor.0);
+                if management.is_association() {
+                    *elements = elements.in_clear();
+                }
                 elements.judge(anomalies);
                 Body::Management(management)
             })

@@ -17,7 +17,7 @@ use wips::dot11::eap::Code;
 use wips::dot11::eapol::{self, Message};
 use wips::dot11::header::QosControl;
 use wips::dot11::management::{AssociationResponse, Management};
-use wips::dot11::radio::Rate;
+use wips::dot11::radio::{Fcs, Rate};
 use wips::dot11::security::{Security, Suite};
 use wips::dot11::{Anomaly, Body, Data, ElementId, FrameType, Header, Kind, Payload, action};
 
@@ -123,7 +123,7 @@ fn excuse(
         _ if has(Anomaly::LinkHeader) && parsed.frame.is_empty() => {
             "no radio header: tshark takes what comes for a frame"
         }
-        (_, "radiotap.dbm_antsignal") if theirs.starts_with(ours) => {
+        (_, "radiotap.dbm_antsignal") if theirs.split(',').next() == Some(ours) => {
             "signal of each antenna: the first is that of the frame"
         }
         _ if control.version() != 0 => {
@@ -161,6 +161,13 @@ fn excuse(
         }
         _ if (has(Anomaly::ElementOverrun) || has(Anomaly::Cut)) && theirs.starts_with(ours) => {
             "last element is cut: tshark reads what is left of it"
+        }
+        _ if parsed.radio.fcs == Fcs::Present
+            && is_of_body
+            && !ours.is_empty()
+            && theirs.starts_with(ours) =>
+        {
+            "check sequence that the radio denies: tshark takes it for an element"
         }
         _ if gave_up && ours.starts_with(theirs) => "tshark gave up before",
         _ => return None,

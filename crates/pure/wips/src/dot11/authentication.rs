@@ -163,13 +163,13 @@ fn trails_elements(bytes: &[u8], fixed: usize) -> bool {
     false
 }
 
-/// Bytes of a scalar and of an element: RFC 3526, RFC 5639, RFC 5903.
+/// Bytes of a scalar and of an element: RFC 2409, 3526, 5114, 5639, 5903.
 fn group_bytes(group: u16) -> Option<(usize, usize)> {
     Some(match group {
         1 => (96, 96),
-        2 | 22 => (128, 128),
+        2 => (128, 128),
         5 => (192, 192),
-        14 | 23 | 24 => (256, 256),
+        14 => (256, 256),
         15 => (384, 384),
         16 => (512, 512),
         17 => (768, 768),
@@ -177,6 +177,9 @@ fn group_bytes(group: u16) -> Option<(usize, usize)> {
         19 | 28 => (32, 64),
         20 | 29 => (48, 96),
         21 => (66, 132),
+        22 => (20, 128),
+        23 => (28, 256),
+        24 => (32, 256),
         25 => (24, 48),
         26 | 27 => (28, 56),
         30 => (64, 128),
@@ -194,9 +197,8 @@ fn confirm<'a>(cursor: &mut Cursor<'a>) -> Option<Sae<'a>> {
 /// FILS with forward secrecy puts a group and a key in front of the elements.
 fn skip_finite_field(cursor: &mut Cursor<'_>) -> Option<()> {
     let group = cursor.u16()?;
-    // Compressed to one coordinate.
-    if let Some((scalar_bytes, _)) = group_bytes(group) {
-        cursor.bytes(scalar_bytes)?;
+    if let Some((_, element_bytes)) = group_bytes(group) {
+        cursor.bytes(element_bytes)?;
     } else {
         cursor.0 = &[];
     }

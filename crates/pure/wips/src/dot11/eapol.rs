@@ -178,13 +178,13 @@ pub enum Message {
     Request,
 }
 
-/// Descriptors of WPA and RSN. RFC 3580 has 1, for keys of WEP, whose packet is another.
-const DESCRIPTORS: [u8; 2] = [2, 254];
+/// Descriptors that are read. Number 1 is that of keys of WEP, whose packet is another.
+const RSN: u8 = 2;
+const WPA: u8 = 254;
 
 impl<'a> Key<'a> {
     fn read(body: &'a [u8], anomalies: &mut Anomalies) -> Option<Self> {
-        let is_ours = body.first().is_none_or(|first| DESCRIPTORS.contains(first));
-        if !is_ours {
+        if body.first().is_some_and(|descriptor| ![RSN, WPA].contains(descriptor)) {
             return None;
         }
         let key = Self::read_fields(body, anomalies);
@@ -219,11 +219,9 @@ impl<'a> Key<'a> {
             mic,
             data,
         };
-        if !info.is_encrypted() && descriptor == 2 {
-            let mut kdes = KeyData(data);
-            let is_wrong = kdes.by_ref().any(|kde| kde.is_pmkid() && kde.value.len() != 16);
-            anomalies.add_if(is_wrong || !kdes.is_padding(), Anomaly::KeyData);
-        }
+        let mut kdes = key.key_data();
+        let is_wrong = kdes.by_ref().any(|kde| kde.is_pmkid() && kde.value.len() != 16);
+        anomalies.add_if(is_wrong || !kdes.is_padding(), Anomaly::KeyData);
         Some(key)
     }
 
@@ -258,9 +256,14 @@ impl<'a> Key<'a> {
         self.mic.iter().all(|byte| *byte == 0)
     }
 
+    /// Whether key data is encrypted. WPA has no bit for it, and encrypts the group key alone.
+    pub fn is_data_encrypted(&self) -> bool {
+        self.info.is_encrypted() || (self.descriptor == WPA && !self.info.is_pairwise())
+    }
+
     /// Key data in clear, piece by piece; nothing when it is encrypted.
     pub fn key_data(&self) -> KeyData<'a> {
-        KeyData(if self.info.is_encrypted() { &[] } else { self.data })
+        KeyData(if self.is_data_encrypted() { &[] } else { self.data })
     }
 
     /// The name of the pairwise master key, which a passphrase can be guessed from (message 1).

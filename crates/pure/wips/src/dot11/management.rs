@@ -49,6 +49,19 @@ pub enum Management<'a> {
     ActionNoAck(Action<'a>),
 }
 
+impl Management<'_> {
+    /// Whether it is a request to join, or the answer to one.
+    pub fn is_association(&self) -> bool {
+        matches!(
+            self,
+            Self::AssociationRequest(_)
+                | Self::AssociationResponse(_)
+                | Self::ReassociationRequest(_)
+                | Self::ReassociationResponse(_)
+        )
+    }
+}
+
 /// What beacons and probe responses begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Beacon {

@@ -115,7 +115,7 @@ pub struct Radio {
     pub(crate) chains: [Option<Chain>; CHAINS_MAX],
     /// The aggregate that the frame was part of.
     pub ampdu: Option<Ampdu>,
-    /// Whether the frame ends with a check sequence.
+    /// Whether the frame ended with a check sequence. In a [`crate::Parsed`] it is taken off.
     pub fcs: Fcs,
     /// The radio says that the check sequence was wrong.
     pub bad_fcs: bool,
