@@ -192,9 +192,28 @@ fn a_capture_that_is_cut_gives_what_is_whole_and_says_where_the_rest_begins() {
         };
         assert_eq!(outcome, expected, "{end}");
     }
-    let sections = [order.section(), order.interface(105, 0, &[])].concat();
-    let (_, outcome) = given(&sections[..sections.len() - 1], 5);
-    assert_eq!(outcome, Err(CaptureError::FileTruncated { at: order.section().len() as u64 }));
+}
+
+#[test]
+fn a_block_that_is_cut_is_told_by_where_it_begins_even_if_nobody_wants_it() {
+    let order = Order::Little;
+    let blocks = [
+        order.section(),
+        order.block(0x0bad, b"a block of somebody else"),
+        order.interface(105, 0, &[]),
+        order.packet(0, 1, b"x", &[]),
+    ];
+    let file = blocks.concat();
+    let mut begins = 0;
+    for block in blocks {
+        for end in begins + 1..begins + block.len() {
+            let at = begins as u64;
+            let (_, outcome) = given(&file[..end], 5);
+            assert_eq!(outcome, Err(CaptureError::FileTruncated { at }), "{end}");
+        }
+        begins += block.len();
+        assert_eq!(given(&file[..begins], 5).1, Ok(()));
+    }
 }
 
 #[test]

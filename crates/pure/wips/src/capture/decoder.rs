@@ -17,9 +17,10 @@ pub struct Decoder {
     /// What is not read yet.
     start: usize,
     end: usize,
-    /// Where in the capture `start` is.
+    /// Where in the capture begins what is read now.
     at: u64,
-    /// Bytes of a block that is not wanted, and that are still to come.
+    /// Bytes of a block that is done with, and those of them that are still to come.
+    block: u64,
     skip: u64,
     /// Told once; then nothing comes any more.
     failed: bool,
@@ -62,6 +63,7 @@ impl Decoder {
             start: 0,
             end: 0,
             at: 0,
+            block: 0,
             skip: 0,
             failed: false,
         }
@@ -140,7 +142,7 @@ impl Decoder {
             };
             match step {
                 Step::NeedMore => return Ok(None),
-                Step::Skip(count) => self.skip = count,
+                Step::Skip(count) => (self.block, self.skip) = (count, count),
                 Step::Packet { mut found, length } => {
                     found.bytes = found.bytes.start + self.start..found.bytes.end + self.start;
                     self.start += length;
@@ -155,8 +157,10 @@ impl Decoder {
     fn skipped(&mut self) -> bool {
         let here = self.skip.min((self.end - self.start) as u64);
         self.start += here as usize;
-        self.at += here;
         self.skip -= here;
+        if self.skip == 0 {
+            self.at += std::mem::take(&mut self.block);
+        }
         self.skip == 0
     }
 }

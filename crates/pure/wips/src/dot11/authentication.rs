@@ -131,12 +131,11 @@ impl<'a> Commit<'a> {
             cursor.0 = &[];
             return Some(commit);
         };
-        // Without hash-to-element no element follows, so what is too much is the token in front.
-        if status == Status::SUCCESS {
-            let extra = cursor.0.len().saturating_sub(scalar_bytes + element_bytes);
-            if !trails_elements(cursor.0, scalar_bytes + element_bytes) {
-                commit.token = cursor.bytes(extra)?;
-            }
+        // Without hash-to-element the token stands in front, and nothing tells its length: it is what
+        // is too much, unless that is elements at the end.
+        let key_bytes = scalar_bytes + element_bytes;
+        if status == Status::SUCCESS && !trails_elements(cursor.0, key_bytes) {
+            commit.token = cursor.bytes(cursor.0.len().saturating_sub(key_bytes))?;
         }
         commit.scalar = cursor.bytes(scalar_bytes)?;
         commit.element = cursor.bytes(element_bytes)?;

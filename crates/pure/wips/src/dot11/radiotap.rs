@@ -62,7 +62,9 @@ pub(crate) fn read<'a>(bytes: &'a [u8], anomalies: &mut Anomalies) -> (Radio, &'
         anomalies.add(Anomaly::LinkHeader);
         return (radio, &[]);
     };
-    let is_whole = fields(head, &mut radio).is_some();
+    let mut section = Section::default();
+    let is_whole = fields(head, &mut section, &mut radio).is_some();
+    section.close(&mut radio);
     anomalies.add_if(!is_whole, Anomaly::LinkHeader);
     (radio, frame)
 }
@@ -86,7 +88,7 @@ enum Meaning {
 }
 
 /// Reads every field; `None` when one of them reaches past the end of the header.
-fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
+fn fields(head: &[u8], section: &mut Section, radio: &mut Radio) -> Option<()> {
     const FIRST_WORD_AT: usize = 4;
     let (words, _) = head.get(FIRST_WORD_AT..)?.as_chunks::<4>();
     let words = words.iter().map(|word| u32::from_le_bytes(*word));
@@ -96,16 +98,14 @@ fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
     }
     let mut at = FIRST_WORD_AT + count * 4;
     let mut meaning = Meaning::Fields;
-    let mut section = Section::default();
     for word in words.take(count) {
         if meaning == Meaning::Undefined && word & !(NAMESPACE | VENDOR | MORE) != 0 {
             // What follows a field of unknown size cannot be found; the frame still can.
-            break;
+            return Some(());
         }
         if meaning == Meaning::Fields {
             for bit in (0..FIELD_BITS).filter(|bit| word >> bit & 1 != 0) {
                 let Some(&Some((alignment, size))) = FIELDS.get(bit as usize) else {
-                    section.close(radio);
                     return Some(());
                 };
                 at = at.next_multiple_of(alignment);
@@ -113,8 +113,6 @@ fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
                 section.field(bit, field, radio);
                 at += size;
             }
-        }
-        if meaning == Meaning::Fields {
             meaning = Meaning::Undefined;
         }
         if word & VENDOR != 0 {
@@ -132,7 +130,6 @@ fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
             section.close(radio);
         }
     }
-    section.close(radio);
     Some(())
 }
 
