@@ -101,6 +101,7 @@ impl Step {
             }
             Self::Test => {
                 tools::offer(shell, Tool::Ip)?;
+                tools::offer(shell, Tool::Tshark)?;
                 Line::new("cargo test --workspace --locked")
             }
             Self::Model => {

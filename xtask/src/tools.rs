@@ -1,6 +1,6 @@
-//! Finds Node.js, npm, Chromium, `ip`, `nft`, libfaketime and `debootstrap`, and installs what is
-//! missing where that is safe to do unasked: as root on Debian, which is what a CI container is.
-//! Everywhere else it says what to install.
+//! Finds Node.js, npm, Chromium, `ip`, `nft`, libfaketime, `debootstrap` and `tshark`, and installs
+//! what is missing where that is safe to do unasked: as root on Debian, which is what a CI container
+//! is. Everywhere else it says what to install.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ pub(crate) enum Tool {
     Faketime,
     /// Makes the Debian in which those run whom we are compared with.
     Debootstrap,
+    /// Reads captures beside us, so that we are told where we read otherwise.
+    Tshark,
 }
 
 /// Makes sure that the console's `tools` are there.
@@ -59,6 +61,7 @@ impl Tool {
             Self::Nft => &["nftables"],
             Self::Faketime => &["faketime"],
             Self::Debootstrap => &["debootstrap"],
+            Self::Tshark => &["tshark"],
         }
     }
 
@@ -75,6 +78,7 @@ impl Tool {
             // It comes with the library that is wanted.
             Self::Faketime => is_in_path("faketime"),
             Self::Debootstrap => is_in_path("debootstrap"),
+            Self::Tshark => is_in_path("tshark"),
         }
     }
 }

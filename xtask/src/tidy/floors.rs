@@ -157,8 +157,8 @@ mod tests {
             ],
             &[
                 "crates/nmsp/Cargo.toml: nmsp is on floor 1, which is pure",
-                "crates/pure/store/Cargo.toml: store is on floor 2, which is not pure",
                 "crates/pure/pnp/Cargo.toml: pnp has no floor",
+                "crates/pure/store/Cargo.toml: store is on floor 2, which is not pure",
             ],
         );
     }

@@ -26,7 +26,7 @@
 //! * memory: [`Parsed`] lies on the stack and borrows the packet
 //! * CPU: radio header, MAC header and fixed fields are read once; elements are walked once to be
 //!   judged, and again by whoever asks for one
-//! * a check sequence of unknown presence is computed: one pass over the frame at several GB/s
+//! * a check sequence is computed, whether it is there or not: one pass over the frame at several GB/s
 
 pub mod action;
 pub mod anomaly;
@@ -46,6 +46,7 @@ pub mod security;
 pub mod wps;
 
 mod cursor;
+pub(crate) mod fuzz;
 mod radiotap;
 
 pub use anomaly::{Anomalies, Anomaly};
@@ -105,6 +106,8 @@ pub enum Unread {
     Reserved,
     /// A frame of another band.
     Extension,
+    /// A later part of a management frame, which begins anywhere.
+    Fragment,
 }
 
 impl<'a> Parsed<'a> {
@@ -144,6 +147,7 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Parsed<'a> {
     let frame = check_sequence(packet, &mut radio, after_link, &mut anomalies);
     let mut cursor = Cursor(frame);
     let mut of_frame = Anomalies::NONE;
+    let is_found = !frame.is_empty() || anomalies.is_empty();
     let header = Header::read(&mut cursor, &mut of_frame);
     if radio.data_pad {
         let header_bytes = frame.len() - cursor.0.len();
@@ -162,11 +166,17 @@ pub fn parse<'a>(packet: &Packet<'a>) -> Parsed<'a> {
         anomalies.add(Anomaly::Cut);
         of_frame = of_frame.without(Anomalies::OF_LENGTH);
     }
-    anomalies.add_all(of_frame);
+    // If nobody knows where the frame begins, its sender is not to blame.
+    if is_found {
+        anomalies.add_all(of_frame);
+    }
     Parsed { radio, frame, header, body, elements, anomalies }
 }
 
 /// Takes the check sequence off the end of a frame, and checks it.
+///
+/// Radios are believed when they say that it is there. When they say nothing, or that it is not, it is
+/// computed: some leave it where they say that they took it off, and then it would pass for an element.
 fn check_sequence<'a>(
     packet: &Packet<'_>,
     radio: &mut Radio,
@@ -181,9 +191,6 @@ fn check_sequence<'a>(
         radio.fcs = if bytes == 0 { Fcs::Absent } else { Fcs::Present };
     }
     let missing_bytes = packet.missing_bytes();
-    if radio.fcs == Fcs::Absent {
-        return frame;
-    }
     if missing_bytes > 0 {
         // A part of it may be left; what was cut cannot be checked.
         let left = if radio.fcs == Fcs::Present { FCS.saturating_sub(missing_bytes) } else { 0 };
@@ -229,11 +236,19 @@ fn read_body<'a>(
             anomalies.add_if(security.is_none(), Anomaly::SecurityHeader);
             Some(Body::Protected(security))
         }
-        FrameType::Management => management::read(header.kind, cursor).map(|management| {
-            *elements = Elements::new(cursor.0);
-            elements.judge(anomalies);
-            Body::Management(management)
-        }),
+        FrameType::Management if header.is_later_fragment() => {
+            return Body::Unread(Unread::Fragment);
+        }
+        FrameType::Management => {
+            management::read(header.kind, cursor, anomalies).map(|management| {
+                *elements = Elements::new(cursor.0);
+                if management.is_association() {
+                    *elements = elements.in_clear();
+                }
+                elements.judge(anomalies);
+                Body::Management(management)
+            })
+        }
     };
     read.unwrap_or_else(|| {
         anomalies.add(Anomaly::BodyTruncated);

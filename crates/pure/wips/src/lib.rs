@@ -34,3 +34,40 @@ pub use profile::Profile;
 pub use wips::{Counts, Wips};
 
 pub use packet::{CaptureTime, Link, Packet, SensorId};
+
+/// Entry for fuzzing: reads `bytes` as a packet of every link type, and asks for everything.
+///
+/// Used by the `cargo fuzz` target and by the mutation test; it must never panic.
+pub fn fuzz_parse(link: Link, bytes: &[u8]) {
+    let mut packet = Packet::new(CaptureTime(0), SensorId(0), link, bytes);
+    dot11::fuzz::ask(&parse(&packet));
+    // The same packet, cut by the capture.
+    packet.wire_bytes = bytes.len() + 2;
+    dot11::fuzz::ask(&parse(&packet));
+}
+
+/// Entry for fuzzing: decodes `bytes` as a capture that comes in pieces of `piece` bytes.
+pub fn fuzz_decode(bytes: &[u8], piece: usize) {
+    let mut decoder = capture::Decoder::new(SensorId(0));
+    let mut rest = bytes;
+    loop {
+        loop {
+            match decoder.poll() {
+                Ok(Some(captured)) => dot11::fuzz::ask(&parse(&captured.packet)),
+                Ok(None) => break,
+                Err(_) => return,
+            }
+        }
+        let space = decoder.space();
+        let count = rest.len().min(piece.max(1)).min(space.len());
+        if count == 0 {
+            let _ = decoder.end();
+            return;
+        }
+        for (slot, byte) in space.iter_mut().zip(rest) {
+            *slot = *byte;
+        }
+        decoder.filled(count);
+        rest = rest.get(count..).unwrap_or_default();
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{BLOCK_MAX, CaptureError, Captured, pcap, pcapng};
+use super::{CaptureError, Captured, pcap, pcapng};
 use crate::packet::{CaptureTime, Link, Packet, SensorId};
 
 /// Bytes that are asked for at a time.
@@ -17,9 +17,10 @@ pub struct Decoder {
     /// What is not read yet.
     start: usize,
     end: usize,
-    /// Where in the capture `start` is.
+    /// Where in the capture begins what is read now.
     at: u64,
-    /// Bytes of a block that is not wanted, and that are still to come.
+    /// Bytes of a block that is done with, and those of them that are still to come.
+    block: u64,
     skip: u64,
     /// Told once; then nothing comes any more.
     failed: bool,
@@ -34,8 +35,8 @@ enum Format {
 
 /// What a format makes of the bytes in front of it.
 pub(super) enum Step {
-    /// It needs so many bytes in all.
-    Need(usize),
+    /// It needs more than are there: at most a header, or a packet or block of the longest kind.
+    NeedMore,
     /// So many bytes are done with, and need not be there yet.
     Skip(u64),
     /// A packet. Its bytes stand there, and so many are done with.
@@ -62,6 +63,7 @@ impl Decoder {
             start: 0,
             end: 0,
             at: 0,
+            block: 0,
             skip: 0,
             failed: false,
         }
@@ -139,12 +141,8 @@ impl Decoder {
                 Format::PcapNg(section) => section.step(bytes, self.at)?,
             };
             match step {
-                Step::Need(count) if count > BLOCK_MAX => {
-                    let length = u32::try_from(count).unwrap_or(u32::MAX);
-                    return Err(CaptureError::FileOversized { at: self.at, length });
-                }
-                Step::Need(_) => return Ok(None),
-                Step::Skip(count) => self.skip = count,
+                Step::NeedMore => return Ok(None),
+                Step::Skip(count) => (self.block, self.skip) = (count, count),
                 Step::Packet { mut found, length } => {
                     found.bytes = found.bytes.start + self.start..found.bytes.end + self.start;
                     self.start += length;
@@ -159,8 +157,10 @@ impl Decoder {
     fn skipped(&mut self) -> bool {
         let here = self.skip.min((self.end - self.start) as u64);
         self.start += here as usize;
-        self.at += here;
         self.skip -= here;
+        if self.skip == 0 {
+            self.at += std::mem::take(&mut self.block);
+        }
         self.skip == 0
     }
 }

@@ -50,14 +50,14 @@ impl File {
     pub(super) fn step(&mut self, bytes: &[u8], at: u64) -> Result<Step, CaptureError> {
         let Some((link, fcs_bytes)) = self.link else {
             let Some(header) = bytes.first_chunk::<FILE_HEADER>() else {
-                return Ok(Step::Need(FILE_HEADER));
+                return Ok(Step::NeedMore);
             };
             let [.., a, b, c, d] = *header;
             self.link = Some(link_and_fcs(self.flavour.number([a, b, c, d])));
             return Ok(Step::Skip(FILE_HEADER as u64));
         };
         let Some(header) = bytes.first_chunk::<PACKET_HEADER>() else {
-            return Ok(Step::Need(PACKET_HEADER));
+            return Ok(Step::NeedMore);
         };
         let (words, _) = header.as_chunks::<4>();
         let &[seconds, fraction, captured, wire_bytes] = words else {
@@ -70,7 +70,7 @@ impl File {
         }
         let length = PACKET_HEADER + captured as usize;
         if bytes.len() < length {
-            return Ok(Step::Need(length));
+            return Ok(Step::NeedMore);
         }
         let us = u64::from(number(fraction)) / if self.flavour.is_nanoseconds { 1000 } else { 1 };
         let found = Found {

@@ -50,11 +50,11 @@ impl Section {
     /// What stands at the front of `bytes`, which are at `at` in the file.
     pub(super) fn step(&mut self, bytes: &[u8], at: u64) -> Result<Step, CaptureError> {
         let Some(&[a, b, c, d, e, f, g, h]) = bytes.first_chunk::<HEAD>() else {
-            return Ok(Step::Need(HEAD));
+            return Ok(Step::NeedMore);
         };
         if [a, b, c, d] == SECTION {
             let Some(&[_, _, _, _, _, _, _, _, i, j, k, l]) = bytes.first_chunk::<12>() else {
-                return Ok(Step::Need(12));
+                return Ok(Step::NeedMore);
             };
             let order = Order::of([i, j, k, l]).ok_or(CaptureError::FileMalformed { at })?;
             *self = Self { order, interfaces: Vec::new(), last: self.last };
@@ -77,7 +77,7 @@ impl Section {
         }
         let length = length as usize;
         let Some(block) = bytes.get(..length) else {
-            return Ok(Step::Need(length));
+            return Ok(Step::NeedMore);
         };
         self.block(kind, block, at)
     }

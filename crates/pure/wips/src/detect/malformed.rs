@@ -4,8 +4,6 @@
 //! frame. Who looks for a driver's weakness varies: what counts is each *new* way in which a transmitter
 //! is wrong.
 
-use model::Mac;
-
 use super::meter::Crowd;
 use super::{Found, Scene};
 use crate::dot11::header::{FrameType, Kind as FrameKind};
@@ -68,7 +66,8 @@ impl Malformed {
         found
             .add(scene, kind, evidence)
             .by(it.transmitter)
-            .against(heard.receiver().filter(|it| *it != Mac([0xff; 6])))
+            // A receiver that nobody knows is as much an invention as the rest.
+            .against(heard.receiver().filter(|it| scene.air.radio(*it).is_some()))
             .frames(it.reached.since, it.reached.frames)
             .detail(what);
     }

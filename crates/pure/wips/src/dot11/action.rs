@@ -173,8 +173,6 @@ impl<'a> Action<'a> {
 impl<'a> Details<'a> {
     fn read(category: Category, action: u8, cursor: &mut Cursor<'a>) -> Option<Self> {
         Some(match (category, action) {
-            // The announcement is an element: nothing stands in front of it.
-            (Category::SPECTRUM, 4) => Self::Other(&[]),
             (Category::BLOCK_ACK, 0) => Self::AddBlockAckRequest {
                 token: cursor.u8()?,
                 parameters: BlockAckParameters(cursor.u16()?),
@@ -208,19 +206,30 @@ impl<'a> Details<'a> {
             }
             (Category::SA_QUERY, 0) => Self::SaQueryRequest { transaction: cursor.u16()? },
             (Category::SA_QUERY, 1) => Self::SaQueryResponse { transaction: cursor.u16()? },
-            (Category::WNM, 7) => Self::TransitionRequest {
-                token: cursor.u8()?,
-                mode: cursor.u8()?,
-                disassociation_beacons: cursor.u16()?,
+            (Category::WNM, 7) => {
+                let (token, mode) = (cursor.u8()?, cursor.u8()?);
+                let disassociation_beacons = cursor.u16()?;
+                // What follows is not made of elements alone.
+                cursor.0 = &[];
+                Self::TransitionRequest { token, mode, disassociation_beacons }
             }
-            .without_elements(cursor),
-            _ => Self::Other(std::mem::take(&mut cursor.0)),
+            _ => Self::Other(match bytes_before_elements(category, action) {
+                Some(count) => cursor.bytes(count)?,
+                None => std::mem::take(&mut cursor.0),
+            }),
         })
     }
+}
 
-    /// What follows is not made of elements alone.
-    fn without_elements(self, cursor: &mut Cursor<'_>) -> Self {
-        cursor.0 = &[];
-        self
+/// Bytes between the action and the elements, where what follows them is nothing but elements.
+fn bytes_before_elements(category: Category, action: u8) -> Option<usize> {
+    match (category, action) {
+        // The announcement of a channel switch is an element.
+        (Category::SPECTRUM, 4) => Some(0),
+        // Requests and reports of measurements, and of neighbours: a token.
+        (Category::SPECTRUM, 0 | 1) | (Category::RADIO_MEASUREMENT, 1 | 4 | 5) => Some(1),
+        // A token, and how often.
+        (Category::RADIO_MEASUREMENT, 0) => Some(3),
+        _ => None,
     }
 }

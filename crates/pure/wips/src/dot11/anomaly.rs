@@ -57,7 +57,7 @@ anomalies! {
     ElementLength = "element of impossible length",
     /// A network's name has more than 32 bytes.
     SsidTooLong = "SSID of more than 32 bytes",
-    /// A list of supported rates has no rate, or more than 8.
+    /// A list of supported rates has no rate, or more than 16.
     Rates = "impossible list of rates",
     /// A channel element has not the one byte that holds the channel.
     ChannelLength = "channel element of impossible length",

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::anomaly::{Anomalies, Anomaly};
 use super::cursor::Cursor;
 use super::management::Status;
 
@@ -16,7 +17,7 @@ pub struct Authentication<'a> {
     pub sequence: u16,
     /// Whether the step was accepted; a first step has 0.
     pub status: Status,
-    /// What SAE carries in place of elements.
+    /// What SAE carries in place of elements; nothing when it is cut.
     pub sae: Option<Sae<'a>>,
 }
 
@@ -75,19 +76,40 @@ pub struct Commit<'a> {
 
 impl<'a> Authentication<'a> {
     /// Reads the fixed fields; what is left are elements.
-    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+    pub(crate) fn read(cursor: &mut Cursor<'a>, anomalies: &mut Anomalies) -> Option<Self> {
         let algorithm = Algorithm(cursor.u16()?);
         let sequence = cursor.u16()?;
         let status = Status(cursor.u16()?);
-        let sae = match (algorithm, sequence) {
-            (Algorithm::SAE, 1) => Some(Sae::Commit(Commit::read(cursor, status)?)),
-            (Algorithm::SAE, 2) => Some(confirm(cursor)?),
-            _ => None,
-        };
-        if matches!(algorithm, Algorithm::FILS_PFS | Algorithm::FILS_PUBLIC_KEY) {
-            skip_finite_field(cursor, sequence)?;
+        let mut read = Self { algorithm, sequence, status, sae: None };
+        if read.read_key(cursor).is_none() {
+            anomalies.add(Anomaly::BodyTruncated);
+            cursor.0 = &[];
         }
-        Some(Self { algorithm, sequence, status, sae })
+        Some(read)
+    }
+
+    /// Reads what stands between the fixed fields and the elements; `None` when it is cut.
+    fn read_key(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        match (self.algorithm, self.sequence) {
+            // Who refuses may leave out everything else.
+            (Algorithm::SAE, 1 | 2) if !self.status.accepts_sae() && cursor.0.is_empty() => {}
+            (Algorithm::SAE, 1) => {
+                self.sae = Some(Sae::Commit(Commit::read(cursor, self.status)?));
+            }
+            (Algorithm::SAE, 2) => self.sae = Some(confirm(cursor)?),
+            (Algorithm::FILS_PFS | Algorithm::FILS_PUBLIC_KEY, 1 | 2) => {
+                skip_finite_field(cursor)?;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+impl Status {
+    /// Whether a step of SAE with this status goes on.
+    fn accepts_sae(self) -> bool {
+        matches!(self, Self::SUCCESS | Self::HASH_TO_ELEMENT | Self::SAE_PK)
     }
 }
 
@@ -103,18 +125,17 @@ impl<'a> Commit<'a> {
             }
             return Some(commit);
         }
-        let accepts = matches!(status, Status::SUCCESS | Status::HASH_TO_ELEMENT | Status::SAE_PK);
-        let Some((scalar_bytes, element_bytes)) = group_bytes(group).filter(|_| accepts) else {
+        let bytes = group_bytes(group).filter(|_| status.accepts_sae());
+        let Some((scalar_bytes, element_bytes)) = bytes else {
             // Nobody can tell where the scalar of an unknown group ends.
             cursor.0 = &[];
             return Some(commit);
         };
-        // Without hash-to-element no element follows, so what is too much is the token in front.
-        if status == Status::SUCCESS {
-            let extra = cursor.0.len().saturating_sub(scalar_bytes + element_bytes);
-            if !trails_elements(cursor.0, scalar_bytes + element_bytes) {
-                commit.token = cursor.bytes(extra)?;
-            }
+        // Without hash-to-element the token stands in front, and nothing tells its length: it is what
+        // is too much, unless that is elements at the end.
+        let key_bytes = scalar_bytes + element_bytes;
+        if status == Status::SUCCESS && !trails_elements(cursor.0, key_bytes) {
+            commit.token = cursor.bytes(cursor.0.len().saturating_sub(key_bytes))?;
         }
         commit.scalar = cursor.bytes(scalar_bytes)?;
         commit.element = cursor.bytes(element_bytes)?;
@@ -141,26 +162,26 @@ fn trails_elements(bytes: &[u8], fixed: usize) -> bool {
     false
 }
 
-/// Bytes of a scalar and of an element: RFC 3526, RFC 5639, RFC 5903.
+/// Bytes of a scalar and of an element: RFC 2409, 3526, 5114, 5639, 5903.
 fn group_bytes(group: u16) -> Option<(usize, usize)> {
     Some(match group {
-        19 | 28 => (32, 64),
-        20 | 29 => (48, 96),
-        21 => (66, 132),
-        25 => (24, 48),
-        26 => (28, 56),
-        27 => (28, 56),
-        30 => (64, 128),
+        1 => (96, 96),
+        2 => (128, 128),
         5 => (192, 192),
-        14 | 24 => (256, 256),
+        14 => (256, 256),
         15 => (384, 384),
         16 => (512, 512),
         17 => (768, 768),
         18 => (1024, 1024),
-        1 => (96, 96),
-        2 => (128, 128),
-        22 => (128, 128),
-        23 => (256, 256),
+        19 | 28 => (32, 64),
+        20 | 29 => (48, 96),
+        21 => (66, 132),
+        22 => (20, 128),
+        23 => (28, 256),
+        24 => (32, 256),
+        25 => (24, 48),
+        26 | 27 => (28, 56),
+        30 => (64, 128),
         _ => return None,
     })
 }
@@ -173,14 +194,10 @@ fn confirm<'a>(cursor: &mut Cursor<'a>) -> Option<Sae<'a>> {
 }
 
 /// FILS with forward secrecy puts a group and a key in front of the elements.
-fn skip_finite_field(cursor: &mut Cursor<'_>, sequence: u16) -> Option<()> {
-    if sequence > 2 {
-        return Some(());
-    }
+fn skip_finite_field(cursor: &mut Cursor<'_>) -> Option<()> {
     let group = cursor.u16()?;
-    // Compressed to one coordinate.
-    if let Some((scalar_bytes, _)) = group_bytes(group) {
-        cursor.bytes(scalar_bytes)?;
+    if let Some((_, element_bytes)) = group_bytes(group) {
+        cursor.bytes(element_bytes)?;
     } else {
         cursor.0 = &[];
     }

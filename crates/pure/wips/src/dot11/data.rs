@@ -166,7 +166,7 @@ impl<'a> Amsdu<'a> {
 
     /// Finds what is wrong with it.
     fn judge(self, anomalies: &mut Anomalies) {
-        anomalies.add_if(self.0.starts_with(&SNAP), Anomaly::AmsduFromMsdu);
+        anomalies.add_if(SNAP.iter().any(|head| self.0.starts_with(head)), Anomaly::AmsduFromMsdu);
         let mut cursor = Cursor(self.0);
         while let Some((_, _, bytes)) = next_subframe(&mut cursor) {
             Msdu::read(bytes, anomalies);
@@ -189,13 +189,13 @@ fn next_subframe<'a>(cursor: &mut Cursor<'a>) -> Option<(Mac, Mac, &'a [u8])> {
     Some((destination, source, bytes))
 }
 
-/// LLC and SNAP headers of a protocol with an ethertype, without it. RFC 1042.
-const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+/// LLC and SNAP headers in front of an ethertype: RFC 1042, and the bridge tunnel of IEEE 802.1H.
+const SNAP: [[u8; 6]; 2] = [[0xaa, 0xaa, 0x03, 0, 0, 0], [0xaa, 0xaa, 0x03, 0, 0, 0xf8]];
 
 impl<'a> Msdu<'a> {
     fn read(bytes: &'a [u8], anomalies: &mut Anomalies) -> Self {
-        let after = bytes.strip_prefix(&SNAP).and_then(|rest| rest.split_first_chunk::<2>());
-        let Some((number, packet)) = after else {
+        let after = SNAP.iter().find_map(|head| bytes.strip_prefix(head));
+        let Some((number, packet)) = after.and_then(|rest| rest.split_first_chunk::<2>()) else {
             return Self { ethertype: None, content: Content::Other, bytes };
         };
         let ethertype = u16::from_be_bytes(*number);
@@ -224,9 +224,9 @@ pub(crate) fn read<'a>(header: &Header, body: &'a [u8], anomalies: &mut Anomalie
     }
     let payload = if body.is_empty() {
         Payload::None
-    } else if header.sequence.is_some_and(|sequence| sequence.fragment != 0) {
+    } else if header.is_later_fragment() {
         Payload::Fragment(body)
-    } else if header.qos.is_some_and(|qos| qos.is_amsdu()) {
+    } else if header.is_amsdu() {
         let amsdu = Amsdu(body);
         amsdu.judge(anomalies);
         Payload::Amsdu(amsdu)

@@ -178,13 +178,13 @@ pub enum Message {
     Request,
 }
 
-/// Descriptors of WPA and RSN. RFC 3580 has 1, for keys of WEP, whose packet is another.
-const DESCRIPTORS: [u8; 2] = [2, 254];
+/// Descriptors that are read. Number 1 is that of keys of WEP, whose packet is another.
+const RSN: u8 = 2;
+const WPA: u8 = 254;
 
 impl<'a> Key<'a> {
     fn read(body: &'a [u8], anomalies: &mut Anomalies) -> Option<Self> {
-        let is_ours = body.first().is_none_or(|first| DESCRIPTORS.contains(first));
-        if !is_ours {
+        if body.first().is_some_and(|descriptor| ![RSN, WPA].contains(descriptor)) {
             return None;
         }
         let key = Self::read_fields(body, anomalies);
@@ -219,19 +219,17 @@ impl<'a> Key<'a> {
             mic,
             data,
         };
-        if !info.is_encrypted() && descriptor == 2 {
-            let mut kdes = KeyData(data);
-            let is_wrong = kdes.by_ref().any(|kde| kde.is_pmkid() && kde.value.len() != 16);
-            anomalies.add_if(is_wrong || !kdes.is_padding(), Anomaly::KeyData);
-        }
+        let mut kdes = key.key_data();
+        let is_wrong = kdes.by_ref().any(|kde| kde.is_pmkid() && kde.value.len() != 16);
+        anomalies.add_if(is_wrong || !kdes.is_padding(), Anomaly::KeyData);
         Some(key)
     }
 
     /// Which step it is.
     ///
-    /// Windows sets the secure bit in a second message when it makes keys anew, and an AEAD cipher has
-    /// no integrity code, so neither bit is asked. Messages 2 and 4 differ in key data: the second
-    /// brings the station's security element, the fourth nothing, or ciphertext.
+    /// Messages 2 and 4 differ in key data: the second brings the station's security element, the
+    /// fourth nothing. Only an AEAD cipher encrypts both; then the fourth has the secure bit. Elsewhere
+    /// that bit is not asked, because Windows sets it in a second message when it makes keys anew.
     pub fn message(&self) -> Message {
         let info = self.info;
         if info.request() {
@@ -240,7 +238,8 @@ impl<'a> Key<'a> {
         match (info.is_pairwise(), info.ack(), info.install()) {
             (true, true, false) => Message::M1,
             (true, true, true) => Message::M3,
-            (true, false, _) if self.data.is_empty() || info.is_encrypted() => Message::M4,
+            (true, false, _) if self.data.is_empty() => Message::M4,
+            (true, false, _) if info.is_encrypted() && info.secure() => Message::M4,
             (true, false, _) => Message::M2,
             (false, true, _) => Message::Group1,
             (false, false, _) => Message::Group2,
@@ -257,14 +256,19 @@ impl<'a> Key<'a> {
         self.mic.iter().all(|byte| *byte == 0)
     }
 
+    /// Whether key data is encrypted. WPA has no bit for it, and encrypts the group key alone.
+    pub fn is_data_encrypted(&self) -> bool {
+        self.info.is_encrypted() || (self.descriptor == WPA && !self.info.is_pairwise())
+    }
+
     /// Key data in clear, piece by piece; nothing when it is encrypted.
     pub fn key_data(&self) -> KeyData<'a> {
-        KeyData(if self.info.is_encrypted() { &[] } else { self.data })
+        KeyData(if self.is_data_encrypted() { &[] } else { self.data })
     }
 
     /// The name of the pairwise master key, which a passphrase can be guessed from (message 1).
     pub fn pmkid(&self) -> Option<&'a [u8; 16]> {
-        self.key_data().filter(|kde| kde.is_pmkid()).find_map(|kde| kde.value.try_into().ok())
+        self.key_data().filter(Kde::is_pmkid).find_map(|kde| kde.value.try_into().ok())
     }
 }
 
@@ -281,7 +285,7 @@ fn mic_bytes(rest: &[u8]) -> usize {
 }
 
 /// Key data in clear: elements, and key data encapsulations (KDE), which look like vendor elements.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct KeyData<'a>(&'a [u8]);
 
 /// One piece of key data.

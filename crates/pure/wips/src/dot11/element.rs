@@ -108,6 +108,20 @@ impl<'a> Elements<'a> {
         Self { bytes }
     }
 
+    /// Those up to a FILS session. What follows it in a request to join, or in the answer, is encrypted,
+    /// though the frame does not say so: IEEE 802.11-2020, 12.11.2.6.
+    pub(crate) fn in_clear(self) -> Self {
+        const FILS_SESSION: ElementId = ElementId::extended(4);
+        let mut cursor = Cursor(self.bytes);
+        while let Some(element) = next(&mut cursor) {
+            if element.id == FILS_SESSION {
+                let clear_bytes = self.bytes.len() - cursor.0.len();
+                return Self::new(self.bytes.get(..clear_bytes).unwrap_or_default());
+            }
+        }
+        self
+    }
+
     /// All bytes of them, also those of a last one that is cut: what a fingerprint is made of.
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
@@ -178,12 +192,13 @@ impl<'a> Elements<'a> {
 
     /// When nobody may send.
     pub fn quiet(self) -> Option<Quiet> {
-        let [count, period, duration, offset] = {
-            let [count, period, d0, d1, o0, o1] = *self.find(ElementId::QUIET)?.first_chunk()?;
-            let (duration, offset) = (u16::from_le_bytes([d0, d1]), u16::from_le_bytes([o0, o1]));
-            [u16::from(count), u16::from(period), duration, offset]
-        };
-        Some(Quiet { count, period, duration_tu: duration, offset_tu: offset })
+        let mut cursor = Cursor(self.find(ElementId::QUIET)?);
+        Some(Quiet {
+            count: cursor.u8()?,
+            period: cursor.u8()?,
+            duration_tu: cursor.u16()?,
+            offset_tu: cursor.u16()?,
+        })
     }
 
     /// How the network encrypts and authenticates (WPA2, WPA3).
@@ -326,9 +341,11 @@ const SINGLE: [ElementId; 12] = [
     ElementId::VHT_OPERATION,
 ];
 
-/// Longest names and lists of rates: IEEE 802.11-2020, 9.4.2.2 and 9.4.2.3.
+/// Longest name: IEEE 802.11-2020, 9.4.2.2.
 const SSID_MAX: usize = 32;
-const RATES_MAX: usize = 8;
+/// Longest list of rates (ours). The standard has 8 and a second element for more, but access points
+/// of 2003 and phones of today put 12 into the first.
+const RATES_MAX: usize = 16;
 /// A traffic map: three bytes of head, and one to 251 of bits. IEEE 802.11-2020, 9.4.2.5.
 const TIM_LENGTHS: std::ops::RangeInclusive<usize> = 4..=254;
 
@@ -410,9 +427,9 @@ pub struct ChannelSwitch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Quiet {
     /// In how many beacons.
-    pub count: u16,
+    pub count: u8,
     /// Beacons from one time to the next; 0 for once.
-    pub period: u16,
+    pub period: u8,
     /// How long.
     pub duration_tu: u16,
     /// How long after the beacon.

@@ -130,7 +130,7 @@ impl FrameControl {
         self.has(0x4000)
     }
 
-    /// There is an HT control field (management and QoS frames), or order matters.
+    /// There is an HT control field (management frames, and data of a traffic class), or order matters.
     pub fn order(self) -> bool {
         self.has(0x8000)
     }
@@ -203,7 +203,7 @@ impl Sequence {
     }
 }
 
-/// The QoS control field: IEEE 802.11-2020, 9.2.4.5.
+/// The field for quality of service: IEEE 802.11-2020, 9.2.4.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct QosControl(pub u16);
@@ -227,8 +227,8 @@ pub struct Header {
     pub kind: Kind,
     /// Frame control; zero when [`Kind::Empty`].
     pub control: FrameControl,
-    /// The duration field: microseconds that the medium is claimed for, at most 32,767. A PS-Poll has
-    /// [`Header::association_id`] in its place.
+    /// Microseconds that the medium is claimed for, at most 32,767. `None` when the upper bit of the
+    /// field is set: then it claims nothing, and in a PS-Poll it is [`Header::association_id`].
     pub duration: Option<u16>,
     /// The number that the access point gave to the station, in a PS-Poll.
     pub association_id: Option<u16>,
@@ -243,7 +243,7 @@ pub struct Header {
     pub address4: Option<Mac>,
     /// Sequence and fragment number.
     pub sequence: Option<Sequence>,
-    /// QoS control.
+    /// Quality of service.
     pub qos: Option<QosControl>,
     /// HT control, also when it carries the VHT or HE variant.
     pub ht_control: Option<u32>,
@@ -270,9 +270,10 @@ impl Header {
 
     /// Where the frame comes from, also behind an access point.
     ///
-    /// IEEE 802.11-2020, table 9-30. Subframes of an A-MSDU have their own.
+    /// IEEE 802.11-2020, table 9-30. `None` where the subframes of an A-MSDU say it.
     pub fn source(&self) -> Option<Mac> {
         match (self.control.frame_type(), self.control.to_ds(), self.control.from_ds()) {
+            (FrameType::Data, _, true) if self.is_amsdu() => None,
             (FrameType::Data, true, true) => self.address4,
             (FrameType::Data, false, true) => self.address3,
             (FrameType::Data | FrameType::Management, _, _) => self.transmitter,
@@ -280,13 +281,19 @@ impl Header {
         }
     }
 
-    /// Where the frame goes to in the end.
+    /// Where the frame goes to in the end. `None` where the subframes of an A-MSDU say it.
     pub fn destination(&self) -> Option<Mac> {
         match (self.control.frame_type(), self.control.to_ds()) {
+            (FrameType::Data, true) if self.is_amsdu() => None,
             (FrameType::Data, true) => self.address3,
             (FrameType::Data | FrameType::Management, _) => self.receiver,
             _ => None,
         }
+    }
+
+    /// Whether the body is several packets, or would be if it were not encrypted.
+    pub fn is_amsdu(&self) -> bool {
+        self.qos.is_some_and(QosControl::is_amsdu)
     }
 
     /// The network that the frame belongs to, where the header says so: not on most control frames, and
@@ -294,8 +301,9 @@ impl Header {
     pub fn bssid(&self) -> Option<Mac> {
         match (self.kind, self.control.to_ds(), self.control.from_ds()) {
             (Kind::PsPoll, _, _) => self.receiver,
-            (Kind::CfEnd | Kind::CfEndAck, _, _) => self.transmitter,
-            (Kind::DmgBeacon | Kind::S1gBeacon, _, _) => self.transmitter,
+            (Kind::CfEnd | Kind::CfEndAck | Kind::DmgBeacon | Kind::S1gBeacon, _, _) => {
+                self.transmitter
+            }
             _ => match (self.control.frame_type(), self.control.to_ds(), self.control.from_ds()) {
                 (FrameType::Management, _, _) | (FrameType::Data, false, false) => self.address3,
                 (FrameType::Data, true, false) => self.receiver,
@@ -303,6 +311,14 @@ impl Header {
                 _ => None,
             },
         }
+    }
+
+    /// Whether the body is a later part of something longer.
+    ///
+    /// Nobody puts group frames together, so they are whole whatever their fragment number says.
+    pub fn is_later_fragment(&self) -> bool {
+        self.sequence.is_some_and(|sequence| sequence.fragment != 0)
+            && !self.receiver.is_some_and(Mac::is_multicast)
     }
 
     /// Reads the header off the front of `cursor`.
@@ -327,7 +343,7 @@ impl Header {
             // The two upper bits are always set.
             self.association_id = Some(duration & 0x3fff);
         } else {
-            self.duration = Some(duration);
+            self.duration = Some(duration).filter(|field| field & 0x8000 == 0);
         }
         match self.control.frame_type() {
             FrameType::Management => self.fill_addressed(cursor),
@@ -418,5 +434,5 @@ impl Header {
     }
 }
 
-/// The bit of a data frame's subtype that says that it has QoS control.
+/// The bit of a data frame's subtype that says that it has [`QosControl`].
 const QOS: u8 = 0b1000;

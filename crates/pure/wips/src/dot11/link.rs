@@ -67,7 +67,7 @@ fn prism_item(did: u32, value: u32, radio: &mut Radio) {
         6 => radio.signal = dbm(value),
         7 => radio.noise = dbm(value),
         8 => radio.rate = u8::try_from(value).ok().filter(|rate| *rate != 0).map(Rate::Legacy),
-        10 => radio.is_transmission = value != 0,
+        9 => radio.is_transmission = value != 0,
         _ => {}
     }
 }

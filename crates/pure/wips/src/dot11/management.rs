@@ -6,6 +6,7 @@ use model::Mac;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::anomaly::Anomalies;
 use super::authentication::Authentication;
 use super::cursor::Cursor;
 use super::header::Kind;
@@ -46,6 +47,19 @@ pub enum Management<'a> {
     Action(Action<'a>),
     /// The same, to be sent without an acknowledgement.
     ActionNoAck(Action<'a>),
+}
+
+impl Management<'_> {
+    /// Whether it is a request to join, or the answer to one.
+    pub fn is_association(&self) -> bool {
+        matches!(
+            self,
+            Self::AssociationRequest(_)
+                | Self::AssociationResponse(_)
+                | Self::ReassociationRequest(_)
+                | Self::ReassociationResponse(_)
+        )
+    }
 }
 
 /// What beacons and probe responses begin with.
@@ -155,7 +169,11 @@ impl Status {
 /// Reads the fixed fields off the front of `cursor`, so that elements are left.
 ///
 /// `None` when the frame ends too early, or when `kind` is none of management.
-pub(crate) fn read<'a>(kind: Kind, cursor: &mut Cursor<'a>) -> Option<Management<'a>> {
+pub(crate) fn read<'a>(
+    kind: Kind,
+    cursor: &mut Cursor<'a>,
+    anomalies: &mut Anomalies,
+) -> Option<Management<'a>> {
     Some(match kind {
         Kind::AssociationRequest => {
             Management::AssociationRequest(association_request(cursor, false)?)
@@ -174,9 +192,15 @@ pub(crate) fn read<'a>(kind: Kind, cursor: &mut Cursor<'a>) -> Option<Management
             capabilities: Capabilities(cursor.u16()?),
         },
         Kind::Beacon => Management::Beacon(beacon(cursor)?),
-        Kind::Atim => Management::Atim,
+        Kind::Atim => {
+            // It has no body, so what follows are no elements.
+            cursor.0 = &[];
+            Management::Atim
+        }
         Kind::Disassociation => Management::Disassociation(Reason(cursor.u16()?)),
-        Kind::Authentication => Management::Authentication(Authentication::read(cursor)?),
+        Kind::Authentication => {
+            Management::Authentication(Authentication::read(cursor, anomalies)?)
+        }
         Kind::Deauthentication => Management::Deauthentication(Reason(cursor.u16()?)),
         Kind::Action => Management::Action(Action::read(cursor)?),
         Kind::ActionNoAck => Management::ActionNoAck(Action::read(cursor)?),

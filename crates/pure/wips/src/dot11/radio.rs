@@ -59,8 +59,6 @@ pub enum Rate {
         /// Spatial streams, where they are known.
         streams: Option<u8>,
     },
-    /// Extremely high throughput (802.11be); details are not read.
-    Eht,
 }
 
 /// A part of an aggregate: frames with the same reference were sent as one.
@@ -117,7 +115,7 @@ pub struct Radio {
     pub(crate) chains: [Option<Chain>; CHAINS_MAX],
     /// The aggregate that the frame was part of.
     pub ampdu: Option<Ampdu>,
-    /// Whether the frame ends with a check sequence.
+    /// Whether the frame ended with a check sequence. In a [`crate::Parsed`] it is taken off.
     pub fcs: Fcs,
     /// The radio says that the check sequence was wrong.
     pub bad_fcs: bool,

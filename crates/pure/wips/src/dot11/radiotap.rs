@@ -1,9 +1,10 @@
 //! The radiotap header.
 //!
 //! Source: <https://www.radiotap.org>, and its reference parser `radiotap.c`. Fields are aligned from
-//! the start of the header. Bit 29 of a presence word begins the radiotap namespace anew, bit 30 a
-//! vendor's, whose fields are skipped by the length that it gives; bit 31 says that another word
-//! follows. A field of unknown size ends the reading, because nobody knows where the next one is.
+//! the start of the header. Bit 29 of a presence word says that the next one begins the radiotap
+//! namespace anew, bit 30 that it is a vendor's, whose fields are skipped by the length that it gives;
+//! bit 31 says that there is a next one. A field of unknown size ends the reading, because nobody knows
+//! where the one after it is.
 
 use model::Dbm;
 
@@ -48,7 +49,7 @@ const FIELDS: [Option<(usize, usize)>; FIELD_BITS as usize] = [
     Some((2, 6)),  // 25 HE-MU-other-user
     Some((1, 1)),  // 26 0-length PSDU
     Some((2, 4)),  // 27 L-SIG
-    None,          // 28 TLVs follow
+    None,          // 28 TLVs follow, of 802.11be
 ];
 
 /// A radiotap header has at most so many presence words (ours). Real ones have up to six.
@@ -61,7 +62,9 @@ pub(crate) fn read<'a>(bytes: &'a [u8], anomalies: &mut Anomalies) -> (Radio, &'
         anomalies.add(Anomaly::LinkHeader);
         return (radio, &[]);
     };
-    let is_whole = fields(head, &mut radio).is_some();
+    let mut section = Section::default();
+    let is_whole = fields(head, &mut section, &mut radio).is_some();
+    section.close(&mut radio);
     anomalies.add_if(!is_whole, Anomaly::LinkHeader);
     (radio, frame)
 }
@@ -73,15 +76,19 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (*version == 0 && length >= 8).then(|| bytes.split_at_checked(length)).flatten()
 }
 
-/// Which fields the words speak of.
+/// Which fields a presence word speaks of.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Namespace {
-    Radiotap,
+enum Meaning {
+    /// Those of [`FIELDS`]: the first word of the radiotap namespace.
+    Fields,
+    /// Fields from number 32, of which none is defined.
+    Undefined,
+    /// Those of a vendor, which are skipped as a whole.
     Vendor,
 }
 
 /// Reads every field; `None` when one of them reaches past the end of the header.
-fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
+fn fields(head: &[u8], section: &mut Section, radio: &mut Radio) -> Option<()> {
     const FIRST_WORD_AT: usize = 4;
     let (words, _) = head.get(FIRST_WORD_AT..)?.as_chunks::<4>();
     let words = words.iter().map(|word| u32::from_le_bytes(*word));
@@ -90,14 +97,15 @@ fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
         return None;
     }
     let mut at = FIRST_WORD_AT + count * 4;
-    let mut namespace = Namespace::Radiotap;
-    let mut section = Section::default();
+    let mut meaning = Meaning::Fields;
     for word in words.take(count) {
-        if namespace == Namespace::Radiotap {
+        if meaning == Meaning::Undefined && word & !(NAMESPACE | VENDOR | MORE) != 0 {
+            // What follows a field of unknown size cannot be found; the frame still can.
+            return Some(());
+        }
+        if meaning == Meaning::Fields {
             for bit in (0..FIELD_BITS).filter(|bit| word >> bit & 1 != 0) {
-                // What follows a field of unknown size cannot be found; the frame still can.
                 let Some(&Some((alignment, size))) = FIELDS.get(bit as usize) else {
-                    section.close(radio);
                     return Some(());
                 };
                 at = at.next_multiple_of(alignment);
@@ -105,6 +113,7 @@ fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
                 section.field(bit, field, radio);
                 at += size;
             }
+            meaning = Meaning::Undefined;
         }
         if word & VENDOR != 0 {
             // Vendor, subspace, and how many bytes to skip.
@@ -112,16 +121,15 @@ fn fields(head: &[u8], radio: &mut Radio) -> Option<()> {
             let [_, _, _, _, low, high] = *head.get(at..)?.first_chunk::<6>()?;
             at += 6 + usize::from(u16::from_le_bytes([low, high]));
             head.get(..at)?;
-            namespace = Namespace::Vendor;
+            meaning = Meaning::Vendor;
         }
         if word & NAMESPACE != 0 {
-            namespace = Namespace::Radiotap;
+            meaning = Meaning::Fields;
         }
         if word & (NAMESPACE | VENDOR) != 0 {
             section.close(radio);
         }
     }
-    section.close(radio);
     Some(())
 }
 
@@ -210,11 +218,8 @@ fn flags(flags: u8, radio: &mut Radio) {
 /// The HE field: six words, of which the first tells what is known.
 fn high_efficiency(cursor: &mut Cursor<'_>) -> Option<Rate> {
     const MCS_KNOWN: u16 = 0x0020;
-    let known = cursor.u16()?;
-    cursor.bytes(4)?;
-    let third = cursor.u16()?;
-    cursor.bytes(4)?;
-    let sixth = cursor.u16()?;
+    let mut word = || cursor.u16();
+    let [known, _, third, _, _, sixth] = [word()?, word()?, word()?, word()?, word()?, word()?];
     let mcs = (known & MCS_KNOWN != 0).then_some((third >> 8 & 0xf) as u8);
     // Zero is "unknown".
     let streams = Some((sixth & 0xf) as u8).filter(|streams| *streams != 0);

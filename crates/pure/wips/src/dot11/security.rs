@@ -211,12 +211,12 @@ impl RsnCapabilities {
 
 impl<'a> Security<'a> {
     /// Reads the value of an RSN element.
-    pub(crate) fn rsn(value: &'a [u8]) -> Self {
+    pub fn rsn(value: &'a [u8]) -> Self {
         Self::read(value, true)
     }
 
     /// Reads the value of a vendor element of WPA, after vendor and type.
-    pub(crate) fn wpa(value: &'a [u8]) -> Self {
+    pub fn wpa(value: &'a [u8]) -> Self {
         Self::read(value, false)
     }
 
@@ -246,11 +246,15 @@ impl<'a> Security<'a> {
         if cursor.0.is_empty() {
             return Some(());
         }
-        self.pairwise = Suites(list(cursor)?);
+        let is_whole;
+        (self.pairwise.0, is_whole) = list(cursor)?;
+        is_whole.then_some(())?;
         if cursor.0.is_empty() {
             return Some(());
         }
-        self.akms = Suites(list(cursor)?);
+        let is_whole;
+        (self.akms.0, is_whole) = list(cursor)?;
+        is_whole.then_some(())?;
         if cursor.0.is_empty() {
             return Some(());
         }
@@ -258,7 +262,9 @@ impl<'a> Security<'a> {
         if cursor.0.is_empty() || !self.is_rsn {
             return Some(());
         }
-        self.pmkids = list(cursor)?;
+        let is_whole;
+        (self.pmkids, is_whole) = list(cursor)?;
+        is_whole.then_some(())?;
         if cursor.0.is_empty() {
             return Some(());
         }
@@ -267,9 +273,11 @@ impl<'a> Security<'a> {
     }
 }
 
-/// A count and as many items of `N` bytes.
-fn list<'a, const N: usize>(cursor: &mut Cursor<'a>) -> Option<&'a [[u8; N]]> {
+/// A count and as many items of `N` bytes: those that are there, and whether all are.
+fn list<'a, const N: usize>(cursor: &mut Cursor<'a>) -> Option<(&'a [[u8; N]], bool)> {
     let count = usize::from(cursor.u16()?);
-    let bytes = cursor.bytes(count.checked_mul(N)?)?;
-    Some(bytes.as_chunks::<N>().0)
+    let (items, _) = cursor.0.as_chunks::<N>();
+    let (items, is_whole) = items.get(..count).map_or((items, false), |items| (items, true));
+    cursor.bytes(items.len() * N)?;
+    Some((items, is_whole))
 }

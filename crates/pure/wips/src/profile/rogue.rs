@@ -235,7 +235,7 @@ mod tests {
         let rules = [rule(RogueClass::Malicious)];
         check(
             &rules,
-            Rogue { sensors: 9, ..neighbour() },
+            &Rogue { sensors: 9, ..neighbour() },
             RogueClass::Malicious,
             Recommendation::Locate,
         );
@@ -247,7 +247,7 @@ mod tests {
         check(&[], &ours, RogueClass::Malicious, Recommendation::Contain);
         let protected = Rogue { requires_pmf: true, ..ours.clone() };
         check(&[], &protected, RogueClass::Malicious, Recommendation::Locate);
-        let unsure = Rogue { sensors: 1, ..ours.clone() };
+        let unsure = Rogue { sensors: 1, ..ours };
         check(&[], &unsure, RogueClass::Malicious, Recommendation::Locate);
     }
 

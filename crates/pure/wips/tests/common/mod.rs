@@ -1,16 +1,18 @@
 //! The captures that tests read: third parties made most of them, so they are not in this repository.
 #![allow(dead_code, reason = "each test program uses a part of this module")]
+#![allow(clippy::disallowed_methods, reason = "captures and vectors are files")]
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use wips::capture::{CaptureError, Captured, Decoder};
-use wips::packet::SensorId;
+use wips::{Link, SensorId};
 
-/// Says what is not tested, past the harness, which would hide it because the test passes.
-pub fn skipped(what: &str) {
-    writeln!(std::io::stderr(), "skipped: {what}").unwrap();
+/// Says what is not tested, past the harness, which hides what a test prints when it passes.
+pub(crate) fn skipped(what: &str) {
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {what}").unwrap();
 }
 
 pub fn folder() -> PathBuf {
@@ -18,7 +20,7 @@ pub fn folder() -> PathBuf {
 }
 
 /// Every capture in `sets`, in a fixed order; none, with a word about it, where they are absent.
-pub fn captures(sets: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn captures(sets: &[&str]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = sets
         .iter()
         .filter_map(|set| folder().join(set).read_dir().ok())
@@ -49,7 +51,7 @@ fn is_capture(path: &Path) -> bool {
 }
 
 /// The bytes of a capture, unpacked.
-pub fn bytes_of(path: &Path) -> Vec<u8> {
+pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
     if path.extension() != Some(OsStr::new("gz")) {
         return bytes;
@@ -60,7 +62,7 @@ pub fn bytes_of(path: &Path) -> Vec<u8> {
 }
 
 /// Decodes a capture that comes in pieces of `piece` bytes; calls `each` on every packet.
-pub fn decode(
+pub(crate) fn decode(
     mut bytes: &[u8],
     piece: usize,
     mut each: impl FnMut(Captured<'_>),
@@ -83,6 +85,16 @@ pub fn decode(
 }
 
 /// Decodes a capture in large pieces; what it ends with is not asked.
-pub fn packets(path: &Path, each: impl FnMut(Captured<'_>)) {
+pub(crate) fn packets(path: &Path, each: impl FnMut(Captured<'_>)) {
     let _ = decode(&bytes_of(path), 1 << 16, each);
+}
+
+/// The packet of a vector: its link type is the last line of its README.
+pub(crate) fn vector(case: &Path) -> (Link, Vec<u8>) {
+    let text = |name| std::fs::read_to_string(case.join(name)).unwrap();
+    let readme = text("README");
+    let number = readme.lines().last().and_then(|line| line.strip_prefix("link: ")).unwrap();
+    let digits: Vec<u8> = text("packet.hex").bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    (Link::from_number(number.parse().unwrap()), digits.chunks(2).map(byte).collect())
 }
