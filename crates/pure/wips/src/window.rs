@@ -62,12 +62,7 @@ impl Default for Distinct {
 impl Distinct {
     /// Takes note of `key`, and says whether it is new in the span.
     pub(crate) fn add(&mut self, now_us: u64, span_us: u64, key: u64) -> bool {
-        let epoch = now_us / span_us.max(1);
-        if epoch > self.epoch {
-            self.before = if epoch == self.epoch + 1 { self.now } else { [0; WORDS] };
-            self.now = [0; WORDS];
-            self.epoch = epoch;
-        }
+        self.advance(now_us, span_us);
         let bit = (scattered(key) % BITS as u64) as usize;
         let (word, mask) = (bit / 64, 1_u64 << (bit % 64));
         let was = self.before.get(word).is_some_and(|it| it & mask != 0);
@@ -75,6 +70,21 @@ impl Distinct {
         let is_new = *it & mask == 0 && !was;
         *it |= mask;
         is_new
+    }
+
+    /// How many, roughly, at another time.
+    pub(crate) fn count_at(&mut self, now_us: u64, span_us: u64) -> u32 {
+        self.advance(now_us, span_us);
+        self.count()
+    }
+
+    fn advance(&mut self, now_us: u64, span_us: u64) {
+        let epoch = now_us / span_us.max(1);
+        if epoch > self.epoch {
+            self.before = if epoch == self.epoch + 1 { self.now } else { [0; WORDS] };
+            self.now = [0; WORDS];
+            self.epoch = epoch;
+        }
     }
 
     /// Whether `key` was not seen in the span.

@@ -68,6 +68,7 @@ impl Floods {
             Some(Management::ProbeRequest) => self.probe(scene, found),
             _ => {}
         }
+        self.complete(scene);
         if heard.is_protected() && heard.is_to_ap() && heard.is_data() {
             self.stranger(scene, found);
         }
@@ -100,6 +101,38 @@ impl Floods {
             .about(Some(bssid))
             .named(scene.air.ssid(bssid))
             .frames(it.reached.since, it.reached.frames);
+    }
+
+    /// What only a real station does after the first step: it proves that it knows the password, is let in,
+    /// answers.
+    fn complete(&mut self, scene: Scene<'_>) {
+        let heard = scene.heard;
+        let kinds: &[Kind] =
+            match heard.management() {
+                Some(Management::Authentication(it))
+                    if it.algorithm == Algorithm::SAE && it.sequence == 2 && heard.is_to_ap() =>
+                {
+                    &[Kind::SaeCommitFlood]
+                }
+                Some(
+                    Management::AssociationResponse(it) | Management::ReassociationResponse(it),
+                ) if it.status == Status::SUCCESS => &[Kind::AuthenticationFlood],
+                None if heard.eapol().is_some_and(|it| it.packet != Packet::Start)
+                    && heard.is_to_ap() =>
+                {
+                    &[Kind::AssociationFlood, Kind::ReassociationFlood, Kind::EapolStartFlood]
+                }
+                None if heard.is_from_ap() && heard.has_payload() && heard.eapol().is_none() => {
+                    &[Kind::AssociationFlood, Kind::ReassociationFlood]
+                }
+                _ => return,
+            };
+        let Some((bssid, station)) = heard.pair() else { return };
+        for kind in kinds {
+            if let Some(crowd) = self.crowds.get_mut(&(*kind, bssid)) {
+                crowd.complete(heard, scene.rules.threshold(*kind), station.to_u64());
+            }
+        }
     }
 
     /// The access point shows that a flood hurts; only a flood that is known is told of.
@@ -155,7 +188,7 @@ impl Floods {
         let crowd = self.crowds.entry((kind, channel), Crowd::default);
         let threshold = scene.rules.threshold(kind);
         if let Some(it) = crowd.add(heard, threshold, from, from.to_u64())
-            && (it.is_one_radio || it.is_by_rate)
+            && it.is_one_radio
         {
             found
                 .add(scene, kind, it.evidence)

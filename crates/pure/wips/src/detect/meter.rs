@@ -91,6 +91,8 @@ pub(crate) struct Crowd {
     deviation_db: f32,
     first: Mac,
     implausible: u32,
+    /// Those that went on as real stations do.
+    completed: Distinct,
 }
 
 /// What a crowd looks like.
@@ -99,8 +101,6 @@ pub(crate) struct CrowdReached {
     pub(crate) reached: Reached,
     /// One radio under many addresses.
     pub(crate) is_one_radio: bool,
-    /// It is so by the number of frames, not of addresses alone.
-    pub(crate) is_by_rate: bool,
     pub(crate) evidence: EvidenceSet,
     pub(crate) transmitter: Transmitter,
 }
@@ -125,8 +125,12 @@ impl Crowd {
         }
         self.learn(heard);
         let transmitters = self.distinct.count();
-        let is_crowd = threshold.transmitters.is_some_and(|it| transmitters >= it);
-        let reached = self.meter.tell(count, count >= threshold.frames || is_crowd)?;
+        // After an access point restarts, a whole class comes back within seconds; they go on, though.
+        let completed = self.completed.count_at(heard.dwell_us, threshold.span_us());
+        let is_crowd =
+            threshold.transmitters.is_some_and(|it| transmitters.saturating_sub(completed) >= it);
+        let is_many = count >= threshold.frames && completed * 2 < transmitters;
+        let reached = self.meter.tell(count, is_many || is_crowd)?;
         let is_one_radio = transmitters >= ONE_RADIO_MIN
             && self.mean_dbm.is_some()
             && self.deviation_db <= ONE_RADIO_DB;
@@ -139,13 +143,14 @@ impl Crowd {
         } else {
             Transmitter::Own { address: transmitter }
         };
-        Some(CrowdReached {
-            reached,
-            is_one_radio,
-            is_by_rate: count >= threshold.frames,
-            evidence,
-            transmitter,
-        })
+        Some(CrowdReached { reached, is_one_radio, evidence, transmitter })
+    }
+
+    /// The transmitter behind `key` went on as real stations do.
+    pub(crate) fn complete(&mut self, heard: &Heard<'_>, threshold: Threshold, key: u64) {
+        if !self.distinct.is_new(key) {
+            self.completed.add(heard.dwell_us, threshold.span_us(), key);
+        }
     }
 
     /// Whether `key` was not counted in the span yet. Nothing is counted.

@@ -22,10 +22,17 @@ const ANSWER_US: u64 = 1_000_000;
 /// A probe is answered within that time; stations listen 10 to 100 ms (`MaxChannelTime`).
 const PROBE_US: u64 = 100_000;
 
+/// Weight of a frame in the share that strays.
+const SHARE_WEIGHT: f32 = 0.1;
+/// Fewer stray when the station itself sends them.
+const STRAYS_MIN: f32 = 0.5;
+
 /// Watches what is said in the name of stations.
 #[derive(Debug)]
 pub(crate) struct Stations {
     meters: Table<(Kind, Mac), Meter>,
+    /// Which share of the frames in the name of a station strays from it.
+    strays: Table<(Kind, Mac), f32>,
     /// When a station asked for authentication, and for networks.
     asked: Table<Mac, Asked>,
 }
@@ -38,7 +45,11 @@ struct Asked {
 
 impl Stations {
     pub(crate) fn new() -> Self {
-        Self { meters: Table::new(STATIONS_MAX), asked: Table::new(STATIONS_MAX) }
+        Self {
+            meters: Table::new(STATIONS_MAX),
+            strays: Table::new(STATIONS_MAX),
+            asked: Table::new(STATIONS_MAX),
+        }
     }
 
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
@@ -87,7 +98,11 @@ impl Stations {
             .with_if(scene.is_stray(from), Evidence::SignalMismatch)
             .with_if(scene.is_injected(from), Evidence::Injected)
             .with_if(is_bare_action, Evidence::Unprotected);
-        if evidence == EvidenceSet::default() {
+        // A station that moves strays now and then; an attacker's frames do all the time.
+        let is_odd = evidence != EvidenceSet::default();
+        let share = self.strays.entry((kind, from), || 0.5);
+        *share += SHARE_WEIGHT * (if is_odd { 1.0 } else { 0.0 } - *share);
+        if !is_odd || *share < STRAYS_MIN {
             return;
         }
         self.count(scene, kind, from, evidence, found);
