@@ -5,6 +5,37 @@
 //! | [`packet`] | a captured packet and its capture time, as a sensor hands it over |
 //! | [`dot11`] | reads a packet: radio header, frame, elements, and what is wrong with it |
 //! | [`capture`] | pcap and pcapng: bytes go in, packets come out; packets go in, a file comes out |
+//! | [`Wips`] | the machine: packets go in, incidents come out |
+//! | [`incident`] | what an incident is, what speaks for it, and the encyclopaedia |
+//! | [`profile`] | what the owner of the air wants: whom to protect, thresholds, rogue classes |
+//!
+//! # From a frame to an incident
+//!
+//! ```text
+//! packet -> parse -> copies of other sensors -> detectors, one file each -> book -> incidents
+//!                                                ^ what is known of the air (`air`)
+//! ```
+//!
+//! | word | meaning |
+//! |---|---|
+//! | **heard** | a frame as detectors see it, once for all sensors |
+//! | **air** | what is known: radios and their signals, networks, who is connected to whom |
+//! | **detection** | one detector says that frames are an attack, and by what evidence |
+//! | **incident** | one attack with all detections of it, from its first frame until it is quiet |
+//! | **dwell** | how long somebody listened on a channel: thresholds are counted by it |
+//!
+//! ```
+//! use wips::{CaptureTime, Change, Link, Packet, Profile, SensorId, Wips};
+//!
+//! let mut wips = Wips::new(Profile::default());
+//! let frame = [0xc4, 0, 0, 0, 2, 0, 0, 0, 0, 1];
+//! wips.handle(&Packet::new(CaptureTime(1), SensorId(0), Link::Bare, &frame));
+//! while let Some(change) = wips.poll() {
+//!     if let Change::Opened(incident) = change {
+//!         println!("{}", incident.kind.article().name);
+//!     }
+//! }
+//! ```
 //!
 //! The crate is pure: it has no clock, no disk and no radio. A packet brings its own time, and files
 //! are bytes that somebody else reads.

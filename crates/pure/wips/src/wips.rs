@@ -45,6 +45,12 @@ const SENSORS_MAX: usize = 4_096;
 /// that reports them faster has no clock.
 const BURST_FRAMES: u32 = 16;
 const BURST_US: u64 = 800;
+/// A packet so much later than the one before needs another one to confirm it. Ours: captures have quiet
+/// nights, so a leap is doubted, not refused.
+const LEAP_US: u64 = 3_600_000_000;
+/// A packet so much older than the newest has no time that rates can be counted by. Ours: sensors deliver
+/// within seconds.
+const LATE_US: u64 = 10_000_000;
 /// A parked sensor that is silent for longer may have been elsewhere.
 const PARKED_US: u64 = 60_000_000;
 
@@ -53,6 +59,8 @@ const PARKED_US: u64 = 60_000_000;
 pub struct Wips {
     rules: Rules,
     now: CaptureTime,
+    /// A time far ahead that only one packet told.
+    leap: Option<CaptureTime>,
     copies: Copies,
     sensors: BTreeMap<SensorId, Listening>,
     dwells: BTreeMap<u8, Dwell>,
@@ -129,6 +137,7 @@ impl Wips {
             air: Air::new(profile.radios_max),
             rules: Rules::new(profile),
             now: CaptureTime(0),
+            leap: None,
             copies: Copies::default(),
             sensors: BTreeMap::new(),
             dwells: BTreeMap::new(),
@@ -143,7 +152,7 @@ impl Wips {
     /// Takes a packet. Packets of several sensors come in the order of their times.
     pub fn handle(&mut self, packet: &Packet<'_>) {
         self.counts.packets += 1;
-        self.now = self.now.max(packet.at);
+        let is_timely = self.advance(packet.at);
         self.book.tick(self.now);
         let parsed = parse(packet);
         if parsed.anomalies.contains(Anomaly::BadFcs) {
@@ -163,7 +172,7 @@ impl Wips {
             return;
         }
         let (channel, is_bare) = self.listen(packet.sensor, told, signal_dbm.is_some());
-        let has_clock = self.has_clock(packet.sensor, &parsed.header);
+        let has_clock = self.has_clock(packet.sensor, &parsed.header) && is_timely;
         let dwell_us = self.dwells.get(&channel.unwrap_or(0)).map_or(0, |it| it.total_us);
         let heard = Heard {
             at: self.now,
@@ -315,6 +324,21 @@ impl Wips {
 }
 
 impl Wips {
+    /// Moves on to the time of a packet, and says whether that can be true.
+    ///
+    /// One packet from the far future would end time for all that follow, so a leap is believed when the
+    /// next packet has made it too.
+    fn advance(&mut self, at: CaptureTime) -> bool {
+        let is_leap = self.now != CaptureTime(0) && at.since_us(self.now) > LEAP_US;
+        if is_leap && self.leap.is_none_or(|it| at.0.abs_diff(it.0) > LEAP_US) {
+            self.leap = Some(at);
+            return false;
+        }
+        self.leap = None;
+        self.now = self.now.max(at);
+        self.now.since_us(at) <= LATE_US
+    }
+
     /// Whether the times of a sensor can be true.
     fn has_clock(&mut self, sensor: SensorId, header: &Header) -> bool {
         let Some(listening) = self.sensors.get_mut(&sensor) else { return true };

@@ -2,7 +2,6 @@
 //!
 //! Every case is made of frames that are written here, so that the difference between the two is on the
 //! screen.
-#![expect(clippy::unwrap_used, reason = "a test may end at what it did not expect")]
 
 use std::collections::BTreeSet;
 

@@ -15,7 +15,7 @@ pub(crate) fn skipped(what: &str) {
     writeln!(stderr, "skipped: {what}").unwrap();
 }
 
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data/captures")
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn captures(sets: &[&str]) -> Vec<PathBuf> {
 }
 
 /// What is in the captures; nothing, with a word about it, where they are absent.
-pub fn manifest() -> Vec<serde_json::Value> {
+pub(crate) fn manifest() -> Vec<serde_json::Value> {
     let path = folder().join("manifest.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
         skipped(&format!("no {}", path.display()));
