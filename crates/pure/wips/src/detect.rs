@@ -64,6 +64,12 @@ impl Scene<'_> {
         matches!((self.heard.signal_dbm, track), (Some(dbm), Some(track)) if track.is_stray(dbm))
     }
 
+    /// Whether the frame comes from where the radio of this address is.
+    pub(crate) fn is_placed(&self, mac: Mac) -> bool {
+        let is_known = self.air.radio(mac).is_some_and(|it| it.signal.is_known());
+        is_known && self.heard.signal_dbm.is_some() && !self.is_stray(mac)
+    }
+
     /// Whether the sensor tells the signal of this address, and not of this frame: it was injected there.
     pub(crate) fn is_injected(&self, mac: Mac) -> bool {
         self.heard.is_bare && self.air.radio(mac).is_some_and(|it| it.signal.is_known())

@@ -71,8 +71,10 @@ impl Threshold {
             Kind::AddbaSpoof | Kind::DelbaSpoof => Self::frames(5, 10),
             // Ours: ten, because fewer come from damage where sensors do not check frames.
             Kind::MalformedFrames => Self::frames(10, 60),
-            // A busy campus has 90 of each in a second, but not to one receiver, and answered.
+            // Ours: half of the 100 in a second that are the start value, since monitors miss frames, and
+            // what is answered or used does not count.
             Kind::RtsFlood => Self::frames(250, 5),
+            // A busy home has 80 in a second to one receiver, whose requests no sensor hears.
             Kind::CtsFlood => Self::frames(300, 3),
             Kind::VirtualCarrier => Self::frames(10, 10),
             Kind::BeaconFlood => Self::frames(25, 60),

@@ -35,6 +35,15 @@ struct Replayed {
 }
 
 fn replay(path: &Path, attack_start: Option<f64>) -> Replayed {
+    replay_some(path, attack_start, &mut |_| true)
+}
+
+/// The same of the packets that `is_heard` lets through.
+fn replay_some(
+    path: &Path,
+    attack_start: Option<f64>,
+    is_heard: &mut dyn FnMut(&Packet<'_>) -> bool,
+) -> Replayed {
     let mut wips = Wips::new(Profile::default());
     let mut closed = Vec::new();
     let (mut first, mut last, mut attack) = (None, CaptureTime(0), None);
@@ -49,7 +58,9 @@ fn replay(path: &Path, attack_start: Option<f64>) -> Replayed {
         {
             attack = Some(packet.at);
         }
-        wips.handle(&packet);
+        if is_heard(&packet) {
+            wips.handle(&packet);
+        }
         take(&mut wips, &mut closed);
     });
     closed.extend(wips.open().cloned());
@@ -192,6 +203,34 @@ fn row(file: &str, truth: &Truth, replayed: &Replayed) {
     // Where the start is not known, the delay is our own word.
     let mark = if replayed.attack.is_some() { ' ' } else { '~' };
     println!("{file:<48} {name:<34} {mark}{delay:>5.2}  {}", truth.kismet);
+}
+
+/// A sensor far away hears two frames of three. What needs one certain frame may go unseen then; nothing
+/// that is quiet may become loud, and nobody else may be blamed.
+#[test]
+fn a_third_of_the_frames_lost_costs_few_attacks_and_raises_no_alarm() {
+    let truths: BTreeMap<&str, &Truth> = TRUTHS.iter().map(|it| (it.file, it)).collect();
+    let (mut attacks, mut told) = (0, 0);
+    for entry in &common::manifest() {
+        let file = entry["file"].as_str().unwrap();
+        let path = common::folder().join(entry["set"].as_str().unwrap()).join(file);
+        let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+        let replayed = replay_some(&path, None, &mut |_| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % 3 != 0
+        });
+        if let Some(truth) = truths.get(file) {
+            attacks += 1;
+            told += usize::from(expected(truth, &replayed).any(|it| is_by(truth, it.transmitter)));
+        } else {
+            let loud = replayed.incidents.iter().filter(|it| it.severity >= Severity::Minor);
+            assert_eq!(loud.count(), 0, "{file}");
+        }
+    }
+    println!("with a third of the frames lost: {told} of {attacks}");
+    assert!(told * 10 >= attacks * 9, "{told} of {attacks}");
 }
 
 #[test]

@@ -26,11 +26,12 @@ const EARLY_MIN: u32 = 20;
 /// Watches what networks say of themselves.
 #[derive(Debug)]
 pub(crate) struct Clones {
-    networks: Table<Mac, Clone>,
+    networks: Table<Mac, Watched>,
 }
 
+/// What one network said lately.
 #[derive(Debug, Default)]
-struct Clone {
+struct Watched {
     other: Meter,
     early: Meter,
     switch: Meter,
@@ -71,34 +72,34 @@ impl Clones {
         if heard.kind() != FrameKind::Beacon || network.is_ad_hoc || !heard.has_time() {
             return;
         }
-        let clone = self.networks.entry(bssid, Clone::default);
+        let watched = self.networks.entry(bssid, Watched::default);
         let stray = EvidenceSet::default()
             .with_if(scene.is_stray(bssid), Evidence::SignalMismatch)
             .with_if(scene.is_injected(bssid), Evidence::Injected);
-        clone.announcement(scene, bssid, stray, found);
+        watched.announcement(scene, bssid, stray, found);
         if advert.channel_switch.is_some() || (advert.quiet.is_some() && !network.has_quiet) {
             return;
         }
-        let is_early = clone.is_early(heard.at, advert.beacon.timestamp, network.interval_us);
-        (clone.beacon, clone.timestamp) = (heard.at, advert.beacon.timestamp);
+        let is_early = watched.is_early(heard.at, advert.beacon.timestamp, network.interval_us);
+        (watched.beacon, watched.timestamp) = (heard.at, advert.beacon.timestamp);
         let threshold = scene.rules.threshold(Kind::BssidSpoof);
         let many = Threshold { frames: EARLY_MIN.max(threshold.frames), seconds: 10, ..threshold };
         if let Some(detail) = differs(advert, network) {
-            let frames = clone.deviation.map_or(0, |it| it.frames) + 1;
-            clone.deviation = Some(Deviation { at: heard.at, frames, evidence: stray, detail });
+            let frames = watched.deviation.map_or(0, |it| it.frames) + 1;
+            watched.deviation = Some(Deviation { at: heard.at, frames, evidence: stray, detail });
             return;
         }
         // The first radio goes on: there are two.
-        let both = clone.deviation.take().filter(|it| heard.at.since_us(it.at) <= TOGETHER_US);
+        let both = watched.deviation.take().filter(|it| heard.at.since_us(it.at) <= TOGETHER_US);
         let (reached, detail, stray) = match both {
             Some(it) => {
                 let reached = (0..it.frames.min(threshold.frames))
-                    .filter_map(|_| clone.other.add(heard, threshold))
+                    .filter_map(|_| watched.other.add(heard, threshold))
                     .reduce(|a, b| Reached { frames: a.frames + b.frames, ..a });
                 (reached, it.detail, stray.and(it.evidence))
             }
             None if is_early => {
-                (clone.early.add(heard, many), "two beacons in one interval", stray)
+                (watched.early.add(heard, many), "two beacons in one interval", stray)
             }
             None => return,
         };
@@ -126,7 +127,7 @@ fn differs(advert: &Advert<'_>, network: &Network) -> Option<&'static str> {
     }
 }
 
-impl Clone {
+impl Watched {
     /// A beacon long before its time, that is not the last one heard twice.
     fn is_early(&self, at: CaptureTime, timestamp: u64, interval_us: u64) -> bool {
         self.beacon != CaptureTime(0)

@@ -72,6 +72,9 @@ struct Pair {
 struct Pending {
     at: CaptureTime,
     is_stray: bool,
+    /// No signal tells where it came from.
+    is_unplaced: bool,
+    /// It names the access point, and the station was connected to it.
     was_connected: bool,
     transmitter: Mac,
 }
@@ -110,18 +113,8 @@ impl Disconnects {
 
     fn disconnect(&mut self, scene: Scene<'_>, reason: Reason, found: &mut Found) {
         let heard = scene.heard;
-        let (Some(from), Some(to), Some(bssid)) =
-            (heard.transmitter(), heard.receiver(), heard.bssid())
-        else {
-            return;
-        };
-        // Tools that take stations from group traffic write a group where the network belongs.
-        let bssid = if bssid.is_multicast() {
-            let joined = scene.air.joined(from).or_else(|| scene.air.joined(to));
-            joined.map_or(bssid, |it| it.bssid)
-        } else {
-            bssid
-        };
+        let (Some(from), Some(to)) = (heard.transmitter(), heard.receiver()) else { return };
+        let Some(bssid) = network_of(scene, from, to) else { return };
         let is_from_ap = from == bssid;
         let station = if is_from_ap { to } else { from };
         let is_broadcast = is_from_ap && to.is_multicast();
@@ -144,7 +137,8 @@ impl Disconnects {
         pair.pending = Some(Pending {
             at: heard.at,
             is_stray: is_stray || evidence.has(Evidence::Injected),
-            was_connected: joined.is_some_and(|it| it.is_encrypted),
+            is_unplaced: !scene.is_placed(from),
+            was_connected: is_from_ap && joined.is_some_and(|it| it.is_encrypted),
             transmitter: from,
         });
         if is_honest && evidence == EvidenceSet::default() {
@@ -185,7 +179,9 @@ impl Disconnects {
         let threshold = scene.rules.threshold(kind);
         let few = Threshold { frames: STRAYS_MIN.min(threshold.frames), ..threshold };
         let by_stray = pending.is_stray.then(|| pair.strays.add(heard, few)).flatten();
-        let by_rate = pending.was_connected.then(|| pair.low.add(heard, threshold)).flatten();
+        // What comes from where the access point is, the access point sent.
+        let may_be_spoofed = pending.was_connected && pending.is_unplaced;
+        let by_rate = may_be_spoofed.then(|| pair.low.add(heard, threshold)).flatten();
         let Some(it) = by_stray.or(by_rate) else { return };
         let evidence = EvidenceSet::of(&[Evidence::VictimLeft])
             .with_if(pending.is_stray, Evidence::SignalMismatch)
@@ -273,6 +269,17 @@ impl Pair {
     fn last_told(&self) -> CaptureTime {
         self.meter.since()
     }
+}
+
+/// The network that a disconnection is about. Tools that take stations from group traffic write a group in
+/// its place.
+fn network_of(scene: Scene<'_>, from: Mac, to: Mac) -> Option<Mac> {
+    let bssid = scene.heard.bssid()?;
+    if !bssid.is_multicast() {
+        return Some(bssid);
+    }
+    let joined = scene.air.joined(from).or_else(|| scene.air.joined(to));
+    Some(joined.map_or(bssid, |it| it.bssid))
 }
 
 fn kind_of(frame: FrameKind, is_broadcast: bool) -> Kind {

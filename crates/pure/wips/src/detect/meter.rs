@@ -89,7 +89,8 @@ pub(crate) struct Crowd {
     /// Of all frames: whether they come from one place.
     mean_dbm: Option<f32>,
     deviation_db: f32,
-    first: Mac,
+    /// The newest transmitter when the threshold was reached: the first may have been an honest one.
+    example: Mac,
     implausible: u32,
     /// Those that went on as real stations do.
     completed: Distinct,
@@ -117,11 +118,13 @@ impl Crowd {
         let count = self.meter.count(heard, threshold);
         if count == 1 {
             *self = Self { meter: self.meter, ..Self::default() };
-            self.first = transmitter;
         }
         if self.distinct.add(heard.dwell_us, threshold.span_us(), key) && transmitter.is_multicast()
         {
             self.implausible += 1;
+        }
+        if !self.meter.is_reached {
+            self.example = transmitter;
         }
         self.learn(heard);
         let transmitters = self.distinct.count();
@@ -139,7 +142,7 @@ impl Crowd {
             .with_if(is_one_radio, Evidence::OneRadio)
             .with_if(self.implausible > 0, Evidence::ImplausibleAddresses);
         let transmitter = if transmitters >= CROWD_MIN {
-            Transmitter::Invented { example: self.first }
+            Transmitter::Invented { example: self.example }
         } else {
             Transmitter::Own { address: transmitter }
         };
@@ -161,9 +164,9 @@ impl Crowd {
     /// Who sends, if the threshold is reached.
     pub(crate) fn reached_by(&self) -> Option<Transmitter> {
         let transmitter = if self.distinct.count() >= CROWD_MIN {
-            Transmitter::Invented { example: self.first }
+            Transmitter::Invented { example: self.example }
         } else {
-            Transmitter::Own { address: self.first }
+            Transmitter::Own { address: self.example }
         };
         self.meter.is_reached.then_some(transmitter)
     }

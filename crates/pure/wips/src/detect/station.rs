@@ -13,6 +13,7 @@ use crate::dot11::header::Kind as FrameKind;
 use crate::dot11::management::{Management, Status};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
+use crate::profile::Threshold;
 use crate::table::Table;
 
 /// Stations that are followed at once.
@@ -22,6 +23,9 @@ const ANSWER_US: u64 = 1_000_000;
 /// A probe is answered within that time; stations listen 10 to 100 ms (`MaxChannelTime`).
 const PROBE_US: u64 = 100_000;
 
+/// So many times the threshold, where no signal tells who sends. Ours: a station that is refused asks a
+/// handful of times for each of eight kinds of traffic.
+const UNSIGNED: u32 = 8;
 /// Weight of a frame in the share that strays.
 const SHARE_WEIGHT: f32 = 0.1;
 /// Fewer stray when the station itself sends them.
@@ -100,12 +104,33 @@ impl Stations {
             .with_if(is_bare_action, Evidence::Unprotected);
         // A station that moves strays now and then; an attacker's frames do all the time.
         let is_odd = evidence != EvidenceSet::default();
+        if !is_odd && heard.signal_dbm.is_none() && heard.management().is_some() {
+            self.by_rate(scene, kind, from, found);
+            return;
+        }
         let share = self.strays.entry((kind, from), || 0.5);
         *share += SHARE_WEIGHT * (if is_odd { 1.0 } else { 0.0 } - *share);
         if !is_odd || *share < STRAYS_MIN {
             return;
         }
         self.count(scene, kind, from, evidence, found);
+    }
+
+    /// Without signals, only a rate that no station needs speaks against an action.
+    fn by_rate(&mut self, scene: Scene<'_>, kind: Kind, from: Mac, found: &mut Found) {
+        let heard = scene.heard;
+        let threshold = scene.rules.threshold(kind);
+        let many = Threshold { frames: threshold.frames * UNSIGNED, ..threshold };
+        let meter = self.meters.entry((kind, from), Meter::default);
+        if let Some(it) = meter.add(heard, many) {
+            found
+                .add(scene, kind, EvidenceSet::of(&[Evidence::Rate]))
+                .by(Transmitter::Spoofed { address: from })
+                .against(Some(from))
+                .about(heard.bssid())
+                .named(heard.bssid().and_then(|it| scene.air.ssid(it)))
+                .frames(it.since, it.frames);
+        }
     }
 
     fn count(
