@@ -219,7 +219,7 @@ fn a_third_of_the_frames_lost_costs_few_attacks_and_raises_no_alarm() {
             random ^= random << 13;
             random ^= random >> 7;
             random ^= random << 17;
-            random % 3 != 0
+            !random.is_multiple_of(3)
         });
         if let Some(truth) = truths.get(file) {
             attacks += 1;
