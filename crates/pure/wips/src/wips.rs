@@ -51,6 +51,9 @@ const LEAP_US: u64 = 3_600_000_000;
 /// A packet so much older than the newest has no time that rates can be counted by. Ours: sensors deliver
 /// within seconds.
 const LATE_US: u64 = 10_000_000;
+/// No secret, so that a replay says the same: who makes two frames with one key hides one of them from a
+/// second sensor for 5 ms.
+const COPY_SEED: u64 = 0;
 /// A parked sensor that is silent for longer may have been elsewhere.
 const PARKED_US: u64 = 60_000_000;
 
@@ -161,7 +164,7 @@ impl Wips {
         }
         let signal_dbm = parsed.radio.signal.map(|it| it.0);
         let told = parsed.radio.channel.map(|it| it.number);
-        let key = self.copies.has_several(packet.sensor).then(|| parsed.key(0));
+        let key = self.copies.has_several(packet.sensor).then(|| parsed.key(COPY_SEED));
         if let Some(key) = key
             && let Some(incidents) = self.copies.find(key, self.now, packet.sensor)
         {

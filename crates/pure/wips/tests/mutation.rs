@@ -136,6 +136,13 @@ fn damaged_captures_are_decoded_without_panic() {
 }
 
 #[test]
+fn every_capture_is_read_without_panic() {
+    for capture in common::captures(&["public", "lab", "robustness"]) {
+        common::packets(&capture, |it| wips::fuzz_parse(it.packet.link, it.packet.bytes));
+    }
+}
+
+#[test]
 fn every_frame_cut_anywhere_is_read_without_panic() {
     for (link, bytes) in seeds(&[]) {
         for end in 0..bytes.len() {
