@@ -239,7 +239,7 @@ fn tell_incident(out: &mut dyn Write, incident: &Incident, files: &[String]) -> 
         or_none(incident.victim.map(|it| it.to_string())),
         or_none(incident.bssid.map(|it| it.to_string())),
         incident.ssid.as_deref().unwrap_or_default().escape_debug(),
-        or_none(incident.channel.map(|it| it.to_string())),
+        or_none(incident.channel.map(|it| format!("{} ({})", it.number, it.band.name()))),
     )?;
     writeln!(
         out,

@@ -6,7 +6,7 @@ use crate::advert::Advert;
 use crate::dot11::eapol::Eapol;
 use crate::dot11::header::{FrameType, Header, Kind};
 use crate::dot11::management::Management;
-use crate::dot11::{Body, Data, Parsed, Payload};
+use crate::dot11::{Body, Channel, Data, Parsed, Payload};
 use crate::packet::CaptureTime;
 
 /// One frame.
@@ -19,7 +19,7 @@ pub(crate) struct Heard<'a> {
     /// Whether its time can be true.
     pub(crate) has_clock: bool,
     /// The channel that the sensor listened on.
-    pub(crate) channel: Option<u8>,
+    pub(crate) channel: Option<Channel>,
     /// How strongly it was heard.
     pub(crate) signal_dbm: Option<f32>,
     /// The sensor tells channel and signal of other frames, and nothing of this one.

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::book::Book;
 pub use self::encyclopaedia::{Article, Class, Kind, Severity};
 pub use self::evidence::{Evidence, EvidenceSet, Fidelity};
+use crate::dot11::Channel;
 use crate::packet::{CaptureTime, SensorId};
 
 /// Who sends the frames of an attack, as far as the air tells.
@@ -92,7 +93,7 @@ pub struct Detection {
     /// Its name.
     pub ssid: Option<String>,
     /// Where.
-    pub channel: Option<u8>,
+    pub channel: Option<Channel>,
     /// How many frames it tells of that were not told before.
     pub frames: u32,
     /// What speaks for it.
@@ -174,7 +175,7 @@ pub struct Incident {
     /// Its name.
     pub ssid: Option<String>,
     /// Where.
-    pub channel: Option<u8>,
+    pub channel: Option<Channel>,
     /// When the first frame was captured.
     pub first: CaptureTime,
     /// When it was detected.

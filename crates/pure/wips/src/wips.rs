@@ -31,7 +31,7 @@ use crate::detect::twin::Names;
 use crate::detect::wep::Wep;
 use crate::detect::wps::Setups;
 use crate::detect::{Found, Rules, Scene, tool};
-use crate::dot11::{Anomaly, FrameType, Header, parse};
+use crate::dot11::{Anomaly, Channel, FrameType, Header, parse};
 use crate::heard::Heard;
 use crate::incident::book::{Book, Change, Quiet};
 use crate::incident::{Class, Detection, Incident, Transmitter};
@@ -66,7 +66,7 @@ pub struct Wips {
     leap: Option<CaptureTime>,
     copies: Copies,
     sensors: BTreeMap<SensorId, Listening>,
-    dwells: BTreeMap<u8, Dwell>,
+    dwells: BTreeMap<Option<Channel>, Dwell>,
     air: Air,
     detectors: Detectors,
     book: Book,
@@ -95,7 +95,7 @@ pub struct Counts {
 /// Where a sensor is.
 #[derive(Debug, Clone, Copy, Default)]
 struct Listening {
-    channel: Option<u8>,
+    channel: Option<Channel>,
     at: CaptureTime,
     /// It told a signal or a channel before.
     tells: bool,
@@ -163,7 +163,7 @@ impl Wips {
             return;
         }
         let signal_dbm = parsed.radio.signal.map(|it| it.0);
-        let told = parsed.radio.channel.map(|it| it.number);
+        let told = parsed.radio.channel;
         let key = self.copies.has_several(packet.sensor).then(|| parsed.key(COPY_SEED));
         if let Some(key) = key
             && let Some(incidents) = self.copies.find(key, self.now, packet.sensor)
@@ -176,7 +176,7 @@ impl Wips {
         }
         let (channel, is_bare) = self.listen(packet.sensor, told, signal_dbm.is_some());
         let has_clock = self.has_clock(packet.sensor, &parsed.header) && is_timely;
-        let dwell_us = self.dwells.get(&channel.unwrap_or(0)).map_or(0, |it| it.total_us);
+        let dwell_us = self.dwells.get(&channel).map_or(0, |it| it.total_us);
         let heard = Heard {
             at: self.now,
             dwell_us,
@@ -302,9 +302,9 @@ impl Wips {
     fn listen(
         &mut self,
         sensor: SensorId,
-        told: Option<u8>,
+        told: Option<Channel>,
         has_signal: bool,
-    ) -> (Option<u8>, bool) {
+    ) -> (Option<Channel>, bool) {
         if self.sensors.len() >= SENSORS_MAX && !self.sensors.contains_key(&sensor) {
             return (told, false);
         }
@@ -313,7 +313,7 @@ impl Wips {
         let tells = before.tells || told.is_some() || has_signal;
         let is_bare = before.tells && told.is_none() && !has_signal;
         self.sensors.insert(sensor, Listening { channel, at: self.now, tells, ..before });
-        let dwell = self.dwells.entry(channel.unwrap_or(0)).or_default();
+        let dwell = self.dwells.entry(channel).or_default();
         // Whoever is heard on a channel twice in a row was there all the while.
         if before.channel == channel {
             let since = before.at.max(dwell.until);

@@ -11,7 +11,7 @@ use model::Mac;
 use super::meter::{Crowd, Meter};
 use super::{Found, Scene};
 use crate::dot11::header::Kind as FrameKind;
-use crate::dot11::{Anomalies, Anomaly};
+use crate::dot11::{Anomalies, Anomaly, Channel};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::profile::Threshold;
 use crate::table::Table;
@@ -29,13 +29,14 @@ const VENDORS_MIN: usize = 8;
 /// Watches new networks.
 #[derive(Debug)]
 pub(crate) struct Beacons {
-    channels: Table<u8, Channel>,
+    channels: Table<Option<Channel>, Newcomers>,
     names: Table<u64, BTreeSet<[u8; 3]>>,
 }
 
+/// New networks on one channel.
 #[derive(Debug, Default)]
-struct Channel {
-    newcomers: Crowd,
+struct Newcomers {
+    all: Crowd,
     groups: Meter,
     of_one_name: Meter,
 }
@@ -56,15 +57,13 @@ impl Beacons {
         }
         let kind = Kind::BeaconFlood;
         let threshold = scene.rules.threshold(kind);
-        let channel = self.channels.entry(heard.channel.unwrap_or(0), Channel::default);
-        let one_radio = channel
-            .newcomers
-            .add(heard, threshold, from, from.to_u64())
-            .filter(|it| it.is_one_radio);
+        let newcomers = self.channels.entry(heard.channel, Newcomers::default);
+        let one_radio =
+            newcomers.all.add(heard, threshold, from, from.to_u64()).filter(|it| it.is_one_radio);
         let few = |frames: u32| Threshold { frames: frames.min(threshold.frames), ..threshold };
         let damage = heard.parsed.anomalies.without(Anomalies::of(&[Anomaly::GroupTransmitter]));
         let groups = if from.is_multicast() && damage.is_empty() {
-            channel.groups.add(heard, few(GROUPS_MIN))
+            newcomers.groups.add(heard, few(GROUPS_MIN))
         } else {
             None
         };
@@ -77,7 +76,7 @@ impl Beacons {
             }
             vendors.len() >= VENDORS_MIN
         });
-        let of_one_name = if of_one_name { channel.of_one_name.add(heard, few(1)) } else { None };
+        let of_one_name = if of_one_name { newcomers.of_one_name.add(heard, few(1)) } else { None };
         let evidence = EvidenceSet::of(&[Evidence::Rate])
             .with_if(one_radio.is_some(), Evidence::OneRadio)
             .with_if(groups.is_some(), Evidence::ImplausibleAddresses)

@@ -7,6 +7,7 @@ use model::Mac;
 
 use super::meter::Crowd;
 use super::{Found, Scene};
+use crate::dot11::Channel;
 use crate::dot11::authentication::Algorithm;
 use crate::dot11::data::{LooksLike, Security};
 use crate::dot11::eapol::Packet;
@@ -20,10 +21,19 @@ use crate::window::scattered;
 /// Access points and channels whose floods are counted at once. Each takes 350 bytes.
 const CROWDS_MAX: usize = 1_024;
 
+/// Where a flood is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// At one access point.
+    Network(Mac),
+    /// On one channel, for frames that name no access point.
+    Channel(Option<Channel>),
+}
+
 /// Counts floods.
 #[derive(Debug)]
 pub(crate) struct Floods {
-    crowds: Table<(Kind, Mac), Crowd>,
+    crowds: Table<(Kind, Place), Crowd>,
     /// When a station polled last, to see whether the access point served it since.
     polls: Table<Mac, CaptureTime>,
 }
@@ -84,7 +94,7 @@ impl Floods {
     fn count(&mut self, scene: Scene<'_>, kind: Kind, found: &mut Found) {
         let heard = scene.heard;
         let (Some(from), Some(bssid)) = (heard.transmitter(), heard.bssid()) else { return };
-        let crowd = self.crowds.entry((kind, bssid), Crowd::default);
+        let crowd = self.crowds.entry((kind, Place::Network(bssid)), Crowd::default);
         let Some(it) = crowd.add(heard, scene.rules.threshold(kind), from, from.to_u64()) else {
             return;
         };
@@ -129,7 +139,7 @@ impl Floods {
             };
         let Some((bssid, station)) = heard.pair() else { return };
         for kind in kinds {
-            if let Some(crowd) = self.crowds.get_mut(&(*kind, bssid)) {
+            if let Some(crowd) = self.crowds.get_mut(&(*kind, Place::Network(bssid))) {
                 crowd.complete(heard, scene.rules.threshold(*kind), station.to_u64());
             }
         }
@@ -138,7 +148,7 @@ impl Floods {
     /// The access point shows that a flood hurts; only a flood that is known is told of.
     fn answered(&mut self, scene: Scene<'_>, kind: Kind, found: &mut Found) {
         let Some(bssid) = scene.heard.bssid() else { return };
-        if let Some(crowd) = self.crowds.get_mut(&(kind, bssid))
+        if let Some(crowd) = self.crowds.get_mut(&(kind, Place::Network(bssid)))
             && let Some(transmitter) = crowd.reached_by()
         {
             let evidence = EvidenceSet::of(&[Evidence::Refused]);
@@ -164,7 +174,7 @@ impl Floods {
         }
         let kind = Kind::UnauthenticatedAssociation;
         // One telephone that wakes up is refused once or twice; strangers are counted, not refusals.
-        let crowd = self.crowds.entry((kind, ap), Crowd::default);
+        let crowd = self.crowds.entry((kind, Place::Network(ap)), Crowd::default);
         if !crowd.is_new(station.to_u64()) {
             return;
         }
@@ -183,7 +193,7 @@ impl Floods {
     fn probe(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
         let Some(from) = heard.transmitter() else { return };
-        let channel = Mac::from_u64(u64::from(heard.channel.unwrap_or(0)));
+        let channel = Place::Channel(heard.channel);
         let kind = Kind::ProbeRequestFlood;
         let crowd = self.crowds.entry((kind, channel), Crowd::default);
         let threshold = scene.rules.threshold(kind);
@@ -223,7 +233,7 @@ impl Floods {
         }
         let kind = Kind::MichaelAttack;
         let threshold = scene.rules.threshold(kind);
-        let crowd = self.crowds.entry((kind, bssid), Crowd::default);
+        let crowd = self.crowds.entry((kind, Place::Network(bssid)), Crowd::default);
         if let Some(it) = crowd.add(heard, threshold, from, from.to_u64())
             && (it.is_one_radio || heard.signal_dbm.is_none())
         {

@@ -7,7 +7,7 @@
 use super::meter::Crowd;
 use super::{Found, Scene};
 use crate::dot11::header::{FrameType, Kind as FrameKind};
-use crate::dot11::{Anomalies, Anomaly};
+use crate::dot11::{Anomalies, Anomaly, Channel};
 use crate::incident::{Evidence, EvidenceSet, Kind};
 use crate::table::Table;
 use crate::window::scattered;
@@ -23,7 +23,7 @@ const DAMAGE: Anomalies = Anomalies::of(&[Anomaly::GroupTransmitter, Anomaly::Se
 #[derive(Debug)]
 pub(crate) struct Malformed {
     ways: Table<u64, ()>,
-    channels: Table<u8, Crowd>,
+    channels: Table<Option<Channel>, Crowd>,
 }
 
 impl Malformed {
@@ -52,7 +52,7 @@ impl Malformed {
         }
         self.ways.entry(name, || ());
         let kind = Kind::MalformedFrames;
-        let crowd = self.channels.entry(heard.channel.unwrap_or(0), Crowd::default);
+        let crowd = self.channels.entry(heard.channel, Crowd::default);
         let Some(it) = crowd.add(heard, scene.rules.threshold(kind), from, from.to_u64()) else {
             return;
         };

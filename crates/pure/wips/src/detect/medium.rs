@@ -9,6 +9,7 @@ use model::Mac;
 
 use super::meter::Meter;
 use super::{Found, Scene};
+use crate::dot11::Channel;
 use crate::dot11::header::Kind as FrameKind;
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
@@ -29,10 +30,13 @@ const WEIGHT: f32 = 0.02;
 /// not four in five.
 const SHARE_MIN: f32 = 0.2;
 
+/// A receiver on a channel.
+type Place = (Option<Channel>, Mac);
+
 /// Watches claims on the channel.
 #[derive(Debug)]
 pub(crate) struct Medium {
-    receivers: Table<(u8, Mac), Receiver>,
+    receivers: Table<Place, Receiver>,
     last_request: Option<Request>,
     last_claim: Option<Claim>,
 }
@@ -44,7 +48,7 @@ struct Claim {
     /// Who may send now.
     sender: Mac,
     /// Whose counts it is in.
-    receiver: (u8, Mac),
+    receiver: Place,
 }
 
 /// The newest RTS.
@@ -52,7 +56,7 @@ struct Claim {
 struct Request {
     at: CaptureTime,
     asker: Mac,
-    asked: (u8, Mac),
+    asked: Place,
 }
 
 /// One address that is asked, or is cleared to send.
@@ -79,7 +83,7 @@ impl Medium {
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
         let Some(receiver) = heard.receiver().filter(|_| heard.has_time()) else { return };
-        let key = (heard.channel.unwrap_or(0), receiver);
+        let key = (heard.channel, receiver);
         self.note_use(scene);
         match heard.kind() {
             FrameKind::Rts => self.request(scene, key, found),
@@ -89,7 +93,7 @@ impl Medium {
         self.claim(scene, key, found);
     }
 
-    fn request(&mut self, scene: Scene<'_>, key: (u8, Mac), found: &mut Found) {
+    fn request(&mut self, scene: Scene<'_>, key: Place, found: &mut Found) {
         let heard = scene.heard;
         let Some(asker) = heard.transmitter() else { return };
         self.last_request = Some(Request { at: heard.at, asker, asked: key });
@@ -113,7 +117,7 @@ impl Medium {
         }
     }
 
-    fn clear(&mut self, scene: Scene<'_>, key: (u8, Mac), found: &mut Found) {
+    fn clear(&mut self, scene: Scene<'_>, key: Place, found: &mut Found) {
         let heard = scene.heard;
         let request = self.last_request.filter(|it| {
             it.asker == key.1 && it.asked.0 == key.0 && heard.at.since_us(it.at) <= ANSWER_US
@@ -161,7 +165,7 @@ impl Medium {
     }
 
     /// A frame that claims the channel for longer than any exchange lasts.
-    fn claim(&mut self, scene: Scene<'_>, key: (u8, Mac), found: &mut Found) {
+    fn claim(&mut self, scene: Scene<'_>, key: Place, found: &mut Found) {
         let heard = scene.heard;
         let Some(duration) = heard.header().duration else { return };
         if duration < CLAIM_US_MIN {
