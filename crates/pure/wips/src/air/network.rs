@@ -22,7 +22,9 @@ pub(crate) struct Network {
     /// How long somebody had listened by then.
     dwell_us: u64,
     /// Beacons that were heard.
-    pub(crate) beacons: u32,
+    beacons: u32,
+    /// Beacons and probe responses: some captures keep one beacon of each network.
+    adverts: u32,
     /// When it came back after a silence.
     pub(crate) restarted: Option<CaptureTime>,
     ssid: [u8; SSID_BYTES_MAX],
@@ -53,10 +55,10 @@ impl Network {
         self.ssid.get(..usize::from(self.ssid_bytes)).filter(|it| !it.is_empty())
     }
 
-    /// Whether somebody can join it: it beacons as an access point does, and is not one of a thousand
-    /// names that were said once.
+    /// Whether somebody can join it: it shows itself again and again, and is not one of a thousand names
+    /// that were said once.
     pub(crate) fn is_settled(&self) -> bool {
-        self.beacons >= 3
+        self.adverts >= 3
     }
 
     pub(crate) fn learn(&mut self, heard: &Heard<'_>, advert: &Advert<'_>) {
@@ -71,6 +73,7 @@ impl Network {
             self.beacons = self.beacons.saturating_add(1);
             self.dwell_us = heard.dwell_us;
         }
+        self.adverts = self.adverts.saturating_add(1);
         self.last = heard.at;
         // A frame that contradicts the first ones may be another radio's; the first ones stay.
         if !is_first && self.beacons > 0 && self.shape != 0 {

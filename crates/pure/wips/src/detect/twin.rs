@@ -59,7 +59,6 @@ impl Names {
         }
         if heard.kind() == FrameKind::ProbeResponse {
             self.answer(scene, bssid, key, found);
-            return;
         }
         let name = *self.names.entry(key, || Name { protection: advert.protection, bssid });
         // A name that was said once is part of a flood of them; only who stays can be joined.
