@@ -23,11 +23,17 @@ impl Air {
         Self { wips: Wips::new(Profile::default()), at_us: 1_800_000_000_000_000, sequence: 0 }
     }
 
-    /// Waits, and then hears a frame.
+    /// Waits, and then hears a frame on channel 6.
     fn hear(&mut self, after_us: u64, dbm: i8, frame: &[u8]) {
+        self.hear_at(2437, after_us, dbm, frame);
+    }
+
+    /// Waits, and then hears a frame at a frequency.
+    fn hear_at(&mut self, mhz: u16, after_us: u64, dbm: i8, frame: &[u8]) {
         self.at_us += after_us;
-        // Radiotap with channel 6 and a signal: IEEE 802.11 radiotap.org fields 3 and 5.
-        let mut bytes = vec![0, 0, 13, 0, 0x28, 0, 0, 0, 0x85, 0x09, 0xa0, 0, dbm.cast_unsigned()];
+        let [low, high] = mhz.to_le_bytes();
+        // Radiotap with a channel and a signal: radiotap.org, fields 3 and 5.
+        let mut bytes = vec![0, 0, 13, 0, 0x28, 0, 0, 0, low, high, 0xa0, 0, dbm.cast_unsigned()];
         bytes.extend_from_slice(frame);
         let at = CaptureTime(self.at_us);
         self.wips.handle(&Packet::new(at, SensorId(0), Link::Radiotap, &bytes));
@@ -242,6 +248,28 @@ fn a_station_that_leaves_says_so_once() {
     air.beacons(30, 6);
     for _ in 0..64 {
         air.deauthentication(3_000, -40, STATION, AP, 7);
+    }
+    check(air, &[Kind::DeauthenticationFlood]);
+}
+
+#[test]
+fn a_sensor_that_hops_is_as_good_as_one_that_stays() {
+    // One deauthentication a second, which is no flood to who hears every one of them.
+    let mut air = Air::new();
+    air.beacons(30, 6);
+    for _ in 0..30 {
+        air.beacons(9, 6);
+        air.deauthentication(78_400, -40, STATION, AP, 7);
+    }
+    check(air, &[]);
+
+    // One for each tenth of a second that the sensor is here is ten a second.
+    let mut air = Air::new();
+    air.beacons(30, 6);
+    for _ in 0..30 {
+        air.beacons(1, 6);
+        air.deauthentication(5_000, -40, STATION, AP, 7);
+        air.hear_at(2412, 900_000, -60, &[0xd4, 0, 0, 0, 2, 0, 0, 0, 0, 9]);
     }
     check(air, &[Kind::DeauthenticationFlood]);
 }
