@@ -130,6 +130,7 @@ impl Found {
             frames: 1,
             evidence,
             detail: "",
+            is_reaction: false,
         });
         Finding(self.0.last_mut())
     }
@@ -170,6 +171,16 @@ impl Finding<'_> {
 
     pub(crate) fn frames(self, since: CaptureTime, frames: u32) -> Self {
         self.set(|it| (it.since, it.frames) = (since.min(it.at), frames))
+    }
+
+    /// The frame of the scene is the victim's, or an answer to the attacker.
+    pub(crate) fn by_reaction(self) -> Self {
+        self.set(|it| it.is_reaction = true)
+    }
+
+    /// The same, if it is so.
+    pub(crate) fn by_reaction_if(self, is_so: bool) -> Self {
+        if is_so { self.by_reaction() } else { self }
     }
 
     pub(crate) fn detail(self, detail: &'static str) -> Self {

@@ -100,6 +100,8 @@ pub struct Detection {
     pub evidence: EvidenceSet,
     /// What exactly, where a kind has variants.
     pub detail: &'static str,
+    /// The frame that shows it is not the attacker's, so its signal is not the attacker's either.
+    pub is_reaction: bool,
 }
 
 /// What one kind of detection contributes to an incident.

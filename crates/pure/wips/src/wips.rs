@@ -291,6 +291,7 @@ impl Wips {
         let Detection { kind, bssid, .. } = *detection;
         let severity = self.rules.profile.severity(kind, bssid, detection.ssid.as_deref());
         if let Some(id) = self.book.take(detection, severity)
+            && !detection.is_reaction
             && !self.touched.contains(&id)
         {
             self.touched.push(id);

@@ -87,6 +87,15 @@ impl Clones {
         if let Some(detail) = differs(advert, network) {
             let frames = watched.deviation.map_or(0, |it| it.frames) + 1;
             watched.deviation = Some(Deviation { at: heard.at, frames, evidence: stray, detail });
+            if watched.other.is_reached() {
+                // This is the second radio: where it is heard from, it is.
+                found
+                    .add(scene, Kind::BssidSpoof, stray)
+                    .by(Transmitter::Spoofed { address: bssid })
+                    .against(Some(bssid))
+                    .about(Some(bssid))
+                    .frames(heard.at, 0);
+            }
             return;
         }
         // The first radio goes on: there are two.
@@ -112,6 +121,7 @@ impl Clones {
             .about(Some(bssid))
             .named(scene.air.ssid(bssid))
             .frames(it.since, it.frames)
+            .by_reaction_if(both.is_some())
             .detail(detail);
     }
 }
@@ -156,6 +166,14 @@ impl Watched {
         };
         if let Some(kind) = kind {
             self.announced = Some(Announced { kind, at: heard.at, evidence: stray });
+            let meter = if kind == Kind::QuietSpoof { &self.quiet } else { &self.switch };
+            if meter.is_reached() {
+                found
+                    .add(scene, kind, stray)
+                    .by(Transmitter::Spoofed { address: bssid })
+                    .about(Some(bssid))
+                    .frames(heard.at, 0);
+            }
             return;
         }
         let stays = (advert.ds_channel, advert.ht_channel) == network.channels;
@@ -173,7 +191,8 @@ impl Watched {
                 .by(Transmitter::Spoofed { address: bssid })
                 .about(Some(bssid))
                 .named(scene.air.ssid(bssid))
-                .frames(it.since, it.frames);
+                .frames(it.since, it.frames)
+                .by_reaction();
         }
     }
 }

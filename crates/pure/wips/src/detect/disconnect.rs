@@ -147,6 +147,15 @@ impl Disconnects {
         if is_broadcast && scene.air.restarted(bssid).is_some_and(|it| it > pair.last_told()) {
             pair.meter.reset();
         }
+        if pair.strays.is_reached() || pair.low.is_reached() {
+            // What follows is heard from where the attacker is.
+            found
+                .add(scene, Kind::SpoofedDisconnect, evidence)
+                .by(Transmitter::Spoofed { address: from })
+                .against(Some(station))
+                .about(Some(bssid))
+                .frames(heard.at, 0);
+        }
         let kind = kind_of(heard.kind(), is_broadcast);
         let Some(it) = pair.meter.add(heard, scene.rules.threshold(kind)) else { return };
         let evidence = evidence.and(pair.evidence).with(Evidence::Rate);
@@ -192,7 +201,8 @@ impl Disconnects {
             .against(Some(station))
             .about(Some(bssid))
             .named(scene.air.ssid(bssid))
-            .frames(it.since, it.frames);
+            .frames(it.since, it.frames)
+            .by_reaction();
     }
 
     /// Data between the two after a disconnection that should have ended it.
@@ -229,6 +239,7 @@ impl Disconnects {
                 .against(Some(station))
                 .about(Some(bssid))
                 .named(scene.air.ssid(bssid))
+                .by_reaction()
                 .detail("forced by disconnections");
         }
     }

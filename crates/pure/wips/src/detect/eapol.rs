@@ -105,7 +105,8 @@ impl Exchanges {
                 .against(Some(station))
                 .about(Some(bssid))
                 .named(scene.air.ssid(bssid))
-                .frames(it.since, it.frames);
+                .frames(it.since, it.frames)
+                .by_reaction_if(evidence.has(Evidence::Refused));
         }
     }
 

@@ -157,7 +157,8 @@ impl Floods {
                 .by(transmitter)
                 .against(Some(bssid))
                 .about(Some(bssid))
-                .frames(scene.heard.at, 0);
+                .frames(scene.heard.at, 0)
+                .by_reaction();
         }
     }
 
@@ -185,7 +186,8 @@ impl Floods {
                 .against(Some(ap))
                 .about(Some(ap))
                 .named(scene.air.ssid(ap))
-                .frames(it.reached.since, it.reached.frames);
+                .frames(it.reached.since, it.reached.frames)
+                .by_reaction();
         }
     }
 

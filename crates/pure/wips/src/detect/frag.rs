@@ -11,7 +11,7 @@
 use model::Mac;
 
 use super::eapol::is_forwarded;
-use super::{Found, Scene};
+use super::{Finding, Found, Scene};
 use crate::dot11::Anomaly;
 use crate::dot11::data::{Payload, Security};
 use crate::dot11::eapol::{Key, Message};
@@ -114,7 +114,7 @@ impl Link {
             && number.abs_diff(self.packet_number) <= ORDER
         {
             // The numbers go on where they were: the frame in between was somebody else's.
-            tell(scene, found, detail);
+            tell(scene, found, detail).by_reaction();
             self.suspect = None;
         }
         let before = self.fragment.filter(|it| it.sequence.number == sequence.number);
@@ -147,7 +147,7 @@ fn is_protected(scene: Scene<'_>) -> bool {
     network.is_some_and(|it| it.protection > crate::advert::Protection::Wep)
 }
 
-fn tell(scene: Scene<'_>, found: &mut Found, detail: &'static str) {
+fn tell<'a>(scene: Scene<'_>, found: &'a mut Found, detail: &'static str) -> Finding<'a> {
     let heard = scene.heard;
     let from = heard.transmitter().unwrap_or_default();
     let bssid = heard.bssid();
@@ -157,5 +157,5 @@ fn tell(scene: Scene<'_>, found: &mut Found, detail: &'static str) {
         .against(heard.receiver())
         .about(bssid)
         .named(bssid.and_then(|it| scene.air.ssid(it)))
-        .detail(detail);
+        .detail(detail)
 }

@@ -184,7 +184,8 @@ impl Stations {
                     .against(Some(from))
                     .about(Some(from))
                     .named(scene.air.ssid(from))
-                    .frames(it.since, it.frames);
+                    .frames(it.since, it.frames)
+                    .by_reaction();
             }
         } else {
             let is_connected = scene.air.joined(to).is_some();

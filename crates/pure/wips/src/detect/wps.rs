@@ -5,7 +5,7 @@
 
 use model::Mac;
 
-use super::meter::Meter;
+use super::meter::{Meter, Reached};
 use super::{Found, Scene};
 use crate::dot11::eap::{Eap, WscOp};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
@@ -42,10 +42,12 @@ impl Setups {
         let (meter, last) = self.networks.entry(bssid, Default::default);
         // Both sides may say it; that is one session.
         let is_same = heard.at.since_us(std::mem::replace(last, heard.at)) <= SESSION_US;
-        if is_same {
-            return;
-        }
-        let Some(it) = meter.add(heard, scene.rules.threshold(kind)) else { return };
+        let reached = if is_same {
+            meter.is_reached().then_some(Reached { since: heard.at, frames: 0 })
+        } else {
+            meter.add(heard, scene.rules.threshold(kind))
+        };
+        let Some(it) = reached else { return };
         let is_locked = scene.air.network(bssid).is_some_and(|it| it.is_wps_locked);
         let evidence = EvidenceSet::of(&[Evidence::Rate, Evidence::Signature])
             .with_if(is_locked, Evidence::Refused);
@@ -55,6 +57,7 @@ impl Setups {
             .against(Some(bssid))
             .about(Some(bssid))
             .named(scene.air.ssid(bssid))
-            .frames(it.since, it.frames);
+            .frames(it.since, it.frames)
+            .by_reaction_if(heard.is_from_ap());
     }
 }
