@@ -205,6 +205,26 @@ fn row(file: &str, truth: &Truth, replayed: &Replayed) {
     println!("{file:<48} {name:<34} {mark}{delay:>5.2}  {}", truth.kismet);
 }
 
+/// What locates the attacker is the signal of its own frames, not that of its victim's answers.
+#[test]
+fn the_attacker_is_heard_from_where_it_is() {
+    // In these it is not the weaker radio that attacks.
+    let elsewhere = ["hwsim_adhoc.pcap", "hwsim_bssid-clone.pcap", "hwsim_eviltwin-deauth.pcap"];
+    let lab = TRUTHS.iter().filter(|it| it.file.starts_with("hwsim_"));
+    for truth in lab.filter(|it| !elsewhere.contains(&it.file)) {
+        let path = common::folder().join("lab").join(truth.file);
+        if !path.exists() {
+            continue;
+        }
+        let replayed = replay(&path, None);
+        for incident in expected(truth, &replayed) {
+            let [hearing] = incident.heard_by.as_slice() else { panic!("{incident:?}") };
+            let rssi = hearing.rssi_dbm.map(f32::from);
+            assert!(rssi.is_some_and(|it| it <= ATTACKER_DBM_MAX), "{}: {rssi:?}", truth.file);
+        }
+    }
+}
+
 /// A sensor far away hears two frames of three. What needs one certain frame may go unseen then; nothing
 /// that is quiet may become loud, and nobody else may be blamed.
 #[test]
