@@ -102,6 +102,7 @@ impl Step {
             Self::Test => {
                 tools::offer(shell, Tool::Ip)?;
                 tools::offer(shell, Tool::PerlMseClient)?;
+                tools::offer(shell, Tool::Tshark)?;
                 Line::new("cargo test --workspace --locked")
             }
             Self::Model => {

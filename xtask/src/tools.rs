@@ -1,6 +1,6 @@
-//! Finds Node.js, npm, Chromium, `ip`, `nft`, libfaketime, `debootstrap` and a client of MSE 8, and
-//! installs what is missing where that is safe to do unasked: as root on Debian, which is what a CI
-//! container is. Everywhere else it says what to install.
+//! Finds Node.js, npm, Chromium, `ip`, `nft`, libfaketime, `debootstrap`, `tshark` and a client of
+//! MSE 8, and installs what is missing where that is safe to do unasked: as root on Debian, which is
+//! what a CI container is. Everywhere else it says what to install.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub(crate) enum Tool {
     Debootstrap,
     /// A client of MSE 8 that is run unmodified against the engine.
     PerlMseClient,
+    /// Reads captures beside us, so that we are told where we read otherwise.
+    Tshark,
 }
 
 /// Makes sure that the console's `tools` are there.
@@ -62,6 +64,7 @@ impl Tool {
             Self::Faketime => &["faketime"],
             Self::Debootstrap => &["debootstrap"],
             Self::PerlMseClient => &["libnet-cisco-mse-rest-perl"],
+            Self::Tshark => &["tshark"],
         }
     }
 
@@ -80,6 +83,7 @@ impl Tool {
             Self::Debootstrap => is_in_path("debootstrap"),
             // Where Debian puts modules.
             Self::PerlMseClient => Path::new("/usr/share/perl5/Net/Cisco/MSE/REST.pm").is_file(),
+            Self::Tshark => is_in_path("tshark"),
         }
     }
 }

@@ -196,6 +196,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LocateCommand,
     },
+    /// Wireless intrusions: what captures show of them.
+    Wips {
+        #[command(subcommand)]
+        command: WipsCommand,
+    },
     /// Look at a replicated log on disk. Nothing is changed, and the role may be running.
     Journal {
         #[command(subcommand)]
@@ -319,6 +324,32 @@ pub(crate) enum LocateCommand {
         #[arg(long, value_name = "FILE")]
         answers: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WipsCommand {
+    /// Print the incidents in recorded captures: kind, transmitter, victim, channel, times, fidelity,
+    /// severity, count.
+    ///
+    /// Several files are several sensors: a frame that two of them heard is one frame.
+    Replay {
+        /// Captures of 802.11 frames, pcap or pcapng, also with .gz.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Play N times as fast as it was; as fast as possible when it is not given.
+        #[arg(long, value_name = "N", value_parser = speed)]
+        speed: Option<f64>,
+        /// Profile with thresholds and managed networks; `mse wips profile` prints the default.
+        #[arg(long, value_name = "FILE")]
+        profile: Option<PathBuf>,
+    },
+    /// Print the default profile.
+    Profile,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse::<f64>().ok().filter(|it| it.is_finite() && *it > 0.0);
+    speed.ok_or_else(|| format!("'{text}' is no speed; 1 is as it was, 10 ten times as fast"))
 }
 
 /// `--mode` of `mse locate bench`.

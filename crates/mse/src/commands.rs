@@ -18,6 +18,7 @@ mod show;
 mod support;
 mod track;
 mod user;
+mod wips;
 
 use std::io::Write;
 
@@ -52,6 +53,7 @@ pub(crate) async fn run(
         Command::Notifications { command } => notifications::run(output, command).await,
         Command::Maps { command } => maps::run(output, command).await,
         Command::Locate { command } => locate::run(output, command),
+        Command::Wips { command } => wips::run(output, command),
         Command::Journal { command } => journal::run(output, command),
         Command::Support { output: file, node } => support::run(output, file, &node).await,
         Command::User { command } => user::run(output, command).await,

@@ -10,7 +10,7 @@ use super::tree::Tree;
 /// The crates of each floor, from the ground: "Houses and floors" in ARCHITECTURE.md.
 const FLOORS: [&[&str]; 5] = [
     &["model"],
-    &["nmsp", "locate", "ha", "journal", "notify", "presence"],
+    &["nmsp", "locate", "ha", "journal", "notify", "presence", "wips"],
     &["node", "store", "locate-bench"],
     &["controller", "engine", "monitor", "sim", "chaos"],
     &["mse"],
@@ -151,14 +151,14 @@ mod tests {
         check_crates(
             check,
             &[
-                ("wips", "crates/pure/wips", ""),
+                ("pnp", "crates/pure/pnp", ""),
                 ("store", "crates/pure/store", ""),
                 ("nmsp", "crates/nmsp", ""),
             ],
             &[
                 "crates/nmsp/Cargo.toml: nmsp is on floor 1, which is pure",
+                "crates/pure/pnp/Cargo.toml: pnp has no floor",
                 "crates/pure/store/Cargo.toml: store is on floor 2, which is not pure",
-                "crates/pure/wips/Cargo.toml: wips has no floor",
             ],
         );
     }

@@ -1,0 +1,119 @@
+//! `mse wips` as a person uses it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn mse(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mse")).args(arguments).output().unwrap()
+}
+
+/// A capture that third parties made; nothing, with a word about it, where it is absent.
+fn capture(name: &str) -> Option<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/captures");
+    let path = folder.join(name);
+    if !path.exists() {
+        eprintln!("skipped: no {}", path.display());
+        return None;
+    }
+    Some(path.display().to_string())
+}
+
+fn scratch(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("openmse-wips-{}-{name}", std::process::id()));
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn check_refused(arguments: &[&str], code: i32, expected: &[&str]) {
+    let output = mse(arguments);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+    for part in expected {
+        assert!(told.contains(part), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn a_replay_says_the_same_at_every_speed() {
+    let Some(file) = capture("public/dementedproton_deauth.pcap") else { return };
+    let at = |speed: &[&str]| {
+        let arguments = ["wips", "replay", "--json", &file];
+        let output = mse(&[&arguments, speed].concat());
+        assert!(output.status.success());
+        output.stdout
+    };
+    let fastest = at(&[]);
+    assert!(!fastest.is_empty());
+    assert_eq!(fastest, at(&["--speed", "10"]));
+    assert_eq!(fastest, at(&["--speed", "1"]));
+}
+
+#[test]
+fn a_flood_is_one_incident_with_its_remedy() {
+    let Some(file) = capture("lab/hwsim_aireplay-deauth-directed.pcap") else { return };
+    let output = mse(&["wips", "replay", "--json", &file]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let incidents = document["incidents"].as_array().unwrap();
+    let matters: Vec<&Value> =
+        incidents.iter().filter(|it| it["severity"] != "informational").collect();
+    let [incident] = matters.as_slice() else { panic!("{matters:?}") };
+    assert_eq!(incident["kind"], "deauthentication-flood");
+    assert_eq!(incident["transmitter"]["who"], "spoofed");
+    assert_eq!(incident["victim"], "02:00:00:00:01:00");
+    let article = &document["encyclopaedia"]["deauthentication-flood"];
+    assert!(article["remedy"].as_str().unwrap().contains("802.11w"));
+    let text = String::from_utf8(mse(&["wips", "replay", &file]).stdout).unwrap();
+    assert!(text.contains("Deauthentication flood: major"), "{text}");
+}
+
+#[test]
+fn a_profile_protects_only_what_is_managed() {
+    let Some(file) = capture("lab/hwsim_aireplay-deauth-directed.pcap") else { return };
+    let profile = scratch("profile.toml", b"[managed]\nssids = [\"Elsewhere\"]\n");
+    let told = mse(&["wips", "replay", &file, "--profile", &profile.display().to_string()]);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert!(text.contains("Deauthentication flood: informational"), "{text}");
+    std::fs::remove_file(profile).unwrap();
+}
+
+#[test]
+fn the_default_profile_can_be_read_again() {
+    let printed = mse(&["wips", "profile"]).stdout;
+    let profile = scratch("default.toml", &printed);
+    let Some(file) = capture("lab/hwsim_benign-wpa2.pcap") else { return };
+    let output = mse(&["wips", "replay", &file, "--profile", &profile.display().to_string()]);
+    assert!(output.status.success());
+    std::fs::remove_file(profile).unwrap();
+}
+
+#[test]
+fn what_is_no_capture_is_named_with_a_remedy() {
+    check_refused(&["wips", "replay", "/nowhere.pcap"], 1, &["/nowhere.pcap", "No such file"]);
+    let text = scratch("text.pcap", b"no capture at all");
+    let path = text.display().to_string();
+    check_refused(
+        &["wips", "replay", &path],
+        1,
+        &[&path, "not a pcap or pcapng", "monitor interface"],
+    );
+    std::fs::remove_file(text).unwrap();
+    let profile = scratch("bad.toml", b"thresholds = 3\n");
+    let path = profile.display().to_string();
+    check_refused(&["wips", "replay", "x", "--profile", &path], 5, &[&path, "mse wips profile"]);
+    std::fs::remove_file(profile).unwrap();
+    check_refused(&["wips", "replay", "x", "--speed", "0"], 2, &["'0' is no speed"]);
+}
+
+#[test]
+fn a_capture_that_is_cut_is_read_as_far_as_it_goes() {
+    let Some(file) = capture("public/aircrack_pmkid-not-recognized.cap") else { return };
+    let output = mse(&["wips", "replay", "--json", &file]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["counts"]["packets"], 20_056);
+    assert!(document["cut"][0].as_str().unwrap().contains("ends inside"));
+}

@@ -1,0 +1,274 @@
+//! EAPOL out of place: logoffs, successes and failures without an exchange, handshakes that are only
+//! collected, and key messages that no honest side sends.
+
+use model::Mac;
+
+use super::meter::Meter;
+use super::{Found, Scene};
+use crate::dot11::Anomaly;
+use crate::dot11::data::{Content, Msdu, Payload, ethertype};
+use crate::dot11::eap::{Code, Eap, Method};
+use crate::dot11::eapol::{Key, Message, Packet};
+use crate::dot11::management::{Management, Reason, Status};
+use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
+use crate::packet::CaptureTime;
+use crate::table::Table;
+use crate::window::scattered;
+
+/// Pairs that are followed at once.
+const PAIRS_MAX: usize = 4_096;
+/// Nonces that are remembered, to see one come from two networks.
+const NONCES_MAX: usize = 1_024;
+/// An exchange is over when nothing was said for so long (RFC 3748: 60 s for a person to type).
+const EXCHANGE_US: u64 = 60_000_000;
+
+/// Watches EAPOL.
+#[derive(Debug)]
+pub(crate) struct Exchanges {
+    pairs: Table<(Mac, Mac), Exchange>,
+    /// Which network used a nonce.
+    nonces: Table<u64, (Mac, CaptureTime)>,
+    meters: Table<(Kind, Mac), Meter>,
+}
+
+/// What a network and one of its stations said lately.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each was said, or was not")]
+struct Exchange {
+    /// When a method was spoken last.
+    method: CaptureTime,
+    /// The method is Wi-Fi Protected Setup, which ends every session with a failure.
+    is_setup: bool,
+    /// The station associated, and no message of a handshake came since.
+    is_fresh: bool,
+    /// The replay counter of the newest first message, until the third one.
+    first: Option<u64>,
+    has_second: bool,
+    has_pmkid: bool,
+}
+
+impl Exchanges {
+    pub(crate) fn new() -> Self {
+        Self {
+            pairs: Table::new(PAIRS_MAX),
+            nonces: Table::new(NONCES_MAX),
+            meters: Table::new(PAIRS_MAX),
+        }
+    }
+
+    pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        if let Some(Management::Deauthentication(Reason::HANDSHAKE_TIMEOUT)) = heard.management() {
+            self.refused(scene, found);
+        }
+        if let Some(Management::AssociationResponse(it)) = heard.management()
+            && it.status == Status::SUCCESS
+            && let Some(pair) = heard.pair()
+        {
+            let exchange = self.pairs.entry(pair, Exchange::default);
+            *exchange = Exchange { is_fresh: true, ..Exchange::default() };
+        }
+        let Some(eapol) = heard.eapol() else { return };
+        let Some((bssid, station)) = heard.pair() else { return };
+        match &eapol.packet {
+            Packet::Logoff => {
+                let is_stray = scene.is_stray(station);
+                let evidence = EvidenceSet::of(&[Evidence::Unasked])
+                    .with_if(is_stray, Evidence::SignalMismatch);
+                let from = Transmitter::Spoofed { address: station };
+                self.count(scene, Kind::EapolLogoff, (bssid, station), evidence, from, found);
+            }
+            Packet::Eap(eap) => self.eap(scene, (bssid, station), eap, found),
+            Packet::Key(key) => self.key(scene, (bssid, station), key, found),
+            Packet::Start | Packet::Other { .. } => {}
+        }
+    }
+
+    fn count(
+        &mut self,
+        scene: Scene<'_>,
+        kind: Kind,
+        (bssid, station): (Mac, Mac),
+        evidence: EvidenceSet,
+        transmitter: Transmitter,
+        found: &mut Found,
+    ) {
+        let heard = scene.heard;
+        if heard.is_retry() {
+            return;
+        }
+        let meter = self.meters.entry((kind, bssid), Meter::default);
+        if let Some(it) = meter.add(heard, scene.rules.threshold(kind)) {
+            found
+                .add(scene, kind, evidence.with(Evidence::Rate))
+                .by(transmitter)
+                .against(Some(station))
+                .about(Some(bssid))
+                .named(scene.air.ssid(bssid))
+                .frames(it.since, it.frames)
+                .by_reaction_if(evidence.has(Evidence::Refused));
+        }
+    }
+
+    fn eap(&mut self, scene: Scene<'_>, pair: (Mac, Mac), eap: &Eap<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let (bssid, station) = pair;
+        let exchange = self.pairs.entry(pair, Exchange::default);
+        let is_running =
+            exchange.method != CaptureTime(0) && heard.at.since_us(exchange.method) <= EXCHANGE_US;
+        match eap.code {
+            Code::Request | Code::Response => {
+                exchange.method = heard.at;
+                exchange.is_setup = eap.wsc().is_some();
+                if matches!(eap.method, Some(Method::LEAP | Method::MD5)) {
+                    let detail = if eap.method == Some(Method::LEAP) { "LEAP" } else { "MD5" };
+                    found
+                        .add(scene, Kind::WeakEap, EvidenceSet::of(&[Evidence::Policy]))
+                        .by(Transmitter::Own { address: station })
+                        .against(Some(station))
+                        .about(Some(bssid))
+                        .named(scene.air.ssid(bssid))
+                        .detail(detail);
+                }
+            }
+            Code::Success | Code::Failure if !is_running && heard.is_from_ap() => {
+                let kind = if eap.code == Code::Success {
+                    Kind::PrematureEapSuccess
+                } else {
+                    Kind::PrematureEapFailure
+                };
+                let evidence = EvidenceSet::of(&[Evidence::Unasked])
+                    .with_if(scene.is_stray(bssid), Evidence::SignalMismatch);
+                let from = Transmitter::Spoofed { address: bssid };
+                self.count(scene, kind, pair, evidence, from, found);
+            }
+            Code::Failure if heard.is_from_ap() && !exchange.is_setup => {
+                exchange.method = CaptureTime(0);
+                let from = Transmitter::Own { address: station };
+                let evidence = EvidenceSet::of(&[Evidence::Refused]);
+                self.count(scene, Kind::EapBruteForce, pair, evidence, from, found);
+            }
+            _ => {}
+        }
+    }
+
+    fn key(&mut self, scene: Scene<'_>, pair: (Mac, Mac), key: &Key<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let (bssid, station) = pair;
+        let anomalies = heard.parsed.anomalies;
+        let broken = [Anomaly::KeyData, Anomaly::EapolKey, Anomaly::Eapol];
+        let is_broken = broken.iter().any(|it| anomalies.contains(*it));
+        if is_broken && !anomalies.contains(Anomaly::Cut) {
+            let from = heard.transmitter().unwrap_or_default();
+            found
+                .add(scene, Kind::MalformedKey, EvidenceSet::of(&[Evidence::Forbidden]))
+                .by(Transmitter::Spoofed { address: from })
+                .against(heard.receiver())
+                .about(Some(bssid))
+                .named(scene.air.ssid(bssid));
+            return;
+        }
+        let exchange = self.pairs.entry(pair, Exchange::default);
+        let before = *exchange;
+        match key.message() {
+            Message::M1 => {
+                *exchange = Exchange {
+                    is_fresh: false,
+                    first: Some(key.replay_counter),
+                    has_pmkid: before.has_pmkid || key.pmkid().is_some(),
+                    ..before
+                };
+                if !before.has_pmkid && key.pmkid().is_some() {
+                    found
+                        .add(scene, Kind::PmkidExposed, EvidenceSet::of(&[Evidence::Policy]))
+                        .by(Transmitter::Own { address: bssid })
+                        .about(Some(bssid))
+                        .named(scene.air.ssid(bssid));
+                }
+                self.nonce(scene, pair, key, found);
+            }
+            Message::M2 => (exchange.has_second, exchange.is_fresh) = (true, false),
+            Message::M3 => *exchange = Exchange { method: before.method, ..Exchange::default() },
+            // A station reports frames whose check failed; the access point closes after two.
+            Message::Request if key.info.error() => {
+                let from = Transmitter::Unnamed;
+                let evidence = EvidenceSet::of(&[Evidence::Refused]);
+                let kind = Kind::MichaelFailure;
+                self.count(scene, kind, pair, evidence, from, found);
+            }
+            // A group key for a station that has no pairwise key yet: some stations took it, and spoke to
+            // whoever had sent it (Vanhoef, Black Hat 2017, on OpenBSD).
+            Message::Group1 if before.is_fresh => {
+                found
+                    .add(scene, Kind::HandshakeSkipped, EvidenceSet::of(&[Evidence::Forbidden]))
+                    .by(Transmitter::Spoofed { address: bssid })
+                    .against(Some(station))
+                    .about(Some(bssid))
+                    .named(scene.air.ssid(bssid))
+                    .detail("group key without a pairwise key");
+            }
+            _ => {}
+        }
+    }
+
+    /// A random number of one network that another one sends is nobody's random number: somebody without
+    /// a network of his own asks stations for second messages.
+    fn nonce(&mut self, scene: Scene<'_>, pair: (Mac, Mac), key: &Key<'_>, found: &mut Found) {
+        let (bssid, station) = pair;
+        if key.has_zero_nonce() {
+            return;
+        }
+        let name = key.nonce.iter().fold(0, |hash, byte| scattered(hash ^ u64::from(*byte)));
+        let (first, since) = *self.nonces.entry(name, || (bssid, scene.heard.at));
+        if first != bssid {
+            let evidence = EvidenceSet::of(&[Evidence::Signature])
+                .with_if(scene.heard.is_bare, Evidence::Injected);
+            found
+                .add(scene, Kind::HandshakeHarvest, evidence)
+                .by(Transmitter::Spoofed { address: bssid })
+                .against(Some(station))
+                .frames(since, 1)
+                .detail("one nonce under several networks");
+        }
+    }
+
+    /// The access point gives up a handshake.
+    fn refused(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let Some(pair) = heard.pair().filter(|_| heard.is_from_ap()) else { return };
+        let Some(exchange) = self.pairs.get(&pair).copied() else { return };
+        let (bssid, station) = pair;
+        let from = Transmitter::Own { address: station };
+        let evidence = EvidenceSet::of(&[Evidence::Refused]);
+        if exchange.has_second {
+            let kind = Kind::RepeatedAuthenticationFailure;
+            self.count(scene, kind, pair, evidence, from, found);
+        } else if exchange.has_pmkid && exchange.first.is_some() {
+            self.count(scene, Kind::PmkidHarvest, (bssid, station), evidence, from, found);
+        }
+    }
+}
+
+/// The group of port access entities is for the access point too (IEEE 802.1X, 11.1.1).
+const PAE_GROUP: Mac = Mac([0x01, 0x80, 0xc2, 0x00, 0x00, 0x03]);
+
+/// A key message that the access point passes on for a station, or to one from a stranger, before
+/// either has proven anything.
+pub(crate) fn is_forwarded(scene: Scene<'_>) -> bool {
+    let heard = scene.heard;
+    let is_eapol = matches!(
+        heard.data().map(|it| &it.payload),
+        Some(Payload::Msdu(Msdu {
+            ethertype: Some(ethertype::EAPOL),
+            content: Content::Eapol(_),
+            ..
+        }))
+    );
+    let Some(bssid) = heard.bssid().filter(|_| is_eapol) else { return false };
+    let (source, destination) = (heard.header().source(), heard.header().destination());
+    if heard.is_from_ap() {
+        source.is_some_and(|it| it != bssid)
+    } else {
+        heard.is_to_ap() && destination.is_some_and(|it| it != bssid && it != PAE_GROUP)
+    }
+}

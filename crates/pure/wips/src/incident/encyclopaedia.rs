@@ -1,0 +1,329 @@
+//! What can be seen, what it means, and what to do about it.
+//!
+//! One row makes a [`Kind`], its name for people, its severity, and its article. The names are those of
+//! the field: Cisco's adaptive wIPS where it has one, else those of the standard or of the finder.
+
+use serde::{Deserialize, Serialize};
+
+/// How much an incident matters, with the words of the appliance.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing; nobody is attacked.
+    #[default]
+    Informational,
+    /// Somebody tries something that harms little or does not work.
+    Minor,
+    /// Service is denied, or an attack prepares.
+    Major,
+    /// Somebody gets in, or gets between.
+    Critical,
+}
+
+impl Severity {
+    /// The word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Minor => "minor",
+            Self::Major => "major",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Whom or what an attack is after: the first level of the encyclopaedia.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Denial of service against an access point.
+    AccessPoint,
+    /// Denial of service against the medium or the infrastructure.
+    Medium,
+    /// Denial of service against stations.
+    Station,
+    /// Somebody pretends to be somebody else.
+    Impersonation,
+    /// Somebody gets at keys or data.
+    Penetration,
+    /// Something is not as the owner wants it; no attack.
+    Policy,
+}
+
+/// The article on a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Article {
+    /// Its name.
+    pub name: &'static str,
+    /// Whom it is after.
+    pub class: Class,
+    /// How much it matters by itself.
+    pub severity: Severity,
+    /// What it is and how it is known.
+    pub about: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+macro_rules! kinds {
+    ($($kind:ident, $class:ident, $severity:ident, $name:literal, $about:literal, $remedy:literal;)*) => {
+        /// What was seen.
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Kind {
+            $(#[doc = $about] $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind, in the order of the encyclopaedia.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// Its article.
+            pub const fn article(self) -> &'static Article {
+                match self {
+                    $(Self::$kind => &Article {
+                        name: $name,
+                        class: Class::$class,
+                        severity: Severity::$severity,
+                        about: $about,
+                        remedy: $remedy,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    AuthenticationFlood, AccessPoint, Major, "Authentication flood",
+        "Many stations, most of them invented, authenticate with an access point and never associate, until its table of stations is full.",
+        "Find the transmitter by its signal. Limit authentications in the access point; WPA3 answers with anti-clogging tokens.";
+    AssociationFlood, AccessPoint, Major, "Association flood",
+        "Invented stations ask an access point to associate faster than real ones would.",
+        "Find the transmitter by its signal. Require protected management frames (802.11w).";
+    ReassociationFlood, AccessPoint, Major, "Reassociation flood",
+        "Invented stations ask an access point to reassociate faster than real ones roam.",
+        "Find the transmitter by its signal. Require protected management frames (802.11w).";
+    UnauthenticatedAssociation, AccessPoint, Minor, "Unauthenticated association",
+        "Stations that never authenticated associate or send data, and the access point turns each of them away.",
+        "The deauthentications of the access point are its answer, not the attack. Find who sends.";
+    AuthenticationFailureFlood, AccessPoint, Minor, "Authentication failures",
+        "An access point refuses one authentication after the other.",
+        "See whether one station has a wrong password, or many guess.";
+    EapolStartFlood, AccessPoint, Major, "EAPOL-Start flood",
+        "EAPOL-Start frames keep an access point beginning 802.1X exchanges that nobody finishes.",
+        "Limit EAPOL-Start in the access point. Find the transmitter by its signal.";
+    PsPollFlood, AccessPoint, Major, "PS-Poll flood",
+        "Somebody polls for the buffered frames of a sleeping station, which loses them.",
+        "Find the transmitter: its signal is not that of the station.";
+    ProbeRequestFlood, AccessPoint, Minor, "Probe request flood",
+        "One radio sends probe requests from many invented addresses, and every access point in reach answers.",
+        "Limit probe responses. Crowds of telephones look alike, but not with one signal strength.";
+    SsidBruteForce, AccessPoint, Minor, "Brute force of a hidden SSID",
+        "One radio probes for one SSID after the other, to find the name of a hidden network.",
+        "Do not rely on hiding a name. Find the transmitter by its signal.";
+    SaeCommitFlood, AccessPoint, Major, "SAE commit flood",
+        "Commits from many invented stations make an access point compute elliptic curves for each of them.",
+        "Lower the threshold of anti-clogging tokens. Find the transmitter by its signal.";
+    AddbaSpoof, AccessPoint, Major, "Block acknowledgement: ADDBA",
+        "Somebody requests block acknowledgement in the name of a station with a window far ahead, and its data is dropped.",
+        "Require protected management frames (802.11w), which cover these actions.";
+    DelbaSpoof, AccessPoint, Major, "Block acknowledgement: DELBA",
+        "Somebody ends the block acknowledgement of a station again and again.",
+        "Require protected management frames (802.11w), which cover these actions.";
+    MalformedFrames, AccessPoint, Major, "Malformed frames",
+        "Frames whose elements contradict their lengths or the standard: somebody fuzzes drivers.",
+        "Keep firmware and drivers up to date. Find the transmitter by its signal.";
+    RtsFlood, Medium, Major, "RTS flood",
+        "Requests to send reserve the channel, and nothing is sent.",
+        "Find the transmitter by its signal; nothing in the protocol stops it.";
+    CtsFlood, Medium, Major, "CTS flood",
+        "Clear-to-send frames that answer nobody reserve the channel.",
+        "Find the transmitter by its signal; nothing in the protocol stops it.";
+    VirtualCarrier, Medium, Major, "Virtual carrier attack",
+        "Frames claim the channel for longer than the standard lets any exchange last.",
+        "Find the transmitter by its signal. Some access points ignore claims beyond a TXOP.";
+    BeaconFlood, Medium, Major, "Fake access points",
+        "Beacons of access points that do not exist hide the real ones and fill the lists of stations.",
+        "Find the transmitter by its signal. Let managed stations join known networks only.";
+    ChannelSwitchSpoof, Medium, Major, "Channel switch spoofed",
+        "An announcement of a channel switch in the name of an access point that stays: stations leave for an empty channel.",
+        "Require protected beacons where the equipment has them. Find the transmitter by its signal.";
+    QuietSpoof, Medium, Major, "Quiet element spoofed",
+        "Somebody silences the stations of an access point with quiet periods that it did not announce.",
+        "Require protected beacons where the equipment has them. Find the transmitter by its signal.";
+    DeauthenticationFlood, Station, Major, "Deauthentication flood",
+        "Deauthentications in the name of an access point or a station keep them apart.",
+        "Require protected management frames (802.11w), which make stations ignore them.";
+    DeauthenticationBroadcast, Station, Major, "Deauthentication broadcast",
+        "Deauthentications to everybody in the name of an access point that stays on the air.",
+        "Require protected management frames (802.11w), which make stations ignore them.";
+    DisassociationFlood, Station, Major, "Disassociation flood",
+        "Disassociations in the name of an access point or a station keep them apart.",
+        "Require protected management frames (802.11w), which make stations ignore them.";
+    DisassociationBroadcast, Station, Major, "Disassociation broadcast",
+        "Disassociations to everybody in the name of an access point that stays on the air.",
+        "Require protected management frames (802.11w), which make stations ignore them.";
+    SpoofedDisconnect, Station, Major, "Low-rate disconnection",
+        "Few disconnections, each of which throws a station off: too slow for a rate, but not sent by whom they name.",
+        "Require protected management frames (802.11w), which make stations ignore them.";
+    EapolLogoff, Station, Major, "EAPOL-Logoff",
+        "Somebody logs a station off in its name.",
+        "Let the access point ignore EAPOL-Logoff. Find the transmitter by its signal.";
+    PrematureEapSuccess, Station, Major, "Premature EAP success",
+        "An EAP success that ends no exchange: a station may stop before it has checked the network.",
+        "Keep supplicants up to date. Find the transmitter by its signal.";
+    PrematureEapFailure, Station, Major, "Premature EAP failure",
+        "An EAP failure that ends no exchange: a station gives up a connection that is good.",
+        "Keep supplicants up to date. Find the transmitter by its signal.";
+    AuthenticationFailureSpoof, Station, Major, "Authentication failure spoofed",
+        "A station that is connected is told that its authentication failed.",
+        "Require protected management frames (802.11w). Find the transmitter by its signal.";
+    FataJack, Station, Major, "FATA-Jack",
+        "Authentication frames of an impossible algorithm in the name of a station make the access point drop it.",
+        "Require protected management frames (802.11w). Find the transmitter by its signal.";
+    ProbeResponseFlood, Station, Major, "Probe response flood",
+        "Answers to probe requests that nobody sent bury the real ones.",
+        "Find the transmitter by its signal.";
+    NullProbeResponse, Station, Major, "Probe response without SSID",
+        "Probe responses with an empty SSID, which stop the drivers of some stations.",
+        "Keep drivers up to date. Find the transmitter by its signal.";
+    PowerSaveAttack, Station, Major, "Power-save attack",
+        "Somebody tells the access point that a station sleeps, and its frames wait.",
+        "Find the transmitter: its signal is not that of the station.";
+    MichaelAttack, Station, Major, "TKIP replay or Michael attack",
+        "Replayed TKIP frames provoke failures of the message check, and an access point closes for a minute after two.",
+        "Turn TKIP off.";
+    MichaelFailure, Station, Major, "Michael failures",
+        "A station reports frames whose TKIP check failed; after two in a minute the access point closes for another.",
+        "Turn TKIP off.";
+    EvilTwin, Impersonation, Critical, "Evil twin",
+        "Another access point offers the SSID of a protected network with less protection.",
+        "Find it by its signal and remove it. Let managed stations check certificates, and never join open networks of that name.";
+    BssidSpoof, Impersonation, Critical, "BSSID spoofed",
+        "Two radios send beacons of one BSSID: the position of a man in the middle, as attacks on keys and fragments need it.",
+        "Find the second radio by its signal. Require operating channel validation and protected beacons.";
+    Karma, Impersonation, Critical, "Karma access point",
+        "An access point answers to any network that a station asks for.",
+        "Find it by its signal and remove it. Let managed stations forget open networks.";
+    AdHocImpersonation, Impersonation, Major, "Ad-hoc network with the SSID of another",
+        "Stations without an access point use the name of an infrastructure network.",
+        "Find the stations. Forbid ad-hoc networks in their configuration.";
+    MacSpoof, Impersonation, Minor, "MAC address spoofed",
+        "Two radios use the address of one station.",
+        "Look at the recorded frames before acting: this is often harmless.";
+    Misassociation, Impersonation, Minor, "Managed station elsewhere",
+        "A managed station joins a network that is not managed.",
+        "Restrict the networks of managed stations.";
+    WpsBruteForce, Penetration, Critical, "WPS PIN brute force",
+        "One station after the other, or the same again and again, begins WPS with a PIN that is refused.",
+        "Turn WPS off.";
+    HandshakeHarvest, Penetration, Minor, "Handshakes collected",
+        "Stations are made to begin 4-way handshakes that nobody finishes, to guess the password later.",
+        "Use long passwords, or WPA3, against which guessing later does not help.";
+    PmkidHarvest, Penetration, Minor, "PMKIDs collected",
+        "Somebody associates with access points for the first message of the handshake alone, to guess the password later.",
+        "Use long passwords, or WPA3, against which guessing later does not help.";
+    KeyReinstallation, Penetration, Critical, "Key reinstallation (KRACK)",
+        "A message of a handshake is repeated, and packet numbers begin again under the same key.",
+        "Update stations and access points (CVE-2017-13077 to 13088).";
+    HandshakeSkipped, Penetration, Critical, "Handshake skipped",
+        "A key message without the messages that must come before it: the station never learnt whom it speaks to.",
+        "Update stations and access points. Find the second radio by its signal.";
+    MalformedKey, Penetration, Major, "Malformed key message",
+        "An EAPOL-Key message whose key data contradicts its lengths: stations leave, even with protected management frames.",
+        "Keep supplicants up to date. Find the transmitter by its signal.";
+    FragAttack, Penetration, Critical, "Fragmentation and aggregation attack (FragAttacks)",
+        "Fragments or aggregated frames that no honest station sends: data is put into a protected network.",
+        "Update stations and access points (CVE-2020-24586 to 24588, 26139 to 26147).";
+    WepReplay, Penetration, Critical, "WEP replay",
+        "One encrypted frame is sent again and again to make traffic, from which the WEP key is computed.",
+        "Replace WEP.";
+    WepCracking, Penetration, Critical, "WEP decryption by trial",
+        "Frames that grow or shrink by a byte, or many short fragments, decrypt WEP traffic without its key.",
+        "Replace WEP.";
+    WeakEap, Policy, Minor, "Weak EAP method",
+        "An EAP method whose password can be guessed from a recording, such as LEAP.",
+        "Use a method with certificates.";
+    EapBruteForce, Penetration, Major, "EAP brute force",
+        "One EAP exchange after the other fails.",
+        "See whether one station has a wrong password, or somebody guesses. Lock accounts after some failures.";
+    Tool, Penetration, Major, "Attack tool",
+        "Frames that only a known tool makes.",
+        "Find the transmitter by its signal.";
+    SsidAnomaly, Penetration, Minor, "SSID made to harm",
+        "An SSID with a format string, a script or control characters, meant for whoever displays it.",
+        "Keep management software up to date.";
+    AdHoc, Policy, Informational, "Ad-hoc network",
+        "Stations speak without an access point.",
+        "Forbid ad-hoc networks in the configuration of managed stations.";
+    WirelessBridge, Policy, Informational, "Wireless bridge",
+        "Two radios relay frames of others by four addresses.",
+        "See whether it is known; a bridge carries traffic past the access points.";
+    SoftAccessPoint, Policy, Minor, "Station became an access point",
+        "The address of a station sends beacons.",
+        "Forbid connection sharing in the configuration of managed stations.";
+    RogueAccessPoint, Policy, Minor, "Unknown access point with a managed SSID",
+        "A managed SSID on a BSSID that is not of the trusted infrastructure.",
+        "Add it to the trusted infrastructure, or find it and remove it.";
+    RepeatedAuthenticationFailure, Policy, Informational, "Wrong password",
+        "A station begins the 4-way handshake again and again, and the access point refuses it.",
+        "Correct the password of the station.";
+    PmkidExposed, Policy, Informational, "PMKID exposed",
+        "An access point with a password sends a PMKID in the first message of the handshake, from which the password can be guessed without a client.",
+        "Turn PMKIDs off where nobody roams, or use WPA3.";
+    RepeatedKeyMessage, Policy, Informational, "Repeated key message",
+        "A message of the 4-way handshake was repeated, as radio losses or the beginning of KRACK do.",
+        "Nothing, unless packet numbers begin again.";
+    OpenNetwork, Policy, Informational, "Open network",
+        "A network without encryption.",
+        "Use WPA3, or OWE where guests need no password.";
+    WepInUse, Policy, Informational, "WEP in use",
+        "A network or a station uses WEP, which is broken in minutes.",
+        "Replace WEP.";
+    TkipInUse, Policy, Informational, "TKIP in use",
+        "A network uses TKIP, which lets others put frames in.",
+        "Use CCMP or GCMP only.";
+    UnprotectedManagement, Policy, Informational, "Management frames not protected",
+        "A network does not offer protected management frames (802.11w).",
+        "Require protected management frames.";
+    WpsInUse, Policy, Informational, "WPS in use",
+        "A network offers WPS, whose PIN can be guessed.",
+        "Turn WPS off.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_an_article_in_whole_sentences() {
+        for kind in Kind::ALL {
+            let Article { name, about, remedy, .. } = kind.article();
+            assert!(!name.is_empty(), "{kind:?}");
+            assert!(about.ends_with('.') && remedy.ends_with('.'), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<&str> = Kind::ALL.iter().map(|it| it.article().name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn attacks_are_at_least_minor() {
+        for kind in Kind::ALL {
+            let article = kind.article();
+            if article.class != Class::Policy {
+                assert!(article.severity >= Severity::Minor, "{kind:?}");
+            }
+        }
+    }
+}
