@@ -62,6 +62,9 @@ pub(crate) enum Host {
     O,
 }
 
+/// What comes through a narrow way: handshakes, beacons, single rows; not the packets of a transfer.
+const SMALL_BYTES: usize = 1_300;
+
 /// Namespaces on a switch. Dropping it removes them.
 #[derive(Debug)]
 pub(crate) struct Lab {
@@ -69,6 +72,8 @@ pub(crate) struct Lab {
     folder: PathBuf,
     /// Packets that the switch does not forward: from, to, how many percent.
     lost: Vec<(Host, Host, u8)>,
+    /// Ways on which only small packets come through.
+    narrow: Vec<(Host, Host)>,
     wires: Vec<(Host, Wire)>,
     janitor: Child,
 }
@@ -147,8 +152,8 @@ impl Lab {
             .process_group(0)
             .spawn()
             .context("cannot start sh")?;
-        let (lost, wires) = (Vec::new(), Vec::new());
-        let mut lab = Self { prefix, folder, lost, wires, janitor };
+        let (lost, narrow, wires) = (Vec::new(), Vec::new(), Vec::new());
+        let mut lab = Self { prefix, folder, lost, narrow, wires, janitor };
         fs::create_dir_all(&lab.folder)?;
         for name in &names {
             run("ip", &["netns", "add", name])?;
@@ -278,9 +283,17 @@ impl Lab {
         self.rule()
     }
 
+    /// From now on the switch drops full packets from one machine to another, and says nothing: a path
+    /// whose MTU nobody knows.
+    pub(crate) fn narrow(&mut self, from: Host, to: Host) -> Result<()> {
+        self.narrow.push((from, to));
+        self.rule()
+    }
+
     /// The switch forwards everything again.
     pub(crate) fn lose_nothing(&mut self) -> Result<()> {
         self.lost.clear();
+        self.narrow.clear();
         self.rule()
     }
 
@@ -295,6 +308,12 @@ impl Lab {
                 _ => format!("numgen random mod 100 < {percent} "),
             };
             let line = format!("iifname port-{from} oifname port-{to} {chance}drop\n");
+            rules.push_str(&line);
+        }
+        for (from, to) in &self.narrow {
+            let (from, to) = (from.name(), to.name());
+            let line =
+                format!("iifname port-{from} oifname port-{to} ip length > {SMALL_BYTES} drop\n");
             rules.push_str(&line);
         }
         rules += "}\n}\n";

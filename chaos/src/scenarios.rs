@@ -432,6 +432,16 @@ pub(crate) const ALL: &[Scenario] = &[
             steps::sync_large,
         )
     },
+    Scenario {
+        plan: LARGE,
+        prepares: steps::outgrow_journal,
+        ..scenario(
+            "stalled-sync",
+            "full packets are lost on the way to a secondary that gets its memory back",
+            goes_on(STALL_MS),
+            steps::stall_sync,
+        )
+    },
 ];
 
 /// Fills a machine's disk, lets it be full for a while, and makes room.

@@ -456,6 +456,21 @@ impl Site {
         self.lab.lose(&lost)
     }
 
+    /// Full packets from one machine to another are dropped without a word.
+    pub(crate) fn narrow(&mut self, from: Host, to: Host) -> Result<()> {
+        self.mark(format!("full packets lost from {} to {}", from.name(), to.name()));
+        self.lab.narrow(from, to)
+    }
+
+    /// Whether a machine has told operators something with these words.
+    pub(crate) fn has_told(&self, host: Host, words: &str) -> bool {
+        let instances = fs::read_dir(self.data(host).join("instances"));
+        let events =
+            |instance: fs::DirEntry| fs::read_to_string(instance.path().join("events.jsonl"));
+        let mut texts = instances.into_iter().flatten().flatten().flat_map(events);
+        texts.any(|text| text.contains(words))
+    }
+
     pub(crate) fn delay(&mut self, host: Host, delay_ms: u64) -> Result<()> {
         self.mark(format!("{delay_ms} ms on the cable of {}", host.name()));
         self.lab.delay(host, delay_ms)
