@@ -204,6 +204,7 @@ fn map_of_floor(path: &str, table: &FloorTable) -> Result<Floor, CampusError> {
         walls,
         regions: regions.collect(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: zones.collect(),
     })
 }
