@@ -27,9 +27,9 @@ export const CONDITIONS: readonly { type: Condition['type']; title: string; hint
     title: 'Location update',
     hint: 'The position of an element is computed anew. That is often: a filter keeps it few.',
   },
-  { type: 'battery', title: 'Battery', hint: tagHint("A tag's battery goes to this level.") },
-  { type: 'emergency', title: 'Emergency', hint: tagHint('A tag calls for help.') },
-  { type: 'chokepoint', title: 'Chokepoint', hint: tagHint('A chokepoint triggers a tag.') },
+  { type: 'battery', title: 'Battery', hint: "A tag's battery goes to this level." },
+  { type: 'emergency', title: 'Emergency', hint: 'A tag calls for help.' },
+  { type: 'chokepoint', title: 'Chokepoint', hint: 'A chokepoint triggers a tag.' },
 ];
 
 export const BATTERY_LEVELS: readonly BatteryLevel[] = ['low', 'medium', 'normal'];
@@ -131,8 +131,4 @@ export function paceText({ refresh_min, rate_limit_ms, scramble_salt }: Definiti
   ]
     .filter(Boolean)
     .join(' · ');
-}
-
-function tagHint(when: string): string {
-  return `${when} No controller reports yet how a tag is, so this does not fire until one does.`;
 }

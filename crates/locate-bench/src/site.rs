@@ -238,6 +238,7 @@ impl Draft {
             walls: self.walls.into_iter().map(wall).collect(),
             regions: squares.iter().map(region).collect(),
             rails: Vec::new(),
+            chokepoints: Vec::new(),
             zones: Vec::new(),
         }
     }

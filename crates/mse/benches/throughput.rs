@@ -341,6 +341,7 @@ fn maps() -> Maps {
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Main".to_owned(), floors: vec![floor] };

@@ -68,6 +68,7 @@ fn maps(width: f32) -> Maps {
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Main".into(), floors: vec![floor] };

@@ -29,6 +29,7 @@ pub(crate) fn floor(
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::Point;
 use crate::map::MapId;
-use crate::{Band, Mac, Metres, Time};
+use crate::{Band, Mac, Metres, TagReport, Time};
 
 /// The six kinds of tracked elements, as `getserverinfo` of MSE 8.0 counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -164,8 +164,14 @@ pub struct Element {
     pub strongest: Option<crate::Reading>,
     /// Where it is; absent until it was heard well enough.
     pub position: Option<Position>,
+    /// Where its readings put it, while a chokepoint says where it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub computed: Option<Position>,
     /// What the network knows about it.
     pub association: Association,
+    /// What it said last about itself, if it is a tag.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tag: Option<Box<TagReport>>,
     /// Address of the controller that reported it last.
     pub controller: Box<str>,
 }

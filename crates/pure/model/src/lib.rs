@@ -14,6 +14,8 @@
 //! | **zone** | a named polygon on a floor that people ask questions about |
 //! | **region** | a polygon that elements can (inclusion) or cannot (exclusion) be in |
 //! | **rail** | a line that elements move along: whoever is on the floor is on a rail |
+//! | **chokepoint** | a place that triggers every tag within its range, so that the tag says that it is there |
+//! | **encounter** | a tag within the range of a chokepoint, see [`Encounter`] |
 //! | **survey point** | a known place, and how strongly a device was heard there, see [`survey`] |
 //! | **confidence** | side of the square, or radius of the circle, that holds the truth 95 times in 100 |
 //! | **group** | one protected primary and its standby instance, see [`pair`] |
@@ -31,9 +33,11 @@ pub mod survey;
 mod element;
 mod mac;
 mod radio;
+mod tag;
 mod units;
 
 pub use element::{Association, Category, Element, Position, UnknownCategory};
 pub use mac::{Mac, MacError};
 pub use radio::{Band, Observation, Reading};
+pub use tag::{Battery, BatteryLevel, Emergency, Encounter, TagReport, Telemetry};
 pub use units::{Dbm, Metres, Time};

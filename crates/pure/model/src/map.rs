@@ -14,7 +14,7 @@ use crate::{Band, Dbm, Mac, Metres};
 
 /// Most places that one set of maps may hold of each kind; more is a broken or hostile archive.
 pub const PLACES_MAX: usize = 10_000;
-/// Most walls, regions, rails or zones of one floor: a radio map costs cells times walls.
+/// Most walls, regions, rails, chokepoints or zones of one floor: a radio map costs cells times walls.
 pub const SHAPES_MAX: usize = 2_000;
 /// Longest name of a campus, building, floor, zone or access point, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -139,6 +139,9 @@ pub struct Floor {
     /// Lines that elements move along. Without one they move freely.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rails: Vec<Segment>,
+    /// Places that trigger tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chokepoints: Vec<Chokepoint>,
     /// Named areas.
     #[serde(default)]
     pub zones: Vec<Zone>,
@@ -253,6 +256,19 @@ pub enum RegionKind {
     Exclusion,
 }
 
+/// A place that triggers every tag within its range, so that the tag says that it is there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Chokepoint {
+    /// Unique in all maps: a tag says nothing but the name.
+    pub name: String,
+    /// Its place on the floor.
+    pub at: Point,
+    /// How far away it triggers tags.
+    pub range: Metres,
+}
+
 /// A named area of a floor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -364,7 +380,7 @@ pub enum MapError {
         what: String,
     },
     /// A floor has more of one kind than any floor.
-    #[error("{path}: more than {SHAPES_MAX} walls, regions, rails or zones")]
+    #[error("{path}: more than {SHAPES_MAX} walls, regions, rails, chokepoints or zones")]
     TooManyShapes {
         /// The floor.
         path: String,
@@ -409,6 +425,7 @@ impl Maps {
     pub fn validate(&self) -> Result<(), MapError> {
         let mut paths = BTreeSet::new();
         let mut aps = BTreeSet::new();
+        let mut chokepoints = BTreeSet::new();
         for campus in &self.campuses {
             check_name("campus", &campus.name)?;
             unique(&mut paths, campus.name.clone())?;
@@ -420,6 +437,7 @@ impl Maps {
                     let path = FloorRef { campus, building, floor }.path();
                     unique(&mut paths, path.clone())?;
                     floor.validate(&path, &mut paths, &mut aps)?;
+                    floor.validate_chokepoints(&path, &mut chokepoints)?;
                 }
             }
         }
@@ -443,15 +461,18 @@ impl Floor {
         aps: &mut BTreeSet<Mac>,
     ) -> Result<(), MapError> {
         let bad_length = |what| MapError::BadLength { path: path.to_owned(), what };
-        let is_length = |length: Metres| length.0 > 0.0 && length <= FLOOR_SIDE_MAX;
-        let is_place =
-            |point: Point| point.x.abs() <= FLOOR_SIDE_MAX.0 && point.y.abs() <= FLOOR_SIDE_MAX.0;
         let sides =
             [(self.width, "the width"), (self.length, "the length"), (self.height, "the height")];
         if let Some((_, what)) = sides.into_iter().find(|(side, _)| !is_length(*side)) {
             return Err(bad_length(what));
         }
-        let shapes = [self.walls.len(), self.regions.len(), self.rails.len(), self.zones.len()];
+        let shapes = [
+            self.walls.len(),
+            self.regions.len(),
+            self.rails.len(),
+            self.chokepoints.len(),
+            self.zones.len(),
+        ];
         if shapes.into_iter().any(|count| count > SHAPES_MAX) {
             return Err(MapError::TooManyShapes { path: path.to_owned() });
         }
@@ -498,6 +519,26 @@ impl Floor {
     }
 }
 
+impl Floor {
+    fn validate_chokepoints<'f>(
+        &'f self,
+        path: &str,
+        names: &mut BTreeSet<&'f str>,
+    ) -> Result<(), MapError> {
+        for Chokepoint { name, at, range } in &self.chokepoints {
+            check_name("chokepoint", name)?;
+            if !is_place(*at) || !is_length(*range) {
+                let what = "the place or range of a chokepoint";
+                return Err(MapError::BadLength { path: path.to_owned(), what });
+            }
+            if !names.insert(name) {
+                return Err(MapError::Duplicate(format!("the chokepoint {name}")));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl FloorImage {
     /// The media types that a floor plan may have.
     pub const MEDIA_TYPES: [&str; 3] = ["image/png", "image/jpeg", "image/svg+xml"];
@@ -516,6 +557,14 @@ impl FloorImage {
         }
         Ok(())
     }
+}
+
+fn is_length(length: Metres) -> bool {
+    length.0 > 0.0 && length <= FLOOR_SIDE_MAX
+}
+
+fn is_place(point: Point) -> bool {
+    point.x.abs() <= FLOOR_SIDE_MAX.0 && point.y.abs() <= FLOOR_SIDE_MAX.0
 }
 
 fn check_name(kind: &'static str, name: &str) -> Result<(), MapError> {

@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
-use model::{Observation, Time};
+use model::{Observation, TagReport, Telemetry, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{FrameWriter, field, write_text};
 use crate::limits::{IP_ADDRESSES_MAX, RADIOS_MAX, READINGS_MAX};
 use crate::message::MessageId;
-use crate::record::{AccessPointInfo, Attachment, Departure, Information, READING_BYTES, flag};
+use crate::record::{
+    AccessPointInfo, Attachment, Departure, EMERGENCIES, Information, NO_BATTERY, READING_BYTES,
+    TagInformation, flag, telemetry,
+};
 
 /// Bytes of a measured element before its readings: address 6, category 1, count 1.
 const MEASURED_HEADER_BYTES: usize = 8;
@@ -33,6 +36,8 @@ pub enum Batch {
     Attachments(Vec<Attachment>),
     /// Elements that left.
     Departures(Vec<Departure>),
+    /// What tags say about themselves, as information.
+    TagReports(Vec<TagInformation>),
 }
 
 impl Batch {
@@ -41,8 +46,10 @@ impl Batch {
         match (self, is_response) {
             (Self::Measurements { .. }, true) => MessageId::MeasurementResponse,
             (Self::Measurements { .. }, false) => MessageId::MeasurementNotification,
-            (Self::Informations(_), true) => MessageId::InformationResponse,
-            (Self::Informations(_) | Self::Departures(_), _) => MessageId::InformationNotification,
+            (Self::Informations(_) | Self::TagReports(_), true) => MessageId::InformationResponse,
+            (Self::Informations(_) | Self::TagReports(_) | Self::Departures(_), _) => {
+                MessageId::InformationNotification
+            }
             (Self::Statistics(_), true) => MessageId::StatisticsResponse,
             (Self::Statistics(_), false) => MessageId::StatisticsNotification,
             (Self::AccessPoints(_), _) => MessageId::ApInfoNotification,
@@ -78,6 +85,9 @@ impl Batch {
                 frames.write(records, field::ATTACHMENT, write_attachment);
             }
             Self::Departures(records) => frames.write(records, field::DEPARTURE, write_departure),
+            Self::TagReports(records) => {
+                frames.write(records, field::TAG_REPORT, write_tag_report);
+            }
         }
     }
 }
@@ -174,6 +184,43 @@ fn write_attachment(out: &mut Vec<u8>, attachment: &Attachment) {
 fn write_departure(out: &mut Vec<u8>, departure: &Departure) {
     out.extend_from_slice(&departure.mac.0);
     out.push(departure.category.index() as u8);
+}
+
+fn write_tag_report(out: &mut Vec<u8>, tag: &TagInformation) {
+    let TagInformation { mac, report } = tag;
+    let TagReport { at, battery, emergency, encounter, telemetry } = report;
+    out.extend_from_slice(&mac.0);
+    out.extend_from_slice(&at.0.to_be_bytes());
+    out.extend_from_slice(&match battery {
+        Some(battery) => [battery.percent.min(100), battery.tolerance_percent.min(100)],
+        None => [NO_BATTERY, 0],
+    });
+    let number = |reason| 1 + EMERGENCIES.iter().position(|it| it == reason).unwrap_or_default();
+    out.push(emergency.as_ref().map_or(0, number) as u8);
+    let (chokepoint, since, until) = encounter
+        .as_ref()
+        .map_or(("", Time(0), Time(0)), |it| (&it.chokepoint, it.since, it.until));
+    write_text(out, chokepoint);
+    out.extend_from_slice(&since.0.to_be_bytes());
+    out.extend_from_slice(&until.0.to_be_bytes());
+    write_telemetry(out, telemetry);
+}
+
+fn write_telemetry(out: &mut Vec<u8>, measured: &Telemetry) {
+    let Telemetry { motion_percent, temperature_c, humidity_percent, pressure_hpa } = *measured;
+    let values = [
+        (telemetry::MOTION, motion_percent),
+        (telemetry::TEMPERATURE, temperature_c),
+        (telemetry::HUMIDITY, humidity_percent),
+        (telemetry::PRESSURE, pressure_hpa),
+    ];
+    let known = || values.iter().filter_map(|(kind, value)| Some((*kind, (*value)?)));
+    out.push(known().count() as u8);
+    for (kind, value) in known() {
+        out.push(kind);
+        // A float cast saturates, and turns what is no number into 0.
+        out.extend_from_slice(&((f64::from(value) * 100.0).round() as i32).to_be_bytes());
+    }
 }
 
 fn write_ip_addresses(out: &mut Vec<u8>, addresses: &[IpAddr]) {

@@ -27,6 +27,7 @@ pub(crate) mod field {
     pub(crate) const ACCESS_POINT: u16 = 18;
     pub(crate) const ATTACHMENT: u16 = 19;
     pub(crate) const DEPARTURE: u16 = 20;
+    pub(crate) const TAG_REPORT: u16 = 21;
 }
 
 /// A frame header.
@@ -186,6 +187,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array().map(|[byte]| byte)
+    }
+
+    pub(crate) fn i32(&mut self) -> Option<i32> {
+        self.array().map(i32::from_be_bytes)
     }
 
     pub(crate) fn u64(&mut self) -> Option<u64> {

@@ -39,7 +39,9 @@ pub use batch::Batch;
 pub use error::{CloseReason, DecodeError};
 pub use exchange::{Command, Event, Input, Output};
 pub use message::MessageId;
-pub use record::{AccessPointInfo, Attachment, Departure, Information, Measured, Records};
+pub use record::{
+    AccessPointInfo, Attachment, Departure, Information, Measured, Records, TagInformation,
+};
 pub use service::{Subservice, SubserviceMask};
 pub use session::Session;
 pub use settings::{Settings, SettingsError};
@@ -61,6 +63,7 @@ pub fn fuzz_receive(bytes: &[u8]) {
                 let _ = records.measured().map(|measured| measured.readings().len()).sum::<usize>();
                 let _ = records.informations().count() + records.access_points().count();
                 let _ = records.attachments().count() + records.departures().count();
+                let _ = records.tag_reports().count();
             }
         }
     }

@@ -11,6 +11,8 @@ pub const READINGS_MAX: usize = 16;
 pub const IP_ADDRESSES_MAX: usize = 16;
 /// Most radios of one access point. Ours.
 pub const RADIOS_MAX: usize = 8;
+/// Most telemetry values in the report of one tag. Ours: a tag has a handful of sensors.
+pub const TELEMETRY_MAX: usize = 16;
 /// Longest peer name that is kept.
 pub const PEER_NAME_BYTES_MAX: usize = 128;
 /// A session that is not active after this long is given up. Ours: ten slow handshakes' worth.

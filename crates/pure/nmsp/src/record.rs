@@ -6,12 +6,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::map::Radio;
-use model::{Association, Band, Category, Dbm, Mac, Reading, Time};
+use model::{
+    Association, Band, Battery, Category, Dbm, Emergency, Encounter, Mac, Reading, TagReport,
+    Telemetry, Time,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{Field, Fields, Reader, field};
 use crate::error::DecodeError;
-use crate::limits::{IP_ADDRESSES_MAX, RADIOS_MAX, READINGS_MAX};
+use crate::limits::{IP_ADDRESSES_MAX, RADIOS_MAX, READINGS_MAX, TELEMETRY_MAX};
 use crate::message::MessageId;
 
 /// Bytes of one reading: AP 6, band 1, reserved 1, signal 2, age 4.
@@ -63,6 +66,15 @@ pub struct Departure {
     pub mac: Mac,
 }
 
+/// What a tag says about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TagInformation {
+    /// Which tag.
+    pub mac: Mac,
+    /// All that it said last.
+    pub report: TagReport,
+}
+
 /// Records of one message, checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Records<'a> {
@@ -94,6 +106,7 @@ impl<'a> Records<'a> {
                 field::ACCESS_POINT => read_access_point(value).is_some(),
                 field::ATTACHMENT => read_attachment(value).is_some(),
                 field::DEPARTURE => read_departure(value).is_some(),
+                field::TAG_REPORT => read_tag_report(value).is_some(),
                 _ => true,
             };
             if !sound {
@@ -151,6 +164,13 @@ impl<'a> Records<'a> {
         self.fields()
             .filter(|it| it.kind == field::DEPARTURE)
             .filter_map(|it| read_departure(it.value))
+    }
+
+    /// What tags say about themselves.
+    pub fn tag_reports(self) -> impl Iterator<Item = TagInformation> {
+        self.fields()
+            .filter(|it| it.kind == field::TAG_REPORT)
+            .filter_map(|it| read_tag_report(it.value))
     }
 }
 
@@ -259,6 +279,64 @@ fn read_departure(value: &[u8]) -> Option<Departure> {
     let mut reader = Reader(value);
     let mac = Mac(reader.array()?);
     Some(Departure { mac, category: category_from_wire(reader.u8()?)? })
+}
+
+fn read_tag_report(value: &[u8]) -> Option<TagInformation> {
+    let mut reader = Reader(value);
+    let mac = Mac(reader.array()?);
+    let at = Time(reader.u64()?);
+    let battery = match reader.array()? {
+        [NO_BATTERY, _] => None,
+        [percent @ 0..=100, tolerance_percent @ 0..=100] => {
+            Some(Battery { percent, tolerance_percent })
+        }
+        _ => return None,
+    };
+    let emergency = match reader.u8()? {
+        0 => None,
+        number => Some(*EMERGENCIES.get(usize::from(number) - 1)?),
+    };
+    let chokepoint = reader.text()?;
+    let (since, until) = (Time(reader.u64()?), Time(reader.u64()?));
+    let encounter =
+        (!chokepoint.is_empty()).then(|| Encounter { chokepoint: chokepoint.into(), since, until });
+    let telemetry = read_telemetry(&mut reader)?;
+    Some(TagInformation { mac, report: TagReport { at, battery, emergency, encounter, telemetry } })
+}
+
+/// Stands for the percent of a battery that nothing is known of. Ours.
+pub(crate) const NO_BATTERY: u8 = 255;
+/// The reasons of emergencies, by their number on the wire less one. Ours.
+pub(crate) const EMERGENCIES: [Emergency; 3] =
+    [Emergency::PanicButton, Emergency::Tampered, Emergency::Detached];
+
+/// Kinds of telemetry. Ours.
+pub(crate) mod telemetry {
+    pub(crate) const MOTION: u8 = 0;
+    pub(crate) const TEMPERATURE: u8 = 1;
+    pub(crate) const HUMIDITY: u8 = 2;
+    pub(crate) const PRESSURE: u8 = 3;
+}
+
+fn read_telemetry(reader: &mut Reader<'_>) -> Option<Telemetry> {
+    let count = usize::from(reader.u8()?);
+    if count > TELEMETRY_MAX {
+        return None;
+    }
+    let mut read = Telemetry::default();
+    for _ in 0..count {
+        let kind = reader.u8()?;
+        let value = Some((f64::from(reader.i32()?) / 100.0) as f32);
+        match kind {
+            telemetry::MOTION => read.motion_percent = value,
+            telemetry::TEMPERATURE => read.temperature_c = value,
+            telemetry::HUMIDITY => read.humidity_percent = value,
+            telemetry::PRESSURE => read.pressure_hpa = value,
+            // A later sensor.
+            _ => {}
+        }
+    }
+    Some(read)
 }
 
 fn read_ip_addresses(reader: &mut Reader<'_>) -> Option<Vec<IpAddr>> {

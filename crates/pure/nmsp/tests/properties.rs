@@ -1,10 +1,14 @@
 //! Properties of the codec: round trip, no panic on any bytes, bounded memory.
 
-use model::{Association, Band, Category, Dbm, Mac, Observation, Reading, Time};
+use model::{
+    Association, Band, Battery, Category, Dbm, Emergency, Encounter, Mac, Observation, Reading,
+    TagReport, Telemetry, Time,
+};
 use nmsp::codec::HEADER_BYTES;
 use nmsp::limits::FRAME_BODY_MAX;
 use nmsp::{
     Batch, Command, Event, Information, Input, Output, Session, Settings, Side, SubserviceMask,
+    TagInformation,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -70,6 +74,40 @@ prop_compose! {
     }
 }
 
+/// A value that has hundredths, as the wire has.
+fn measured() -> impl Strategy<Value = Option<f32>> {
+    proptest::option::of((-300_000..300_000_i32).prop_map(|it| (f64::from(it) / 100.0) as f32))
+}
+
+prop_compose! {
+    fn telemetry()(values in [measured(), measured(), measured(), measured()]) -> Telemetry {
+        let [motion_percent, temperature_c, humidity_percent, pressure_hpa] = values;
+        Telemetry { motion_percent, temperature_c, humidity_percent, pressure_hpa }
+    }
+}
+
+prop_compose! {
+    fn tag()(
+        mac: [u8; 6],
+        at: u64,
+        battery in proptest::option::of((0..=100_u8, 0..=100_u8)),
+        emergency in proptest::option::of(prop::sample::select(vec![
+            Emergency::PanicButton, Emergency::Tampered, Emergency::Detached,
+        ])),
+        encounter in proptest::option::of(("[^\\x00]{1,60}", any::<u64>(), any::<u64>())),
+        telemetry in telemetry(),
+    ) -> TagInformation {
+        let battery = battery.map(|(percent, tolerance_percent)| Battery { percent, tolerance_percent });
+        let encounter = encounter.map(|(chokepoint, since, until)| Encounter {
+            chokepoint: chokepoint.into(),
+            since: Time(since),
+            until: Time(until),
+        });
+        let report = TagReport { at: Time(at), battery, emergency, encounter, telemetry };
+        TagInformation { mac: Mac(mac), report }
+    }
+}
+
 /// Sends a batch through the real sessions in pieces of `piece` bytes and calls `each` on the data.
 fn carry(batch: Batch, piece: usize, mut each: impl FnMut(nmsp::Records<'_>)) {
     let (mut controller, mut engine) = active_pair();
@@ -108,6 +146,13 @@ proptest! {
         let mut received = Vec::new();
         carry(Batch::Informations(informations.clone()), 4_096, |records| received.extend(records.informations()));
         prop_assert_eq!(received, informations);
+    }
+
+    #[test]
+    fn what_tags_say_round_trips(tags in vec(tag(), 0..20)) {
+        let mut received = Vec::new();
+        carry(Batch::TagReports(tags.clone()), 4_096, |records| received.extend(records.tag_reports()));
+        prop_assert_eq!(received, tags);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use model::Time;
 use nmsp::codec::{FRAME_VERSION, HEADER_BYTES, MAGIC};
-use nmsp::limits::{FRAME_BODY_MAX, IP_ADDRESSES_MAX, READINGS_MAX, VERSION};
+use nmsp::limits::{FRAME_BODY_MAX, IP_ADDRESSES_MAX, READINGS_MAX, TELEMETRY_MAX, VERSION};
 use nmsp::{
     Input, MessageId, Output, Session, Settings, SettingsError, Side, State, Subservice,
     SubserviceMask,
@@ -103,6 +103,7 @@ fn the_limits_are_those_of_the_code() {
         ("readings of one element in one message", READINGS_MAX as u64),
         ("addresses of one station", IP_ADDRESSES_MAX as u64),
         ("radios of one access point", most_radios()),
+        ("telemetry values of one tag", TELEMETRY_MAX as u64),
         ("bytes of a peer's name that are kept", longest_name()),
         ("milliseconds from the start to an active session", slow),
         ("milliseconds from the first byte of a frame to its last", stalled),

@@ -18,7 +18,7 @@ fn every_vector_has_its_outcome() {
     let mut cases: Vec<_> =
         std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert!(cases.len() >= 18, "vectors are missing");
+    assert!(cases.len() >= 21, "vectors are missing");
     for case in cases {
         check(&case);
     }
@@ -99,6 +99,7 @@ fn describe(output: &Output<'_>, lines: &mut String) {
             records.access_points().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
             records.attachments().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
             records.departures().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
+            records.tag_reports().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
         }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use model::{Category, Mac};
+use model::{BatteryLevel, Category, Emergency, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::event::{BatteryLevel, Boundary, Emergency, Subject};
+use crate::event::{Boundary, Subject};
 use crate::receiver::{HIDDEN, Receiver};
 
 /// Most definitions of one engine. Ours: each is looked at for every element that changes.

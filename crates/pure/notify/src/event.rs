@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Element, Time};
+use model::{BatteryLevel, Element, Emergency, Time};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,6 @@ pub struct Subject {
     pub element: Element,
     /// The areas that it may be in; absent when it has no position on these maps.
     pub place: Option<Place>,
-    /// What a tag says about itself.
-    pub tag: TagReport,
 }
 
 /// Where an element is in the hierarchy of the maps.
@@ -35,43 +33,6 @@ pub struct Area {
     pub zone: Box<str>,
     /// From 0 to 1.
     pub probability: f32,
-}
-
-/// What a tag said last about itself; empty for all others.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct TagReport {
-    /// How much its battery holds.
-    pub battery: Option<BatteryLevel>,
-    /// Why it calls for help, for as long as it does.
-    pub emergency: Option<Emergency>,
-    /// The chokepoint that triggered it last.
-    pub chokepoint: Option<Box<str>>,
-}
-
-/// How much a battery holds: the three words of MSE (B.6 of the reference).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub enum BatteryLevel {
-    /// It has to be replaced.
-    Low,
-    /// It will have to be.
-    Medium,
-    /// It is well.
-    Normal,
-}
-
-/// Why a tag calls for help (B.6 of the reference).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub enum Emergency {
-    /// Somebody pressed its button.
-    PanicButton,
-    /// Somebody works on it.
-    Tampered,
-    /// It was taken from what it was fixed to.
-    Detached,
 }
 
 /// Which side of an area's edge.

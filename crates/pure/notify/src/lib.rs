@@ -39,9 +39,7 @@ pub use definition::{
     Filter, MACS_MAX, MacPattern, MacPatternError, NAME_BYTES_MAX, QUEUE_LIMIT, QUEUE_LIMIT_MAX,
     RATE_LIMIT_MS_MAX, RECEIVERS_MAX, REFRESH_MIN_MAX, RETRY_COUNT, RETRY_COUNT_MAX,
 };
-pub use event::{
-    Area, AreaType, BatteryLevel, Boundary, Emergency, Event, EventKind, Place, Subject, TagReport,
-};
+pub use event::{Area, AreaType, Boundary, Event, EventKind, Place, Subject};
 pub use notifier::{Input, Notifier, Output, ReceiverStatus, Status};
 pub use outbox::{Counts, IN_FLIGHT_MAX, PAUSE_MAX_MS, PAUSE_MS, Reach, Ticket};
 pub use receiver::{

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{Category, Mac, Position, Time};
+use model::{BatteryLevel, Category, Emergency, Mac, Position, TagReport, Time};
 
 use crate::definition::{Condition, Definition};
-use crate::event::{Area, BatteryLevel, Boundary, Emergency, EventKind, Subject};
+use crate::event::{Area, Boundary, EventKind, Subject};
 
 /// An element enters an area when it is inside with more than this probability. Ours: between the
 /// two bounds nothing changes, so an element on the edge does not go in and out with each reading.
@@ -46,8 +46,8 @@ enum State {
     Battery(BatteryLevel),
     /// It calls for help.
     Calls(Emergency),
-    /// What triggered it.
-    Triggered(Arc<str>),
+    /// This chokepoint triggered it, from this time on.
+    Triggered(Arc<str>, Time),
     /// The position with this time was told.
     UpdatedAt(Time),
 }
@@ -260,6 +260,7 @@ fn step(
     (now, telling): (Time, Telling),
 ) -> (Option<State>, Option<EventKind>) {
     let association = &subject.element.association;
+    let tag: Option<&TagReport> = subject.element.tag.as_deref();
     match condition {
         Condition::Containment { area, boundary } => containment(area, *boundary, state, subject),
         Condition::Movement { distance_m } => movement(*distance_m, state, subject),
@@ -279,22 +280,28 @@ fn step(
             (Some(State::Associated(is)), kind)
         }
         Condition::Battery { level } => {
-            let Some(is) = subject.tag.battery else { return (state, None) };
+            let Some(battery) = tag.and_then(|it| it.battery) else { return (state, None) };
+            let is = match &state {
+                Some(State::Battery(was)) => battery.level_after(*was),
+                _ => battery.level(),
+            };
             let is_news = is == *level && state != Some(State::Battery(is));
             (Some(State::Battery(is)), is_news.then_some(EventKind::Battery { level: is }))
         }
         Condition::Emergency { reason } => {
-            let calls = subject.tag.emergency.filter(|is| reason.is_none_or(|it| it == *is));
+            let calls = tag.and_then(|it| it.emergency);
+            let calls = calls.filter(|is| reason.is_none_or(|it| it == *is));
             let Some(reason) = calls else { return (None, None) };
             let is_news = state != Some(State::Calls(reason));
             (Some(State::Calls(reason)), is_news.then_some(EventKind::Emergency { reason }))
         }
         Condition::Chokepoint { name } => {
-            let Some(is) = &subject.tag.chokepoint else { return (state, None) };
-            let now = State::Triggered(is.as_ref().into());
-            let is_meant = name.as_deref().is_none_or(|name| name == &**is);
+            let Some(is) = tag.and_then(|it| it.encounter.as_ref()) else { return (state, None) };
+            let by: Arc<str> = is.chokepoint.as_ref().into();
+            let now = State::Triggered(Arc::clone(&by), is.since);
+            let is_meant = name.as_deref().is_none_or(|name| name == &*by);
             let is_news = is_meant && state.as_ref() != Some(&now);
-            (Some(now), is_news.then(|| EventKind::Chokepoint { name: is.as_ref().into() }))
+            (Some(now), is_news.then_some(EventKind::Chokepoint { name: by }))
         }
         Condition::LocationUpdate => {
             let Some(at) = subject.element.position.map(|it| it.at) else { return (state, None) };

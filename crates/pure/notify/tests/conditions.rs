@@ -6,10 +6,8 @@ use std::collections::BTreeSet;
 
 use model::geometry::Point;
 use model::map::MapId;
-use model::{Category, Mac};
-use notify::{
-    Area, BatteryLevel, Boundary, Condition, Emergency, EventKind, Filter, Input, Subject,
-};
+use model::{Battery, BatteryLevel, Category, Emergency, Encounter, Mac, TagReport, Telemetry};
+use notify::{Area, Boundary, Condition, EventKind, Filter, Input, Subject};
 
 mod common;
 
@@ -183,27 +181,36 @@ fn a_tag_tells_of_battery_emergency_and_chokepoint() {
             Condition::Chokepoint { name: Some("Gate".into()) },
         ],
     )]);
-    let mut check = |battery, emergency, chokepoint: Option<&str>, expected: &[EventKind]| {
+    let mut check = |percent: Option<u8>,
+                     emergency,
+                     chokepoint: Option<(&str, u64)>,
+                     expected: &[EventKind]| {
         let mut subject = client(1, START, 0.0);
-        subject.tag.battery = battery;
-        subject.tag.emergency = emergency;
-        subject.tag.chokepoint = chokepoint.map(Into::into);
+        subject.element.tag = Some(Box::new(TagReport {
+            at: START,
+            battery: percent.map(|percent| Battery { percent, tolerance_percent: 0 }),
+            emergency,
+            encounter: chokepoint.map(|(name, second)| {
+                let at = START.plus_ms(second * 1_000);
+                Encounter { chokepoint: name.into(), since: at, until: at }
+            }),
+            telemetry: Telemetry::default(),
+        }));
         world.observe(subject);
         assert_eq!(world.kinds(), expected);
     };
     let low = EventKind::Battery { level: BatteryLevel::Low };
     let panic = EventKind::Emergency { reason: Emergency::PanicButton };
-    check(Some(BatteryLevel::Medium), None, None, &[]);
-    check(Some(BatteryLevel::Low), None, None, std::slice::from_ref(&low));
-    check(
-        Some(BatteryLevel::Low),
-        Some(Emergency::PanicButton),
-        None,
-        std::slice::from_ref(&panic),
-    );
-    check(Some(BatteryLevel::Normal), Some(Emergency::PanicButton), Some("Door"), &[]);
-    check(None, None, Some("Gate"), &[EventKind::Chokepoint { name: "Gate".into() }]);
-    check(Some(BatteryLevel::Low), Some(Emergency::PanicButton), Some("Gate"), &[low, panic]);
+    let gate = EventKind::Chokepoint { name: "Gate".into() };
+    let (none, pressed) = (None, Some(Emergency::PanicButton));
+    check(Some(40), none, None, &[]);
+    check(Some(10), none, None, std::slice::from_ref(&low));
+    check(Some(9), pressed, None, std::slice::from_ref(&panic));
+    check(Some(100), pressed, Some(("Door", 1)), &[]);
+    check(None, none, Some(("Gate", 2)), std::slice::from_ref(&gate));
+    check(None, none, Some(("Gate", 2)), &[]);
+    check(None, none, Some(("Gate", 90)), std::slice::from_ref(&gate));
+    check(Some(10), pressed, Some(("Gate", 90)), &[low, panic]);
 }
 
 #[test]

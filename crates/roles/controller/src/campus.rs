@@ -13,6 +13,7 @@ mod document;
 mod grid;
 mod population;
 mod radio;
+mod tag;
 mod walk;
 mod world;
 
@@ -198,7 +199,15 @@ impl Source for Campus {
             if let Motion::Walking(walker) = &mut actor.motion {
                 walker.advance(&self.world, at);
             }
-            if !(self.tick + actor.phase).is_multiple_of(actor.every) {
+            let is_due = (self.tick + actor.phase).is_multiple_of(actor.every);
+            if let Some(tag) = &mut actor.tag {
+                let (now, place) = ((at, at.since_ms(self.began)), actor.motion.place(at));
+                let storey = place.and_then(|(storey, _)| self.world.storeys.get(storey));
+                let chokepoints = storey.map_or(&[][..], |storey| &storey.chokepoints);
+                let said = tag.says(now, place, chokepoints, is_due);
+                report.tag_reports.extend(said.map(|said| (actor.mac, said)));
+            }
+            if !is_due {
                 continue;
             }
             let moment = Moment {

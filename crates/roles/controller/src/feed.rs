@@ -1,15 +1,16 @@
 //! What every subscribed engine is told: the controller's memory and its list of engines.
 //!
-//! A source reports an association once, when it changes; an engine may subscribe at any time. The
-//! feed remembers what it was told last, and tells a new engine all of it.
+//! A source reports an association once, when it changes, and what a tag says when it says it; an
+//! engine may subscribe at any time. The feed remembers what it was told last, and tells a new engine
+//! all of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Association, Category, Mac, Observation, Time};
+use model::{Association, Category, Mac, Observation, TagReport, Time};
 use nmsp::{
     AccessPointInfo, Attachment, Batch, Command, Event, Information, MessageId, Subservice,
-    SubserviceMask,
+    SubserviceMask, TagInformation,
 };
 use node::nmsp::{Accepted, Connection, LinkState, LinkStatus, Owner};
 use tokio::sync::mpsc;
@@ -28,6 +29,7 @@ pub fn offered() -> SubserviceMask {
         Subservice::RssiRogue,
         Subservice::RssiInterferer,
         Subservice::InformationMobileStation,
+        Subservice::InformationTag,
         Subservice::StatisticsMobileStation,
         Subservice::Attachment,
         Subservice::ApInfo,
@@ -43,6 +45,7 @@ struct Memory {
     access_points: Vec<AccessPointInfo>,
     associations: BTreeMap<Mac, Association>,
     attachments: BTreeMap<Mac, Attachment>,
+    tag_reports: BTreeMap<Mac, TagReport>,
     /// The newest readings, for an engine that asks.
     observations: (Time, Vec<Observation>),
     engines: Vec<Engine>,
@@ -62,13 +65,14 @@ struct Engine {
 
 impl Memory {
     /// What a new engine is told, and one that has missed something.
-    fn everything(&self) -> [Batch; 4] {
+    fn everything(&self) -> [Batch; 5] {
         let known = informations(self.associations.clone());
         [
             Batch::AccessPoints(self.access_points.clone()),
             Batch::Attachments(self.attachments.values().cloned().collect()),
             Batch::Informations(known.clone()),
             Batch::Statistics(known),
+            Batch::TagReports(tag_informations(self.tag_reports.clone())),
         ]
     }
 }
@@ -89,7 +93,7 @@ impl Feed {
     /// An engine whose queue is full misses this report. Readings are followed by newer ones; what
     /// is told only when it changes is told again, all of it, as soon as there is room.
     pub fn publish(&self, report: Report) {
-        let Report { at, observations, associations, wired_clients } = report;
+        let Report { at, observations, associations, tag_reports, wired_clients } = report;
         let mut memory = self.lock();
         let attachments: Vec<Attachment> = wired_clients.into_iter().map(attachment).collect();
         for (mac, association) in &associations {
@@ -98,6 +102,9 @@ impl Feed {
         for attachment in &attachments {
             memory.attachments.insert(attachment.mac, attachment.clone());
         }
+        for (mac, report) in &tag_reports {
+            memory.tag_reports.insert(*mac, report.clone());
+        }
         memory.observations = (at, observations.clone());
         let changed = informations(associations);
         let batches = [
@@ -105,6 +112,7 @@ impl Feed {
             Batch::Informations(changed.clone()),
             Batch::Statistics(changed),
             Batch::Attachments(attachments),
+            Batch::TagReports(tag_informations(tag_reports)),
         ];
         let everything = memory.everything();
         let Memory { engines, dropped, .. } = &mut *memory;
@@ -182,15 +190,19 @@ impl Owner for Session {
             }
             Event::Request { id, transaction } => {
                 let associations = || informations(memory.associations.clone());
-                let batch = match id {
-                    MessageId::InformationRequest => Batch::Informations(associations()),
-                    MessageId::StatisticsRequest => Batch::Statistics(associations()),
+                let batches = match id {
+                    MessageId::InformationRequest => {
+                        let tags = tag_informations(memory.tag_reports.clone());
+                        vec![Batch::Informations(associations()), Batch::TagReports(tags)]
+                    }
+                    MessageId::StatisticsRequest => vec![Batch::Statistics(associations())],
                     _ => {
                         let (at, observations) = memory.observations.clone();
-                        Batch::Measurements { at, observations }
+                        vec![Batch::Measurements { at, observations }]
                     }
                 };
-                vec![Command::Send { transaction: Some(transaction), batch }]
+                let send = |batch| Command::Send { transaction: Some(transaction), batch };
+                batches.into_iter().map(send).collect()
             }
             // The session's table lets no data of an engine pass.
             Event::Data { .. } => Vec::new(),
@@ -216,6 +228,9 @@ fn narrowed(batch: &Batch, subscribed: SubserviceMask) -> Option<Batch> {
         }
         Batch::AccessPoints(it) => (batch.clone(), it.is_empty() || !wants(Subservice::ApInfo)),
         Batch::Attachments(it) => (batch.clone(), it.is_empty() || !wants(Subservice::Attachment)),
+        Batch::TagReports(it) => {
+            (batch.clone(), it.is_empty() || !wants(Subservice::InformationTag))
+        }
         Batch::Departures(it) => (batch.clone(), it.is_empty()),
     };
     (!is_empty).then_some(kept)
@@ -226,6 +241,10 @@ fn informations(associations: impl IntoIterator<Item = (Mac, Association)>) -> V
     let information =
         |(mac, association)| Information { category: Category::WirelessClient, mac, association };
     associations.into_iter().map(information).collect()
+}
+
+fn tag_informations(reports: impl IntoIterator<Item = (Mac, TagReport)>) -> Vec<TagInformation> {
+    reports.into_iter().map(|(mac, report)| TagInformation { mac, report }).collect()
 }
 
 fn attachment(client: WiredClient) -> Attachment {
@@ -284,6 +303,19 @@ mod tests {
         feed.publish(report(6));
         let told = stations(&mut waiting);
         assert!((1..=6).all(|number| told.contains(&Mac::from_u64(number))), "{told:?}");
+    }
+
+    #[test]
+    fn an_engine_that_asks_is_told_what_tags_said() {
+        let feed = Feed(Arc::default());
+        let tag = (Mac::from_u64(9), TagReport { at: Time(1), ..TagReport::default() });
+        feed.publish(Report { tag_reports: vec![tag.clone()], ..Report::default() });
+        let (mut session, _waiting) = engine(&feed, 0, 8);
+        let id = MessageId::InformationRequest;
+        let told = session.event(Event::Request { id, transaction: 3 });
+        let send = |batch| Command::Send { transaction: Some(3), batch };
+        let reports = Batch::TagReports(tag_informations([tag]));
+        assert_eq!(told, [send(Batch::Informations(Vec::new())), send(reports)]);
     }
 
     #[test]

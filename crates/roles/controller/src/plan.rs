@@ -178,6 +178,7 @@ mod tests {
             access_points: Vec::new(),
             walls: vec![wall(0.0, 10.0, 3.0), wall(11.4, 40.0, 3.0)],
             rails: Vec::new(),
+            chokepoints: Vec::new(),
             regions: vec![Region {
                 kind: RegionKind::Exclusion,
                 outline: Polygon::rectangle(14.0, 13.0, 26.0, 17.0),

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use model::geometry::Point;
 use model::map::{AccessPoint, MapId, Maps};
-use model::{Association, Mac, Observation, Time};
+use model::{Association, Mac, Observation, TagReport, Time};
 
 /// Reports that an endless source makes up for after a pause of the process; earlier ones are left
 /// out. Ours: an engine has no use for what was heard while the machine was suspended.
@@ -58,6 +58,8 @@ pub struct Report {
     pub observations: Vec<Observation>,
     /// Stations whose association changed, with the whole new association.
     pub associations: Vec<(Mac, Association)>,
+    /// What tags said about themselves, each of them all of it.
+    pub tag_reports: Vec<(Mac, TagReport)>,
     /// Wired stations that appeared or changed.
     pub wired_clients: Vec<WiredClient>,
 }

@@ -113,6 +113,8 @@ pub fn was(row: &HistoryRow, known: Option<&Element>) -> Element {
         strongest: None,
         position: Some(Position { floor, point, confidence, at }),
         association: known.map(|known| known.association.clone()).unwrap_or_default(),
+        tag: None,
+        computed: None,
         controller: known.map_or_else(|| "".into(), |known| known.controller.clone()),
     }
 }

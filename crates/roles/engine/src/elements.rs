@@ -4,14 +4,15 @@
 //! read it.
 //!
 //! Memory sketch: an element is its readings (< 512 bytes), its position and times (~150), its
-//! association in a box only when there is one, and its map slot: below 1 KiB, 50 MB for 50,000.
+//! association and a tag's report in boxes only when there is one, and its map slot: below 1 KiB, 50 MB
+//! for 50,000.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use locate::{PreviousFloor, ReadingStore, Track, Walk};
 use model::map::MapId;
-use model::{Association, Category, Element, Mac, Position, Reading, Time};
+use model::{Association, Category, Element, Mac, Position, Reading, TagReport, Time};
 
 use crate::config::Tracking;
 
@@ -31,6 +32,8 @@ pub struct Tracked {
     pub strongest: Option<Reading>,
     /// Where it is.
     pub position: Option<Position>,
+    /// Where its readings put it, while a chokepoint says where it is.
+    pub computed: Option<Position>,
     /// How it moves: a track, or a walk where that is worth its cost.
     pub(crate) track: Option<Track>,
     pub(crate) walk: Option<Box<Walk>>,
@@ -40,6 +43,8 @@ pub struct Tracked {
     pub(crate) recorded_at: Time,
     /// What the network knows about it.
     pub association: Option<Box<Association>>,
+    /// What it said last about itself, if it is a tag.
+    pub tag: Option<Box<TagReport>>,
     /// The controller that reported it last.
     pub controller: Arc<str>,
     /// Whether it was not heard for too long, or the controller said that it left.
@@ -265,6 +270,7 @@ impl Elements {
                 }
                 shelf.located -= usize::from(tracked.position.is_some());
                 tracked.position = None;
+                tracked.computed = None;
                 tracked.track = None;
                 tracked.previous_floor = None;
             }
@@ -288,14 +294,34 @@ impl Tracked {
             readings: ReadingStore::default(),
             strongest: None,
             position: None,
+            computed: None,
             track: None,
             walk: None,
             previous_floor: None,
             recorded_at: Time(0),
             association: None,
+            tag: None,
             controller: Arc::clone(controller),
             is_missing: false,
         }
+    }
+
+    /// Keeps what a tag says about itself; true when it met a chokepoint. How it moved ends there: where it
+    /// is now is known, and nothing before it may draw it back.
+    pub(crate) fn take_tag_report(&mut self, said: &TagReport) -> bool {
+        let met = |report: &TagReport| {
+            let encounter = report.encounter.as_ref();
+            encounter.map(|it| (it.chokepoint.clone(), it.since))
+        };
+        let meets = met(said);
+        let is_met_anew = meets.is_some() && meets != self.tag.as_deref().and_then(met);
+        if is_met_anew {
+            self.track = None;
+            self.walk = None;
+            self.previous_floor = None;
+        }
+        self.tag = Some(Box::new(said.clone()));
+        is_met_anew
     }
 
     /// The element as it is published.
@@ -308,7 +334,9 @@ impl Tracked {
             band: self.strongest.map(|reading| reading.band),
             strongest: self.strongest,
             position: self.position,
+            computed: self.computed,
             association: self.association.as_deref().cloned().unwrap_or_default(),
+            tag: self.tag.clone(),
             controller: (&*self.controller).into(),
         }
     }

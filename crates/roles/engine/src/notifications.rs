@@ -14,9 +14,6 @@
 //! Definitions are documents of the store, so a pair has the same on both nodes; what waits in queues
 //! is this node's and ends with its duty. A node that takes over takes things as they were last known:
 //! it tells what happens from then on.
-//!
-//! No report of a controller says yet how a tag is: battery, emergency and chokepoint do not fire
-//! until one does.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,8 +24,7 @@ use model::{Association, Category, Element, Mac, Metres, Position};
 use node::clock;
 use node::notifier::{Courier, DeliveryError, Message};
 use notify::{
-    Area, Definition, Event, Input, Notifier, Output, Place, Receiver, Status, Subject, TagReport,
-    Ticket,
+    Area, Definition, Event, Input, Notifier, Output, Place, Receiver, Status, Subject, Ticket,
 };
 use store::{Store, StoreError};
 use tokio::sync::broadcast::error::RecvError;
@@ -264,7 +260,7 @@ async fn deliver(
 /// An element with where it is in the hierarchy.
 fn subject(element: Element, site: &Site) -> Subject {
     let place = element.position.as_ref().and_then(|position| place(position, site));
-    Subject { element, place, tag: TagReport::default() }
+    Subject { element, place }
 }
 
 /// The areas that may hold an element.
@@ -306,6 +302,8 @@ fn sample(site: &Site) -> Subject {
         strongest: None,
         position,
         association: Association { associated: true, ..Association::default() },
+        tag: None,
+        computed: None,
         controller: "".into(),
     };
     subject(element, site)
@@ -334,6 +332,7 @@ mod tests {
             walls: Vec::new(),
             regions: Vec::new(),
             rails: Vec::new(),
+            chokepoints: Vec::new(),
             zones: vec![Zone { name: "Lobby".into(), outline }],
         };
         let building = Building { name: "Main".into(), floors: vec![floor] };

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use model::{Category, Mac, Reading, Time};
-use nmsp::{AccessPointInfo, Attachment, Departure, Information, MessageId, Records};
+use nmsp::{
+    AccessPointInfo, Attachment, Departure, Information, MessageId, Records, TagInformation,
+};
 
 /// One message of one controller, decoded. Readings lie in one list, so that a message costs three
 /// allocations however many elements it measures.
@@ -25,11 +27,13 @@ pub struct Report {
     pub access_points: Vec<AccessPointInfo>,
     /// Elements that left.
     pub departures: Vec<Departure>,
+    /// What tags say about themselves.
+    pub tags: Vec<TagInformation>,
 }
 
 impl Report {
-    /// Copies the records of one message. A reading of the future is one of now: the controller's
-    /// clock is ahead, and later readings must not look old beside it.
+    /// Copies the records of one message. What is of the future is of now: the controller's clock is
+    /// ahead, and what comes later must not look old beside it.
     pub fn new(controller: &Arc<str>, id: MessageId, records: Records<'_>, now: Time) -> Self {
         let mut report = Self {
             controller: Arc::clone(controller),
@@ -40,6 +44,7 @@ impl Report {
             attachments: Vec::new(),
             access_points: Vec::new(),
             departures: Vec::new(),
+            tags: Vec::new(),
         };
         match id {
             MessageId::MeasurementNotification | MessageId::MeasurementResponse => {
@@ -52,6 +57,7 @@ impl Report {
             MessageId::InformationNotification | MessageId::InformationResponse => {
                 report.informations.extend(records.informations());
                 report.departures.extend(records.departures());
+                report.tags.extend(records.tag_reports().map(|tag| not_of_the_future(tag, now)));
             }
             MessageId::StatisticsNotification | MessageId::StatisticsResponse => {
                 report.statistics.extend(records.informations());
@@ -62,4 +68,12 @@ impl Report {
         }
         report
     }
+}
+
+fn not_of_the_future(mut tag: TagInformation, now: Time) -> TagInformation {
+    tag.report.at = tag.report.at.min(now);
+    if let Some(encounter) = &mut tag.report.encounter {
+        encounter.until = encounter.until.min(now);
+    }
+    tag
 }

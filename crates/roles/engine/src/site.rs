@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use locate::{Locator, Misplaced};
-use model::map::{FloorRef, MapId, Maps};
+use model::map::{Chokepoint, FloorRef, MapId, Maps};
 use model::survey::Survey;
 use model::{Mac, Position};
 
@@ -20,6 +20,8 @@ pub struct Site {
     /// Where each floor is in `maps`: campus, building, floor.
     index: BTreeMap<MapId, [usize; 3]>,
     access_points: BTreeSet<Mac>,
+    /// The floor and the place among its chokepoints, by name.
+    chokepoints: BTreeMap<Box<str>, (MapId, usize)>,
     /// Survey points of each floor that the locator has learnt from.
     survey_points: BTreeMap<MapId, usize>,
     /// Access points that the survey heard best somewhere else.
@@ -45,6 +47,12 @@ impl Site {
                 }
             }
         }
+        let mut chokepoints = BTreeMap::new();
+        for it in maps.floors() {
+            for (nth, chokepoint) in it.floor.chokepoints.iter().enumerate() {
+                chokepoints.insert(chokepoint.name.as_str().into(), (it.id(), nth));
+            }
+        }
         let locator = Locator::new(&maps, survey, locate::Settings::default());
         let access_points =
             maps.floors().flat_map(|it| it.floor.access_points.iter().map(|ap| ap.mac)).collect();
@@ -53,7 +61,17 @@ impl Site {
             *survey_points.entry(point.floor).or_default() += 1;
         }
         let misplaced = locate::misplaced(&maps, survey);
-        Self { revision, maps, locator, index, access_points, survey_points, misplaced, zone_ids }
+        Self {
+            revision,
+            maps,
+            locator,
+            index,
+            access_points,
+            chokepoints,
+            survey_points,
+            misplaced,
+            zone_ids,
+        }
     }
 
     /// Whether the locator has learnt from a survey.
@@ -82,6 +100,12 @@ impl Site {
         let campus = self.maps.campuses.get(c)?;
         let building = campus.buildings.get(b)?;
         Some(FloorRef { campus, building, floor: building.floors.get(f)? })
+    }
+
+    /// The chokepoint with this name, and its floor.
+    pub fn chokepoint(&self, name: &str) -> Option<(MapId, &Chokepoint)> {
+        let (floor, nth) = *self.chokepoints.get(name)?;
+        Some((floor, self.floor(floor)?.floor.chokepoints.get(nth)?))
     }
 
     /// Ids of the zones that hold a position.

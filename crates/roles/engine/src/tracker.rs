@@ -18,8 +18,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use locate::{Change, Keeping, Power, Scratch, Settings, Track};
 use model::map::{MapId, PLACES_MAX};
-use model::{Association, Category, Mac, Position, Reading, Time};
-use nmsp::{Departure, Information};
+use model::{Association, Category, Mac, Position, Reading, TagReport, Time};
+use nmsp::{Departure, Information, TagInformation};
 use store::HistoryRow;
 use tokio::sync::{broadcast, mpsc};
 
@@ -42,6 +42,9 @@ const SWEEP_INTERVAL_MS: u64 = 1_000;
 const LOCKED_ELEMENTS: usize = 16;
 /// An element that stands still gets a row in the history this often.
 const STILL_INTERVAL_MS: u64 = 60_000;
+/// So long after it triggered a tag last, a chokepoint says where the tag is. Ours: MSE waits 60 s
+/// (B.4 of the reference), in which somebody on foot is 70 m away.
+const ON_CHOKEPOINT_MS: u64 = 10_000;
 /// Access points without a place that are remembered by address.
 const UNPLACED_MAX: usize = 1_024;
 /// Access points that are remembered with the names that controllers give them: all of the maps.
@@ -240,6 +243,7 @@ impl Tracker {
         }
         self.seen.clear();
         self.associations(report, now);
+        self.tags(report, &site);
         self.attachments(report, now);
         for Departure { category, mac } in &report.departures {
             self.depart(*category, *mac, report);
@@ -287,8 +291,10 @@ impl Tracker {
             match (change, &mut tracked.position) {
                 (Change::Nothing, _) => return,
                 // It stands still: where it was is where it is.
-                (Change::Renewed, Some(position)) => position.at = position.at.max(newest),
-                (Change::Renewed, None) | (Change::Moved, _) => {
+                (Change::Renewed, Some(position)) if tracked.computed.is_none() => {
+                    position.at = position.at.max(newest);
+                }
+                (Change::Renewed | Change::Moved, _) => {
                     counters.estimates.fetch_add(1, Ordering::Relaxed);
                     if !estimate(tracked, category, site, scratch) {
                         counters.unlocatable.fetch_add(1, Ordering::Relaxed);
@@ -341,6 +347,39 @@ impl Tracker {
             };
             if elements.annotate(*category, *mac, merge).is_some() {
                 self.changed.insert((*category, *mac));
+            }
+        }
+    }
+
+    /// What tags say about themselves. A tag that says something is there; what is not newer than what is
+    /// known comes from a controller that remembers it, and says nothing.
+    fn tags(&mut self, report: &Report, site: &Site) {
+        let shared = Arc::clone(&self.elements);
+        let mut elements = shared.write().unwrap_or_else(PoisonError::into_inner);
+        let Self { history, changed, .. } = self;
+        for TagInformation { mac, report: said } in &report.tags {
+            let is_older = |known: &TagReport| said.at <= known.at;
+            let known = elements.find(Category::Tag, *mac).and_then(|it| it.tag.as_deref());
+            if known.is_some_and(is_older) {
+                continue;
+            }
+            let take = |tracked: &mut Tracked| {
+                tracked.last_seen = tracked.last_seen.max(said.at);
+                let is_met_anew = tracked.take_tag_report(said);
+                let Some(position) = on_chokepoint(tracked, site, said.at) else { return };
+                // Without readings, where it was is not where they put it.
+                let was = tracked.position.replace(position);
+                let was = was.filter(|_| tracked.readings.newest().is_some());
+                tracked.computed = tracked.computed.or(was);
+                if let Some(history) = history
+                    && is_met_anew
+                {
+                    tracked.recorded_at = position.at;
+                    history.push(row(Category::Tag, *mac, tracked, &position));
+                }
+            };
+            if elements.hear(Category::Tag, *mac, &report.controller, said.at, take).is_some() {
+                changed.insert((Category::Tag, *mac));
             }
         }
     }
@@ -442,8 +481,22 @@ fn estimate(tracked: &mut Tracked, category: Category, site: &Site, scratch: &mu
         (_, Some(track)) => track.update(&estimate.position),
         (_, track) => track.insert(Track::new(&estimate.position)).position(),
     };
-    tracked.position = Some(site.locator.snapped(followed));
+    let computed = site.locator.snapped(followed);
+    (tracked.position, tracked.computed) = match on_chokepoint(tracked, site, now) {
+        Some(position) => (Some(position), Some(computed)),
+        None => (Some(computed), None),
+    };
     true
+}
+
+/// The chokepoint that triggered a tag just now, as a position: nearer than readings can tell.
+fn on_chokepoint(tracked: &Tracked, site: &Site, now: Time) -> Option<Position> {
+    let encounter = tracked.tag.as_deref()?.encounter.as_ref()?;
+    if now.since_ms(encounter.until) > ON_CHOKEPOINT_MS {
+        return None;
+    }
+    let (floor, chokepoint) = site.chokepoint(&encounter.chokepoint)?;
+    Some(Position { floor, point: chokepoint.at, confidence: chokepoint.range, at: now })
 }
 
 fn row(category: Category, mac: Mac, tracked: &Tracked, position: &Position) -> HistoryRow {

@@ -70,8 +70,15 @@ async fn a_drawing_is_taken_from_whoever_saw_what_is_there() {
     });
     assert_eq!(after["zones"].as_array().unwrap().last().unwrap()["name"], ZONE);
     assert_eq!(after["image"], before["image"], "the plan stays");
+    assert_eq!(after["chokepoints"], before["chokepoints"], "and what the drawing is silent about");
     assert_eq!(located(&lab, &other).await, there, "nobody on another floor is forgotten");
     put(&lab, ADMIN, &id, &etag, &body).await.error(412, "maps_changed");
+
+    body["chokepoints"] = json!([{"name": "Dock", "at": {"x": 3, "y": 3}, "range": 2.5}]);
+    let saved = put(&lab, ADMIN, &id, &new_etag, &body).await;
+    assert_eq!(saved.status, 204, "{}", saved.text());
+    let (_, new_etag, after) = floor(&lab).await;
+    assert_eq!(after["chokepoints"][0]["name"], "Dock");
 
     body["zones"][0]["outline"] = json!([{"x": 0, "y": 0}]);
     let message = put(&lab, ADMIN, &id, &new_etag, &body).await.error(400, "bad_request");

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use engine::Engine;
+use model::{Battery, Emergency, Encounter, TagReport, Telemetry};
+use node::clock;
 use serde_json::{Value, json};
 
 mod common;
@@ -10,7 +12,7 @@ mod common;
 use common::http::Request;
 use common::receiver::Receiver;
 use common::{ADMIN, Lab, VIEWER, config, settled, site};
-use site::{ANNA, GROUND, PASSER_BY, measurement};
+use site::{ANNA, GROUND, PASSER_BY, TAG, measurement, tag_report};
 
 fn lobby(url: &str, format: &str) -> Value {
     json!({
@@ -79,6 +81,71 @@ async fn who_enters_and_leaves_a_zone_is_told() {
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
+}
+
+/// The battery runs low, somebody presses the button, and the tag passes the gate twice.
+#[tokio::test]
+async fn what_a_tag_says_about_itself_is_told() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[200]).await;
+    let care = json!({
+        "name": "care",
+        "conditions": [
+            {"type": "battery", "level": "low"},
+            {"type": "emergency"},
+            {"type": "chokepoint", "name": "Gate"},
+        ],
+        "filter": {"categories": ["tag"]},
+        "receivers": [{"transport": {"type": "http", "url": receiver.url}}],
+    });
+    put(&lab, "/api/v1/notifications/care", &care, 201).await;
+    let mut report = TagReport::default();
+    let mut count = 0;
+    let mut check = async |change: &dyn Fn(&mut TagReport), expected: &Value| {
+        report.at = clock::wall();
+        change(&mut report);
+        lab.wlc.notify(tag_report(report.clone())).await;
+        count += 1;
+        let told = receiver.wait(count).await[count - 1]["notifications"][0].clone();
+        assert_eq!(told["deviceId"], TAG.text());
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(&told[key], value, "{key}: {told}");
+        }
+    };
+    check(
+        &|said| {
+            said.battery = Some(Battery { percent: 12, tolerance_percent: 5 });
+            said.telemetry = Telemetry { temperature_c: Some(-4.25), ..Telemetry::default() };
+        },
+        &json!({"notificationType": "batterylife", "batteryStatus": "low"}),
+    )
+    .await;
+    check(
+        &|said| said.emergency = Some(Emergency::PanicButton),
+        &json!({"notificationType": "emergency", "emergencyReason": "panic"}),
+    )
+    .await;
+    let passes = |said: &mut TagReport| {
+        let (since, until) = (said.at, said.at);
+        said.encounter = Some(Encounter { chokepoint: "Gate".into(), since, until });
+    };
+    let gate = json!({
+        "notificationType": "chokepoint", "chokepointName": "Gate",
+        "locationCoordinate": {"x": 6.56, "y": 19.69, "z": 0.0, "unit": "FEET"},
+    });
+    check(&passes, &gate).await;
+    check(&passes, &gate).await;
+    assert_eq!(receiver.bodies().len(), 4, "nothing is told twice");
+
+    let shown = lab.json(&TAG.path()).await;
+    assert_eq!(shown["tag"]["battery"], json!({"percent": 12, "tolerance_percent": 5}));
+    assert_eq!(shown["tag"]["emergency"], "panic_button");
+    assert_eq!(shown["tag"]["encounter"]["chokepoint"], "Gate");
+    assert_eq!(shown["tag"]["telemetry"], json!({"temperature_c": -4.25}));
+    let gate = json!({"x": site::GATE.x, "y": site::GATE.y});
+    assert_eq!(shown["position"]["point"], gate, "it is on the chokepoint");
+    assert_ne!(shown["computed"]["point"], gate, "whatever the radio says");
+    assert_eq!(shown["zones"], json!(["Lobby"]));
 }
 
 #[tokio::test]

@@ -15,10 +15,8 @@ use std::sync::Arc;
 
 use engine::notifications::body::message;
 use engine::site::Site;
-use notify::{
-    BatteryLevel, Boundary, Emergency, Event, EventKind, Format, Place, Receiver, Subject,
-    TagReport, Transport, Trust,
-};
+use model::{BatteryLevel, Emergency};
+use notify::{Boundary, Event, EventKind, Format, Place, Receiver, Subject, Transport, Trust};
 use serde_json::Value;
 
 #[path = "cmx/fixture.rs"]
@@ -58,7 +56,7 @@ fn event(about: usize, kind: EventKind) -> Event {
         id: 7,
         definition: "watch".into(),
         kind,
-        subject: Arc::new(Subject { element, place, tag: TagReport::default() }),
+        subject: Arc::new(Subject { element, place }),
         at: fixture::NOW,
     }
 }

@@ -12,6 +12,7 @@ fn floor() -> Floor {
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     }
 }
@@ -60,6 +61,9 @@ fn what_is_wrong_with_a_map_is_named() {
         },
         "Flat",
     );
+    let gate = |range| Chokepoint { name: "Gate".into(), at: Point::new(1.0, 1.0), range };
+    check_refused(|floor| floor.chokepoints = vec![gate(Metres(0.0))], "range of a chokepoint");
+    check_refused(|floor| floor.chokepoints = vec![gate(Metres(2.0)); 2], "the chokepoint Gate");
     let line = Segment { from: Point::new(0.0, 0.0), to: Point::new(1.0, 0.0) };
     check_refused(
         |floor| floor.walls = vec![Wall { line, loss_db: 3.0 }; SHAPES_MAX + 1],

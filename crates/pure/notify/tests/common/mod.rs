@@ -9,7 +9,7 @@ use model::map::MapId;
 use model::{Association, Category, Element, Mac, Metres, Position, Time};
 use notify::{
     Area, Condition, Definition, Event, EventKind, Filter, Format, Input, Notifier, Output, Place,
-    Receiver, Subject, TagReport, Ticket, Transport, Trust,
+    Receiver, Subject, Ticket, Transport, Trust,
 };
 
 pub(crate) const FLOOR: &str = "North>Main>Ground";
@@ -34,10 +34,11 @@ pub(crate) fn client(number: u64, at: Time, lobby: f32) -> Subject {
                 at,
             }),
             association: Association::default(),
+            tag: None,
+            computed: None,
             controller: "192.0.2.1:16113".into(),
         },
         place: Some(Place { floor: FLOOR.into(), zones: vec![zone] }),
-        tag: TagReport::default(),
     }
 }
 

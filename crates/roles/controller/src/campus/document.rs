@@ -20,7 +20,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) clients: Vec<ClientsTable>,
     #[serde(default)]
-    pub(super) tags: Vec<MovingTable>,
+    pub(super) tags: Vec<TagsTable>,
     #[serde(default)]
     pub(super) rogue_clients: Vec<MovingTable>,
     #[serde(default)]
@@ -64,6 +64,8 @@ pub(super) struct FloorTable {
     #[serde(default)]
     pub(super) regions: Vec<RegionTable>,
     #[serde(default)]
+    pub(super) chokepoints: Vec<ChokepointTable>,
+    #[serde(default)]
     pub(super) aps: Vec<ApTable>,
 }
 
@@ -91,6 +93,16 @@ pub(super) struct ZoneTable {
 pub(super) struct RegionTable {
     pub(super) kind: RegionKind,
     pub(super) area: Vec<[f32; 2]>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChokepointTable {
+    pub(super) name: String,
+    pub(super) at: [f32; 2],
+    /// How far away it triggers tags.
+    #[serde(default = "chokepoint_range")]
+    pub(super) range: f32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -126,6 +138,22 @@ pub(super) struct ClientsTable {
     pub(super) users: Vec<String>,
     /// Address of the first associated station; the others follow.
     pub(super) first_ip: Option<Ipv4Addr>,
+}
+
+/// Tags on things that move.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TagsTable {
+    pub(super) count: u32,
+    #[serde(default = "wifi")]
+    pub(super) band: Band,
+    pub(super) every_s: u32,
+    pub(super) walks: WalksTable,
+    /// How long a battery lasts; then it is replaced.
+    #[serde(default = "battery_days")]
+    pub(super) battery_days: f32,
+    /// How often somebody presses the button of each.
+    pub(super) panic_every_s: Option<u32>,
 }
 
 /// Other things that move.
@@ -187,6 +215,15 @@ fn storey_height() -> f32 {
 
 fn ap_height() -> f32 {
     2.7
+}
+
+/// The gate of a door.
+fn chokepoint_range() -> f32 {
+    2.0
+}
+
+fn battery_days() -> f32 {
+    365.0
 }
 
 /// A plasterboard wall (reference/location.md section 6: 3 dB light, 13 dB heavy).

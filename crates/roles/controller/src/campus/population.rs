@@ -8,7 +8,8 @@ use rand_pcg::Pcg32;
 
 use super::CampusError;
 use super::chance::{hash, normal, share};
-use super::document::{ClientsTable, Document, StillTable, WalksTable, WiredTable};
+use super::document::{ClientsTable, Document, StillTable, TagsTable, WalksTable, WiredTable};
+use super::tag::{CALL_MS, Tag};
 use super::walk::{Manner, Walker};
 use super::world::World;
 use crate::source::{Port, WiredClient};
@@ -17,6 +18,8 @@ use crate::source::{Port, WiredClient};
 const ELEMENTS_MAX: usize = 50_000;
 /// Deviation of the power of one sender. Ours: phones differ by about as much.
 const SENDER_DB: f32 = 2.0;
+/// Milliseconds of a day.
+const DAY_MS: f64 = 86_400_000.0;
 /// Ports of one switch.
 const PORTS: usize = 48;
 /// Bytes a second that a station sends and receives at least, and how much more at most. Ours.
@@ -35,6 +38,8 @@ pub(super) struct Actor {
     pub(super) motion: Motion,
     /// What the network knows; none for what is not associated.
     pub(super) station: Option<Station>,
+    /// What it says about itself; none for what is no tag.
+    pub(super) tag: Option<Tag>,
 }
 
 /// How something moves.
@@ -116,17 +121,14 @@ pub(super) fn actors(
     for (nth, table) in document.clients.iter().enumerate() {
         census.add_clients(&format!("clients[{nth}]"), table)?;
     }
-    let moving = [
-        ("tags", Category::Tag, &document.tags),
-        ("rogue_clients", Category::RogueClient, &document.rogue_clients),
-    ];
-    for (key, category, tables) in moving {
-        for (nth, table) in tables.iter().enumerate() {
-            let key = format!("{key}[{nth}]");
-            for _ in 0..table.count {
-                let motion = census.walker(&key, &table.walks)?;
-                census.add(category, table.band, 0.0, table.every_s, motion)?;
-            }
+    for (nth, table) in document.tags.iter().enumerate() {
+        census.add_tags(&format!("tags[{nth}]"), table)?;
+    }
+    for (nth, table) in document.rogue_clients.iter().enumerate() {
+        let key = format!("rogue_clients[{nth}]");
+        for _ in 0..table.count {
+            let motion = census.walker(&key, &table.walks)?;
+            census.add(Category::RogueClient, table.band, 0.0, table.every_s, motion)?;
         }
     }
     let still = [
@@ -206,6 +208,26 @@ impl Census<'_> {
                 ip: table.first_ip.map(|first| following(first, nth)),
                 ap: None,
             });
+        }
+        Ok(())
+    }
+
+    fn add_tags(&mut self, key: &str, table: &TagsTable) -> Result<(), CampusError> {
+        let bad = |what| Err(CampusError::ConfigValue { table: key.to_owned(), what });
+        if !(0.01..=3_650.0).contains(&table.battery_days) {
+            return bad("battery_days is not 0.01 to 3,650");
+        }
+        let panic_every_ms = table.panic_every_s.map(|seconds| u64::from(seconds) * 1_000);
+        if panic_every_ms.is_some_and(|every_ms| every_ms <= CALL_MS) {
+            return bad("panic_every_s is not above the 60 s of a call");
+        }
+        let battery_ms = (f64::from(table.battery_days) * DAY_MS) as u64;
+        for _ in 0..table.count {
+            let motion = self.walker(key, &table.walks)?;
+            let seed = self.seed;
+            let actor = self.add(Category::Tag, table.band, 0.0, table.every_s, motion)?;
+            let chance = hash([seed, actor.mac.to_u64(), 6]);
+            actor.tag = Some(Tag::new(chance, battery_ms, panic_every_ms));
         }
         Ok(())
     }
@@ -307,6 +329,7 @@ impl Census<'_> {
             phase: hash([self.seed, nth as u64, 5]) % every,
             motion,
             station: None,
+            tag: None,
         });
         Ok(&mut self.actors[nth])
     }

@@ -25,6 +25,7 @@ width = 30
 length = 20
 walls = [{ from = [15, 0], to = [15, 20], doors = [10] }]
 aps = [{ name = "a", at = [5, 10] }, { name = "b", at = [25, 10] }]
+chokepoints = [{ name = "door", at = [15, 10] }]
 [[campus.building.floor]]
 name = "1"
 level = 1
@@ -222,6 +223,29 @@ fn associations_come_once_and_again_when_a_station_roams() {
 }
 
 #[test]
+fn a_tag_at_a_chokepoint_says_so_at_once() {
+    let restless = SMALL.replace("[600, 900]", "[1, 5]");
+    let mut campus = Campus::parse(&restless, 1_000, NOW).unwrap();
+    let door = campus.maps().floors().next().unwrap().floor.chokepoints[0].clone();
+    let (mut triggered, mut said) = (0, 0);
+    for _ in 0..1_000 {
+        let report = play(&mut campus, 1).remove(0);
+        for (mac, tag) in report.tag_reports {
+            said += 1;
+            assert_eq!((tag.at, tag.emergency), (report.at, None), "nobody presses its button");
+            assert!(tag.battery.is_some() && tag.telemetry.motion_percent.is_some());
+            let Some(met) = tag.encounter.filter(|met| met.until == tag.at) else { continue };
+            assert_eq!(*met.chokepoint, *door.name);
+            let place = campus.truth(mac, tag.at).unwrap();
+            assert!(place.point.distance(door.at) <= door.range.0, "{place:?}");
+            triggered += 1;
+        }
+    }
+    assert!(triggered > 3, "it goes through the door now and then");
+    assert!(said >= 100, "every ten seconds at least: {said}");
+}
+
+#[test]
 fn wired_stations_are_reported_once_with_their_ports() {
     let reports = play(&mut demo(), 2);
     let wired = &reports[0].wired_clients;
@@ -296,6 +320,9 @@ fn what_is_wrong_is_named() {
     check("[[2, 2]]", "[[2, 2], [90, 2]]", &["lift at [90, 2]"]);
     check("floor = \"0\", speed", "floor = \"9\", speed", &["tags[0]", "'9'", "'B'"]);
     check("associated = 0.5", "associated = 5", &["clients[0]", "associated"]);
+    check("every_s = 10", "every_s = 10\nbattery_days = 0", &["tags[0]", "battery_days"]);
+    check("every_s = 10", "every_s = 10\npanic_every_s = 60", &["tags[0]", "panic_every_s"]);
+    check("name = \"door\"", "name = \"door\", range = 0", &["C>B>0", "chokepoint"]);
     check("[600, 900]", "[900, 600]", &["tags[0].walks", "pause_s"]);
     check("speed = 1.0", "speed = 0.0", &["clients[0].walks", "speed"]);
     check("width = 30", "width = 3000", &["C>B>0", "width"]);

@@ -3,8 +3,8 @@
 
 use model::geometry::{Point, Polygon, Segment};
 use model::map::{
-    AccessPoint, Building, Campus, FLOOR_SIDE_MAX, Floor, MapError, MapId, Maps, Radio, Region,
-    Wall, Zone,
+    AccessPoint, Building, Campus, Chokepoint, FLOOR_SIDE_MAX, Floor, MapError, MapId, Maps, Radio,
+    Region, Wall, Zone,
 };
 use model::{Band, Dbm, Mac, Metres};
 
@@ -46,6 +46,7 @@ pub(super) struct Storey {
     pub(super) level: i16,
     pub(super) height_m: f32,
     pub(super) walls: Vec<Wall>,
+    pub(super) chokepoints: Vec<Chokepoint>,
     pub(super) grid: Grid,
     /// The cells where people go, by zone.
     pub(super) spots: Vec<Vec<usize>>,
@@ -115,6 +116,7 @@ impl World {
                 level: floor.level,
                 height_m: floor.height.0,
                 walls: floor.walls.clone(),
+                chokepoints: floor.chokepoints.clone(),
                 spots: spots.filter(|cells| !cells.is_empty()).collect(),
                 grid,
                 cells,
@@ -189,6 +191,11 @@ fn map_of_floor(path: &str, table: &FloorTable) -> Result<Floor, CampusError> {
         .zones
         .iter()
         .map(|zone| Zone { name: zone.name.clone(), outline: outline(&zone.area) });
+    let chokepoints = table.chokepoints.iter().map(|it| Chokepoint {
+        name: it.name.clone(),
+        at: Point::new(it.at[0], it.at[1]),
+        range: Metres(it.range),
+    });
     let regions = table
         .regions
         .iter()
@@ -204,6 +211,7 @@ fn map_of_floor(path: &str, table: &FloorTable) -> Result<Floor, CampusError> {
         walls,
         regions: regions.collect(),
         rails: Vec::new(),
+        chokepoints: chokepoints.collect(),
         zones: zones.collect(),
     })
 }

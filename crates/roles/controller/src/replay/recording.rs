@@ -334,6 +334,7 @@ fn maps(meta: &Meta, access_points: Vec<AccessPoint>, obstacles: Obstacles) -> M
         walls: Vec::new(),
         regions,
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Office".into(), floors: vec![floor] };

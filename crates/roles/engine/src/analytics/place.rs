@@ -121,6 +121,7 @@ mod tests {
             walls: Vec::new(),
             regions: Vec::new(),
             rails: Vec::new(),
+            chokepoints: Vec::new(),
             zones: zones
                 .iter()
                 .map(|name| Zone {

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::Mac;
 use model::geometry::Segment;
-use model::map::{AccessPoint, Floor, MapId, Maps, Region, Wall, Zone};
+use model::map::{AccessPoint, Chokepoint, Floor, MapId, Maps, Region, Wall, Zone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,6 +29,8 @@ pub struct Drawing {
     walls: Vec<Wall>,
     regions: Vec<Region>,
     rails: Vec<Segment>,
+    /// Absent: as they are. The console does not draw them.
+    chokepoints: Option<Vec<Chokepoint>>,
     zones: Vec<Zone>,
 }
 
@@ -102,8 +104,9 @@ async fn draw(
     }
     let mut maps = site.maps.clone();
     let floor = floor_mut(&mut maps, id).ok_or_else(|| no_floor(&id.to_string()))?;
-    let Drawing { access_points, walls, regions, rails, zones } = drawing;
-    *floor = Floor { access_points, walls, regions, rails, zones, ..floor.clone() };
+    let Drawing { access_points, walls, regions, rails, chokepoints, zones } = drawing;
+    let chokepoints = chokepoints.unwrap_or_else(|| floor.chokepoints.clone());
+    *floor = Floor { access_points, walls, regions, rails, chokepoints, zones, ..floor.clone() };
     maps.validate().map_err(|error| ApiError::bad_request(error.to_string()))?;
     let maps = Arc::new(maps);
     let revision = shared.writer.save_maps(Arc::clone(&maps)).await?;

@@ -28,6 +28,7 @@ fn floor(name: &str, image: Option<FloorImage>) -> Floor {
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     }
 }

@@ -47,6 +47,7 @@
 //! - 6 GHz and BLE have no word in CMX 10: their band is `UNKNOWN`.
 //! - `eventId` is 0; `subscriptionName`, `sourceNotification` and `sourceNotificationKey` are `null`,
 //!   because nobody subscribed to what was asked for.
+//! - A tag has, besides, what it says about itself, see [`tag`].
 //! - `txPowerLevel` is dBm; size and position of campus and building are those of their floors.
 //! - v1 and v2 answer 400 with the body of v3 when a value cannot be understood.
 
@@ -68,6 +69,7 @@ pub mod query;
 pub mod shape;
 mod sites;
 pub mod subscription;
+pub mod tag;
 pub mod v2;
 pub mod v3;
 mod zones;

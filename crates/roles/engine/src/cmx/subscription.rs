@@ -14,7 +14,8 @@
 
 use std::collections::BTreeMap;
 
-use notify::{BatteryLevel, Condition, Definition, Filter, Format, Receiver, Transport, Trust};
+use model::BatteryLevel;
+use notify::{Condition, Definition, Filter, Format, Receiver, Transport, Trust};
 use serde_json::{Value, json};
 
 use crate::notifications::names;

@@ -18,6 +18,7 @@ fn maps() -> Maps {
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     };
     let building = Building { name: "Main".into(), floors: vec![floor("Ground"), floor("First")] };
@@ -40,6 +41,8 @@ fn client(last: u8, floor: &str, association: Association) -> Element {
             at: Time(2),
         }),
         association,
+        tag: None,
+        computed: None,
         controller: "wlc.example".into(),
     }
 }

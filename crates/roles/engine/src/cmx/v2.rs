@@ -10,9 +10,11 @@ use super::shape::{
     Coordinate, Dimension, Feet, GeoCoordinate, Image, IsoTime, MaxDetectedRssi, RawLocation, band,
     controller, ip_addresses,
 };
+use super::tag::TagInfo;
 use super::{Located, View};
 
-/// One element. Every key is always there: programs in the field read all of them.
+/// One element. Every key is always there, but for those of [`TagInfo`]: programs in the field read all
+/// of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Client<'v> {
@@ -40,6 +42,8 @@ pub struct Client<'v> {
     bytes_sent: u64,
     bytes_received: u64,
     guest_user: bool,
+    #[serde(flatten)]
+    tag: Option<TagInfo>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,6 +111,7 @@ impl<'v> Client<'v> {
             bytes_sent: association.bytes_sent,
             bytes_received: association.bytes_received,
             guest_user: false,
+            tag: TagInfo::of(element),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Form, PAGE_SIZE_MAX};
 use crate::cmx::query::Device;
 use crate::cmx::shape::{self, Coordinate, Dimension, Feet, IsoTime};
+use crate::cmx::tag::TagInfo;
 use crate::cmx::{Answer, Located, View};
 
 /// Which of a list is asked for.
@@ -94,7 +95,7 @@ fn location(located: &Located<'_>, view: &View<'_>) -> Value {
         (Category::WirelessClient, false) => "PROBING",
         (_, false) => "UNKNOWN",
     };
-    json!({
+    let mut location = json!({
         "macAddress": element.mac,
         "currentlyTracked": view.is_tracked(element),
         "confidenceFactor": Feet::from(position.confidence).rounded(),
@@ -122,7 +123,13 @@ fn location(located: &Located<'_>, view: &View<'_>) -> Value {
             "lastLocatedTime": IsoTime(position.at),
         },
         "GeoCoordinate": null,
-    })
+    });
+    if let (Some(location), Some(Ok(Value::Object(tag)))) =
+        (location.as_object_mut(), TagInfo::of(element).map(serde_json::to_value))
+    {
+        location.extend(tag);
+    }
+    location
 }
 
 impl<'q> Asked<'q> {

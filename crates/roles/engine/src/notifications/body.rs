@@ -1,8 +1,9 @@
 //! Writes an event for a receiver: CMX and MSE bodies, and a line for people.
 
+use model::BatteryLevel;
 use node::clock;
 use node::notifier::{Message, Severity, Variable};
-use notify::{BatteryLevel, Boundary, Event, EventKind, Format, Receiver};
+use notify::{Boundary, Event, EventKind, Format, Receiver};
 
 use super::names;
 use crate::cmx;

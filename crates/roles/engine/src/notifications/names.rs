@@ -3,8 +3,8 @@
 //! Spellings: `reference/nmsp-mse-cmx.md` sections B.6, B.8 and B.9; those that it marks as not seen
 //! are its best reading.
 
-use model::{Category, Metres};
-use notify::{AreaType, BatteryLevel, Boundary, Condition, Emergency, EventKind};
+use model::{BatteryLevel, Category, Emergency, Metres};
+use notify::{AreaType, Boundary, Condition, EventKind};
 use serde_json::Value;
 
 /// International foot in metres, exact.

@@ -1,6 +1,6 @@
 use model::geometry::Point;
-use model::map::{AccessPoint, Building, Campus, Floor, Maps};
-use model::{Band, Dbm, Metres};
+use model::map::{AccessPoint, Building, Campus, Chokepoint, Floor, Maps};
+use model::{Band, Battery, Dbm, Encounter, Metres};
 use nmsp::Attachment;
 
 use super::*;
@@ -9,6 +9,8 @@ const START: Time = Time(1_800_000_000_000);
 const MINUTE_MS: u64 = 60_000;
 const CLIENT: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const WIRED: Mac = Mac([2, 0, 0, 0, 0, 2]);
+const TAG: Mac = Mac([2, 0, 0, 0, 0, 3]);
+const GATE: Point = Point { x: 2.0, y: 18.0 };
 
 fn maps() -> Maps {
     let access_point = |number: u8| AccessPoint {
@@ -29,6 +31,7 @@ fn maps() -> Maps {
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: vec![Chokepoint { name: "Gate".to_owned(), at: GATE, range: Metres(2.0) }],
         zones: Vec::new(),
     };
     let building = Building { name: "Main".to_owned(), floors: vec![floor] };
@@ -50,11 +53,21 @@ fn empty() -> Report {
         attachments: Vec::new(),
         access_points: Vec::new(),
         departures: Vec::new(),
+        tags: Vec::new(),
     }
+}
+
+/// The tag says this about itself.
+fn said(report: TagReport) -> Task {
+    Task::Report(Report { tags: vec![TagInformation { mac: TAG, report }], ..empty() })
 }
 
 /// The client is heard by all four access points, the first loudest by `lead_db`.
 fn measured(at: Time, lead_db: f32) -> Task {
+    heard((Category::WirelessClient, CLIENT), at, lead_db)
+}
+
+fn heard((category, mac): (Category, Mac), at: Time, lead_db: f32) -> Task {
     let reading = |number: u8| Reading {
         ap: Mac([2, 0, 0, 0, 1, number]),
         band: Band::Ghz5,
@@ -62,11 +75,7 @@ fn measured(at: Time, lead_db: f32) -> Task {
         at,
     };
     let readings: Vec<Reading> = (0..4).map(reading).collect();
-    Task::Report(Report {
-        measured: vec![(Category::WirelessClient, CLIENT, 4)],
-        readings,
-        ..empty()
-    })
+    Task::Report(Report { measured: vec![(category, mac, 4)], readings, ..empty() })
 }
 
 fn information(associated: bool) -> Information {
@@ -158,4 +167,74 @@ fn a_clock_that_is_set_back_delays_no_notice() {
     let before = START.minus_ms(60 * MINUTE_MS);
     tracker.handle(before, measured(before.plus_ms(1), 9.0));
     assert!(notices.try_recv().is_ok(), "an hour back");
+}
+
+#[test]
+fn the_newest_that_a_tag_says_counts_and_says_that_it_is_there() {
+    let mut tracker = tracker(None);
+    let elements = tracker.elements();
+    let holds = |at, percent| {
+        let battery = Some(Battery { percent, tolerance_percent: 5 });
+        said(TagReport { at, battery, ..TagReport::default() })
+    };
+    let find = || elements.read().find(Category::Tag, TAG).cloned().unwrap();
+    let percent = || find().tag.unwrap().battery.unwrap().percent;
+    tracker.handle(START, holds(START, 40));
+    assert_eq!((percent(), find().position), (40, None), "it need not be heard well enough");
+    tracker.handle(START.plus_ms(2), holds(START.minus_ms(1), 41));
+    assert_eq!(percent(), 40, "a controller remembers what was");
+    let later = START.plus_ms(61 * MINUTE_MS);
+    tracker.handle(later, Task::Tick);
+    tracker.handle(later, holds(START, 40));
+    assert!(find().is_missing, "what is known already does not bring it back");
+    tracker.handle(later, holds(later, 39));
+    assert!(!find().is_missing, "what it says does");
+    assert_eq!((percent(), find().last_seen), (39, later));
+}
+
+#[test]
+fn a_chokepoint_says_where_a_tag_is_until_it_is_out_of_range() {
+    let mut tracker = tracker(None);
+    let elements = tracker.elements();
+    let find = || elements.read().find(Category::Tag, TAG).cloned().unwrap();
+    let tag = (Category::Tag, TAG);
+    tracker.handle(START, heard(tag, START, 6.0));
+    let radio = find().position.unwrap();
+    assert!(find().walk.is_some() && radio.point.distance(GATE) > 5.0);
+
+    let met = START.plus_ms(1_000);
+    let at_gate = |until| {
+        let encounter = Some(Encounter { chokepoint: "Gate".into(), since: met, until });
+        said(TagReport { at: until, encounter, ..TagReport::default() })
+    };
+    tracker.handle(met, at_gate(met));
+    let position = find().position.unwrap();
+    assert_eq!((position.point, position.confidence, position.at), (GATE, Metres(2.0), met));
+    assert_eq!(find().computed, Some(radio), "the radio's answer stays known");
+    assert!(find().walk.is_none(), "nothing is smoothed across a chokepoint");
+
+    let soon = met.plus_ms(ON_CHOKEPOINT_MS);
+    tracker.handle(soon, heard(tag, soon, 6.0));
+    assert_eq!(find().position.unwrap().point, GATE);
+    assert!(find().walk.is_some(), "the walk begins anew");
+    tracker.handle(soon, at_gate(soon));
+    assert!(find().walk.is_some(), "and goes on while it is at the same chokepoint");
+
+    let left = soon.plus_ms(ON_CHOKEPOINT_MS + 1);
+    tracker.handle(left, heard(tag, left, 6.0));
+    let position = find().position.unwrap();
+    assert!(position.point.distance(GATE) > 5.0, "{position:?}");
+    assert_eq!(find().computed, None);
+}
+
+#[test]
+fn a_chokepoint_that_is_on_no_map_moves_nothing() {
+    let mut tracker = tracker(None);
+    let elements = tracker.elements();
+    tracker.handle(START, heard((Category::Tag, TAG), START, 6.0));
+    let encounter = Some(Encounter { chokepoint: "Door".into(), since: START, until: START });
+    tracker.handle(START, said(TagReport { at: START, encounter, ..TagReport::default() }));
+    let elements = elements.read();
+    let tag = elements.find(Category::Tag, TAG).unwrap();
+    assert!(tag.tag.is_some() && tag.position.is_some() && tag.computed.is_none());
 }

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 
 use model::geometry::{Point, Polygon};
 use model::map::{AccessPoint, Building, Campus, Floor, FloorImage, MapId, Maps, Radio, Zone};
-use model::{Association, Band, Category, Dbm, Element, Mac, Metres, Position, Reading, Time};
+use model::{
+    Association, Band, Battery, Category, Dbm, Element, Emergency, Encounter, Mac, Metres,
+    Position, Reading, TagReport, Telemetry, Time,
+};
 use serde_json::Value;
 
 /// 2018-07-06T08:04:10.486Z
@@ -126,7 +129,17 @@ pub(crate) fn elements() -> Vec<Element> {
     silent.strongest = None;
     let mut unheard = element(Category::WirelessClient, 4, "Main>Ground", 0.0, 0.0);
     unheard.position = None;
-    let tag = element(Category::Tag, 5, "Main>Ground", 15.0, 2.0);
+    let mut tag = element(Category::Tag, 5, "Main>Ground", 15.0, 2.0);
+    let met = NOW.minus_ms(3_400);
+    tag.tag = Some(Box::new(TagReport {
+        at: met,
+        battery: Some(Battery { percent: 12, tolerance_percent: 5 }),
+        emergency: Some(Emergency::PanicButton),
+        encounter: Some(Encounter { chokepoint: "Gate <1>".into(), since: met, until: met }),
+        telemetry: Telemetry { motion_percent: Some(95.0), ..Telemetry::default() },
+    }));
+    tag.computed =
+        tag.position.map(|position| Position { point: Point::new(13.0, 4.0), ..position });
     vec![silent, associated, unheard, tag, probing]
 }
 
@@ -142,6 +155,7 @@ fn floor(name: &str, level: i16) -> Floor {
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     }
 }
@@ -180,6 +194,8 @@ fn element(category: Category, last: u8, floor: &str, x: f32, y: f32) -> Element
             at,
         }),
         association: Association::default(),
+        tag: None,
+        computed: None,
         controller: "192.0.2.1:16113".into(),
     }
 }

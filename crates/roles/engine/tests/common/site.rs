@@ -4,9 +4,11 @@
 //! element is found near the place it is said to be at.
 
 use model::geometry::{Point, Polygon};
-use model::map::{AccessPoint, Building, Campus, Floor, FloorImage, MapId, Maps, Radio, Zone};
-use model::{Association, Band, Category, Dbm, Mac, Metres, Observation, Reading, Time};
-use nmsp::{AccessPointInfo, Attachment, Batch, Information};
+use model::map::{
+    AccessPoint, Building, Campus, Chokepoint, Floor, FloorImage, MapId, Maps, Radio, Zone,
+};
+use model::{Association, Band, Category, Dbm, Mac, Metres, Observation, Reading, TagReport, Time};
+use nmsp::{AccessPointInfo, Attachment, Batch, Information, TagInformation};
 
 /// A PNG of 2 x 3 pixels: signature and header, all that the engine looks at.
 pub(crate) const PLAN_PNG: &[u8] =
@@ -41,6 +43,9 @@ pub(crate) const ANNA_BYTES_SENT: u64 = 154;
 /// The story is this old when it is told: what is heard later replaces all of it at once.
 pub(crate) const STORY_AGE_MS: u64 = 20_000;
 
+/// Where the chokepoint of the ground floor is, in a corner of the lobby.
+pub(crate) const GATE: Point = Point { x: 2.0, y: 6.0 };
+
 /// Levels of the floors.
 pub(crate) const GROUND: i16 = 0;
 pub(crate) const FIRST: i16 = 1;
@@ -71,6 +76,7 @@ pub(crate) fn maps() -> Maps {
     ground.image = Some(image(PLAN_PNG, "image/png", 2, 3));
     ground.zones =
         vec![Zone { name: "Lobby".into(), outline: Polygon::rectangle(0.0, 0.0, 8.0, 8.0) }];
+    ground.chokepoints = vec![Chokepoint { name: "Gate".into(), at: GATE, range: Metres(2.0) }];
     let corners = [(1.0, 1.0), (19.0, 1.0), (1.0, 15.0), (19.0, 15.0), (10.0, 8.0)];
     ground.access_points = access_points(0x10, "ground", &corners);
     let mut first = floor("First", FIRST);
@@ -109,6 +115,11 @@ pub(crate) fn observed(name: Name, level: i16, (x, y): (f32, f32), at: Time) -> 
 pub(crate) fn measurement(name: Name, level: i16, place: (f32, f32)) -> Batch {
     let at = node::clock::wall();
     Batch::Measurements { at, observations: vec![observed(name, level, place, at)] }
+}
+
+/// What the tag says about itself.
+pub(crate) fn tag_report(report: TagReport) -> Batch {
+    Batch::TagReports(vec![TagInformation { mac: TAG.mac(), report }])
 }
 
 /// What the controller tells without being asked.
@@ -202,6 +213,7 @@ fn floor(name: &str, level: i16) -> Floor {
         walls: Vec::new(),
         regions: Vec::new(),
         rails: Vec::new(),
+        chokepoints: Vec::new(),
         zones: Vec::new(),
     }
 }
