@@ -341,6 +341,18 @@ fn a_backup_that_waits_for_a_snapshot_has_not_come_far() {
     assert_eq!(percents(&world), [0, 0]);
     world.handle(Secondary, Input::Snapshot { done: 1, total: 2 });
     assert_eq!(percents(&world)[1], 45);
+    let stalled = |world: &World, seat| {
+        let is_stalled = |event: &&Event| matches!(event, Event::SynchronizationStalled { .. });
+        world.node(seat).events.iter().filter(is_stalled).count()
+    };
+    // Who takes the snapshot knows how it comes along; who sends it does not, and says nothing.
+    for chunk in 1..=3 {
+        world.run_ms(50_000);
+        world.handle(Secondary, Input::Snapshot { done: 1_000 + chunk, total: 2_000 });
+    }
+    assert_eq!(Seat::ALL.map(|seat| stalled(&world, seat)), [0, 0]);
+    world.run_ms(70_000);
+    assert_eq!(Seat::ALL.map(|seat| stalled(&world, seat)), [0, 1]);
 }
 
 /// Its peer recognised it while the witness was away; the peer dies, and the disk is set back. Source:

@@ -13,14 +13,19 @@ const TAKEN_IN_PERCENT: u64 = 100;
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     percent: u8,
+    /// Bytes of the snapshot.
+    done: u64,
     lag_at_start: u64,
+    least_lag: u64,
+    /// When it came nearer last, be it less than a percent.
     moved_at: Time,
     has_stalled: bool,
 }
 
 impl Progress {
     pub(super) fn new(now: Time) -> Self {
-        Self { percent: 0, lag_at_start: 0, moved_at: now, has_stalled: false }
+        let (done, least_lag) = (0, u64::MAX);
+        Self { percent: 0, done, lag_at_start: 0, least_lag, moved_at: now, has_stalled: false }
     }
 
     pub(super) fn percent(&self) -> u8 {
@@ -36,20 +41,29 @@ impl Progress {
 
     /// So many bytes of the snapshot were verified.
     pub(super) fn snapshot(&mut self, now: Time, done: u64, total: u64) {
-        self.rise(now, SNAPSHOT_PERCENT * done.min(total) / total.max(1));
+        if done > self.done {
+            self.done = done;
+            self.moved(now);
+        }
+        self.rise(SNAPSHOT_PERCENT * done.min(total) / total.max(1));
     }
 
     /// The journal brings the rest.
     pub(super) fn catch_up(&mut self, now: Time, lag: u64) {
         self.lag_at_start = self.lag_at_start.max(lag);
+        if lag < self.least_lag {
+            self.least_lag = lag;
+            self.moved(now);
+        }
         let span = CAUGHT_UP_PERCENT - SNAPSHOT_PERCENT;
         let left = (span * lag).div_ceil(self.lag_at_start.max(1));
-        self.rise(now, CAUGHT_UP_PERCENT - left);
+        self.rise(CAUGHT_UP_PERCENT - left);
     }
 
     /// The backup is complete, and taken in if there is a pair.
     pub(super) fn taken_in(&mut self, now: Time) {
-        self.rise(now, TAKEN_IN_PERCENT);
+        self.moved(now);
+        self.rise(TAKEN_IN_PERCENT);
     }
 
     /// Whether it has just stood still for too long.
@@ -60,12 +74,13 @@ impl Progress {
         is_new
     }
 
-    fn rise(&mut self, now: Time, percent: u64) {
-        if percent > u64::from(self.percent) {
-            self.percent = percent as u8;
-            self.moved_at = now;
-            self.has_stalled = false;
-        }
+    fn moved(&mut self, now: Time) {
+        self.moved_at = now;
+        self.has_stalled = false;
+    }
+
+    fn rise(&mut self, percent: u64) {
+        self.percent = self.percent.max(percent.min(TAKEN_IN_PERCENT) as u8);
     }
 }
 
@@ -111,5 +126,15 @@ mod tests {
         assert!(!progress.stalls(Time(62_000), 60_000));
         progress.snapshot(Time(63_000), 2, 10);
         assert!(progress.stalls(Time(123_000), 60_000));
+    }
+
+    #[test]
+    fn less_than_a_percent_is_no_standstill() {
+        let mut progress = Progress::new(Time(0));
+        for minute in 1..10 {
+            progress.snapshot(Time(minute * 59_000), minute, 1_000_000);
+            assert_eq!(progress.percent(), 0);
+            assert!(!progress.stalls(Time((minute + 1) * 59_000), 60_000));
+        }
     }
 }

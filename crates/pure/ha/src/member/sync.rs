@@ -197,6 +197,7 @@ impl Member {
                 if lag == 0 || durable > stood_at {
                     self.watch_progress(lag);
                 }
+                self.watch_stall();
             }
             return;
         }
@@ -213,7 +214,6 @@ impl Member {
         let has_moved = had > self.sync.backup_had;
         self.sync.backup_had = had;
         self.sync.time(self.now, had, &self.settings);
-        self.watch_stall();
         if had >= end || had + 1 >= self.sync.first_kept {
             self.watch_progress(end.saturating_sub(had));
         }
@@ -221,9 +221,11 @@ impl Member {
             return;
         }
         if had + 1 < self.sync.first_kept {
+            // How far a snapshot has come, and whether it stands still, its receiver knows.
             self.offer_snapshot();
             return;
         }
+        self.watch_stall();
         let shipped = self.sync.shipped.max(had);
         let goes_on = has_moved && shipped < end && shipped < had + IN_FLIGHT_MAX;
         if goes_on {
