@@ -109,6 +109,7 @@ impl Pair {
     }
 
     fn activate(&self) {
+        write_frame(&mut (&self.stream), &Order::Level(store::FEATURE_LEVEL as u16)).unwrap();
         assert_eq!(self.order(&Order::Activate(Epoch::default())), Report::Active);
         let _alone = self.journal.lock().unwrap();
         let until = node::clock::boot().plus_ms(600_000);

@@ -57,11 +57,12 @@ pub(super) fn identity(
 pub(super) async fn found(
     config: Config,
     shared: Arc<Shared>,
-    level: Level,
+    mut level: Level,
     candidate: Option<ServiceIdentity>,
 ) {
     let founded = async {
-        let agreed = *level.borrow();
+        // The monitor says it before it has anybody serve; it is gone if it never does.
+        let agreed = *level.wait_for(|level| *level > 0).await.map_err(|_| Stop::Gone)?;
         raise_level(&shared, agreed).await?;
         if let Some(candidate) = candidate {
             keep_identity(&shared, candidate).await?;
