@@ -36,6 +36,7 @@ pub(crate) enum Step {
 
 /// Runs the steps named in `wanted`, or all of them when none is named.
 pub(crate) fn run(shell: &Shell, wanted: &[Step]) -> Result<()> {
+    tools::mend_null_device(shell)?;
     let steps = selected(wanted);
     let mut times = Vec::new();
     for (index, step) in steps.iter().enumerate() {

@@ -49,6 +49,35 @@ pub(crate) fn offer(shell: &Shell, tool: Tool) -> Result<()> {
     Ok(())
 }
 
+/// Makes sure that what is written to /dev/null is gone. Programs that delete what they wrote to, run
+/// as root, leave a plain file there: what one command was to forget, the next one then reads.
+#[cfg(unix)]
+pub(crate) fn mend_null_device(shell: &Shell) -> Result<()> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let is_device = |it: std::fs::Metadata| it.file_type().is_char_device();
+    if std::fs::metadata(NULL_DEVICE).is_ok_and(is_device) {
+        return Ok(());
+    }
+    if !is_root() {
+        bail!(
+            "{NULL_DEVICE} is a file; as root: rm {NULL_DEVICE}; mknod -m 666 {NULL_DEVICE} c 1 3"
+        );
+    }
+    say(format_args!(
+        "{NULL_DEVICE} is a file, which breaks what compiles; making it a device again"
+    ));
+    shell.run(&Line::new(format!("rm -f {NULL_DEVICE}")))?;
+    shell.run(&Line::new(format!("mknod -m 666 {NULL_DEVICE} c 1 3")))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn mend_null_device(_: &Shell) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+const NULL_DEVICE: &str = "/dev/null";
+
 /// The oldest Node.js that the bundler runs on: `engines` in console/package.json.
 const NODE_MIN: Version = Version(20, 19);
 

@@ -12,6 +12,7 @@ use crate::record::{
     AccessPointInfo, Attachment, Departure, EMERGENCIES, Information, NO_BATTERY, READING_BYTES,
     TagInformation, flag, telemetry,
 };
+use crate::wips::{CapturedPacket, Sensor, write_captured, write_sensor};
 
 /// Bytes of a measured element before its readings: address 6, category 1, count 1.
 const MEASURED_HEADER_BYTES: usize = 8;
@@ -38,6 +39,10 @@ pub enum Batch {
     Departures(Vec<Departure>),
     /// What tags say about themselves, as information.
     TagReports(Vec<TagInformation>),
+    /// Sensors, and how they are.
+    Sensors(Vec<Sensor>),
+    /// What sensors captured.
+    Captured(Vec<CapturedPacket>),
 }
 
 impl Batch {
@@ -54,6 +59,8 @@ impl Batch {
             (Self::Statistics(_), false) => MessageId::StatisticsNotification,
             (Self::AccessPoints(_), _) => MessageId::ApInfoNotification,
             (Self::Attachments(_), _) => MessageId::AttachmentNotification,
+            (Self::Sensors(_), _) => MessageId::SensorNotification,
+            (Self::Captured(_), _) => MessageId::CaptureNotification,
         }
     }
 
@@ -88,6 +95,8 @@ impl Batch {
             Self::TagReports(records) => {
                 frames.write(records, field::TAG_REPORT, write_tag_report);
             }
+            Self::Sensors(records) => frames.write(records, field::SENSOR, write_sensor),
+            Self::Captured(records) => frames.write(records, field::CAPTURED, write_captured),
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) mod field {
     pub(crate) const ATTACHMENT: u16 = 19;
     pub(crate) const DEPARTURE: u16 = 20;
     pub(crate) const TAG_REPORT: u16 = 21;
+    pub(crate) const SENSOR: u16 = 22;
+    pub(crate) const CAPTURED: u16 = 23;
 }
 
 /// A frame header.
@@ -187,6 +189,14 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array().map(|[byte]| byte)
+    }
+
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
     }
 
     pub(crate) fn i32(&mut self) -> Option<i32> {

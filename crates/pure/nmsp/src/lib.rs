@@ -11,7 +11,7 @@
 //!
 //! [`service`] (what can be subscribed), [`message`] (numbers and names), [`codec`] (frames),
 //! [`record`] and [`batch`] (what data messages carry, read and written), [`table`] (the session's
-//! transitions), [`exchange`] (what goes in and comes out), [`session`].
+//! transitions), [`wips`] (sensors and captured packets), [`exchange`] (what goes in and comes out), [`session`].
 //!
 //! # Cost sketch of the receive path
 //!
@@ -32,6 +32,7 @@ pub mod service;
 pub mod session;
 pub mod settings;
 pub mod table;
+pub mod wips;
 
 mod echo;
 
@@ -46,6 +47,7 @@ pub use service::{Subservice, SubserviceMask};
 pub use session::Session;
 pub use settings::{Settings, SettingsError};
 pub use table::{Side, State};
+pub use wips::{Captured, CapturedPacket, Sensor, SensorMode, SensorState};
 
 /// TCP port of the controller. Published: Cisco document 200906 and others.
 pub const PORT: u16 = 16113;
@@ -63,7 +65,8 @@ pub fn fuzz_receive(bytes: &[u8]) {
                 let _ = records.measured().map(|measured| measured.readings().len()).sum::<usize>();
                 let _ = records.informations().count() + records.access_points().count();
                 let _ = records.attachments().count() + records.departures().count();
-                let _ = records.tag_reports().count();
+                let _ = records.tag_reports().count() + records.sensors().count();
+                let _ = records.captured().map(|packet| packet.bytes.len()).sum::<usize>();
             }
         }
     }

@@ -13,6 +13,9 @@ pub const IP_ADDRESSES_MAX: usize = 16;
 pub const RADIOS_MAX: usize = 8;
 /// Most telemetry values in the report of one tag. Ours: a tag has a handful of sensors.
 pub const TELEMETRY_MAX: usize = 16;
+/// Most bytes of one captured packet. Ours: the longest MSDU and what stands in front of it; of a longer
+/// aggregate the beginning is enough.
+pub const CAPTURED_BYTES_MAX: usize = 4 * 1024;
 /// Longest peer name that is kept.
 pub const PEER_NAME_BYTES_MAX: usize = 128;
 /// A session that is not active after this long is given up. Ours: ten slow handshakes' worth.

@@ -68,6 +68,10 @@ messages! {
     ApInfoNotification = 67, "AP_INFO_NOTIFICATION", "AP Info Notification";
     /// Stations on switch ports came, changed or went. Number ours.
     AttachmentNotification = 0x8002, "ATTACHMENT_NOTIFICATION", "Attachment Notification";
+    /// Sensors came, changed or fell silent. Number ours.
+    SensorNotification = 0x8003, "SENSOR_NOTIFICATION", "Sensor Notification";
+    /// What sensors captured. Number ours.
+    CaptureNotification = 0x8004, "CAPTURE_NOTIFICATION", "Capture Notification";
 }
 
 impl MessageId {
@@ -88,6 +92,8 @@ impl MessageId {
                 | Self::StatisticsNotification
                 | Self::ApInfoNotification
                 | Self::AttachmentNotification
+                | Self::SensorNotification
+                | Self::CaptureNotification
         )
     }
 }

@@ -1,5 +1,5 @@
 //! Records as they are read: what measurement, information, statistics, AP info and attachment
-//! messages carry. The writing side is [`crate::batch`].
+//! messages carry; what those of wIPS carry is in [`crate::wips`]. The writing side is [`crate::batch`].
 //!
 //! [`Records`] exists only for a body that was checked from end to end, so reading it cannot fail.
 
@@ -16,6 +16,7 @@ use crate::codec::{Field, Fields, Reader, field};
 use crate::error::DecodeError;
 use crate::limits::{IP_ADDRESSES_MAX, RADIOS_MAX, READINGS_MAX, TELEMETRY_MAX};
 use crate::message::MessageId;
+use crate::wips::{Captured, Sensor, read_sensor};
 
 /// Bytes of one reading: AP 6, band 1, reserved 1, signal 2, age 4.
 pub(crate) const READING_BYTES: usize = 14;
@@ -107,6 +108,8 @@ impl<'a> Records<'a> {
                 field::ATTACHMENT => read_attachment(value).is_some(),
                 field::DEPARTURE => read_departure(value).is_some(),
                 field::TAG_REPORT => read_tag_report(value).is_some(),
+                field::SENSOR => read_sensor(value).is_some(),
+                field::CAPTURED => Captured::read(value).is_some(),
                 _ => true,
             };
             if !sound {
@@ -171,6 +174,18 @@ impl<'a> Records<'a> {
         self.fields()
             .filter(|it| it.kind == field::TAG_REPORT)
             .filter_map(|it| read_tag_report(it.value))
+    }
+
+    /// The sensors.
+    pub fn sensors(self) -> impl Iterator<Item = Sensor> {
+        self.fields().filter(|it| it.kind == field::SENSOR).filter_map(|it| read_sensor(it.value))
+    }
+
+    /// What sensors captured.
+    pub fn captured(self) -> impl Iterator<Item = Captured<'a>> {
+        self.fields()
+            .filter(|it| it.kind == field::CAPTURED)
+            .filter_map(|it| Captured::read(it.value))
     }
 }
 

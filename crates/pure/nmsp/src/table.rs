@@ -111,7 +111,9 @@ impl Trigger {
             | MessageId::StatisticsResponse
             | MessageId::StatisticsNotification
             | MessageId::ApInfoNotification
-            | MessageId::AttachmentNotification => Self::Data,
+            | MessageId::AttachmentNotification
+            | MessageId::SensorNotification
+            | MessageId::CaptureNotification => Self::Data,
         }
     }
 

@@ -5,10 +5,11 @@ use model::{
     TagReport, Telemetry, Time,
 };
 use nmsp::codec::HEADER_BYTES;
+use nmsp::limits::CAPTURED_BYTES_MAX;
 use nmsp::limits::FRAME_BODY_MAX;
 use nmsp::{
-    Batch, Command, Event, Information, Input, Output, Session, Settings, Side, SubserviceMask,
-    TagInformation,
+    Batch, CapturedPacket, Command, Event, Information, Input, Output, Sensor, SensorMode,
+    SensorState, Session, Settings, Side, SubserviceMask, TagInformation,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -108,6 +109,38 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn sensor()(
+        number: u32,
+        ap in proptest::option::of((1_u64..1 << 48).prop_map(Mac::from_u64)),
+        name in "[^\\x00]{0,60}",
+        mode in prop::sample::select(vec![SensorMode::Monitor, SensorMode::Local]),
+        state in prop::sample::select(vec![
+            SensorState::Capturing, SensorState::Silent, SensorState::Failed, SensorState::Ended,
+        ]),
+        text in "[^\\x00]{0,60}",
+        last in proptest::option::of((1..=u64::MAX).prop_map(Time)),
+        packets: u64,
+        dropped: u64,
+    ) -> Sensor {
+        Sensor { number, ap, name, mode, state, text, last, packets, dropped }
+    }
+}
+
+prop_compose! {
+    fn captured()(
+        sensor: u32,
+        at_us: u64,
+        link: u16,
+        fcs_bytes in proptest::option::of(0..=4_u8),
+        missing in 0..2_000_u32,
+        bytes in vec(any::<u8>(), 0..3_000),
+    ) -> CapturedPacket {
+        let wire_bytes = bytes.len() as u32 + missing;
+        CapturedPacket { sensor, at_us, link, fcs_bytes, wire_bytes, bytes: bytes.into() }
+    }
+}
+
 /// Sends a batch through the real sessions in pieces of `piece` bytes and calls `each` on the data.
 fn carry(batch: Batch, piece: usize, mut each: impl FnMut(nmsp::Records<'_>)) {
     let (mut controller, mut engine) = active_pair();
@@ -156,6 +189,30 @@ proptest! {
     }
 
     #[test]
+    fn sensors_round_trip(sensors in vec(sensor(), 0..20)) {
+        let mut received = Vec::new();
+        carry(Batch::Sensors(sensors.clone()), 4_096, |records| received.extend(records.sensors()));
+        prop_assert_eq!(received, sensors);
+    }
+
+    /// More than one frame holds.
+    #[test]
+    fn captured_packets_round_trip(packets in vec(captured(), 0..80)) {
+        let mut received = Vec::new();
+        carry(Batch::Captured(packets.clone()), 4_096, |records| {
+            received.extend(records.captured().map(|it| CapturedPacket {
+                sensor: it.sensor,
+                at_us: it.at_us,
+                link: it.link,
+                fcs_bytes: it.fcs_bytes,
+                wire_bytes: it.wire_bytes,
+                bytes: it.bytes.into(),
+            }));
+        });
+        prop_assert_eq!(received, packets);
+    }
+
+    #[test]
     fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..2_000)) {
         nmsp::fuzz_receive(&bytes);
     }
@@ -192,6 +249,20 @@ proptest! {
             }
         }
     }
+}
+
+/// What a capture did not cut, the protocol does, and says so.
+#[test]
+fn a_long_packet_comes_cut_with_its_length_told() {
+    let bytes = vec![7; CAPTURED_BYTES_MAX + 1].into();
+    let packet =
+        CapturedPacket { sensor: 1, at_us: 2, link: 127, fcs_bytes: None, wire_bytes: 0, bytes };
+    let mut told = Vec::new();
+    let packets = vec![CapturedPacket { wire_bytes: 9_000, ..packet.clone() }, packet];
+    carry(Batch::Captured(packets), 4_096, |records| {
+        told.extend(records.captured().map(|it| (it.bytes.len(), it.wire_bytes)));
+    });
+    assert_eq!(told, [(CAPTURED_BYTES_MAX, 9_000), (CAPTURED_BYTES_MAX, 4_096)]);
 }
 
 /// A peer that announces the largest body and sends it byte by byte pins one frame, not more; and

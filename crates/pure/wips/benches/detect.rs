@@ -77,7 +77,9 @@ fn compare(frames: &[Frame], count: usize, ours: Duration) {
     std::fs::write(&file, capture).unwrap();
     let path = file.display().to_string();
     let tshark = ["-n", "-r", &path, "-T", "fields", "-e", "wlan.fc.type_subtype", "-e", "wlan.ta"];
-    let hcx = ["-o", "/dev/null", &path];
+    // Where nothing was worth writing this program deletes what it was to write to, devices too.
+    let hashes = file.with_extension("22000").display().to_string();
+    let hcx = ["-o", &hashes, &path];
     for (program, arguments) in [("tshark", &tshark[..]), ("hcxpcapngtool", &hcx[..])] {
         let started = Instant::now();
         let mut command = Command::new(program);
@@ -95,6 +97,7 @@ fn compare(frames: &[Frame], count: usize, ours: Duration) {
     }
     // What is left behind is in the temporary directory.
     let _ = std::fs::remove_file(file);
+    let _ = std::fs::remove_file(hashes);
 }
 
 /// Every frame, as often as the mixed file repeats it.

@@ -32,6 +32,7 @@ pub fn offered() -> SubserviceMask {
         Subservice::InformationTag,
         Subservice::StatisticsMobileStation,
         Subservice::Attachment,
+        Subservice::Ids,
         Subservice::ApInfo,
     ])
 }
@@ -231,6 +232,8 @@ fn narrowed(batch: &Batch, subscribed: SubserviceMask) -> Option<Batch> {
         Batch::TagReports(it) => {
             (batch.clone(), it.is_empty() || !wants(Subservice::InformationTag))
         }
+        Batch::Sensors(it) => (batch.clone(), it.is_empty() || !wants(Subservice::Ids)),
+        Batch::Captured(it) => (batch.clone(), it.is_empty() || !wants(Subservice::Ids)),
         Batch::Departures(it) => (batch.clone(), it.is_empty()),
     };
     (!is_empty).then_some(kept)

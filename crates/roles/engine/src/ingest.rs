@@ -56,6 +56,7 @@ impl Ingest {
             Subservice::StatisticsMobileStation,
             Subservice::StatisticsTag,
             Subservice::Attachment,
+            Subservice::Ids,
             Subservice::ApInfo,
         ])
     }
