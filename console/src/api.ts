@@ -1,6 +1,7 @@
 // The native API of the engine, written by hand from its contract.
 // Times are milliseconds since 1970 UTC, lengths are metres, ids of places are decimal strings.
 // This file knows no user interface; it deliberately keeps no state besides what fetch keeps.
+// What the wIPS service answers is in `api-wips.ts`.
 
 /** Category of an element as elements carry it. */
 export type Category =
@@ -436,7 +437,7 @@ export function errorText(error: unknown): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-const ROOT = '/api/v1';
+export const ROOT = '/api/v1';
 /** More points than this are finer than a screen shows; ours. */
 const TRAIL_POINTS_MAX = 1000;
 /** Without this header the engine refuses every request that changes something. */
@@ -485,11 +486,11 @@ async function answer(method: string, path: string, init: RequestInit = {}): Pro
   return response;
 }
 
-function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+export function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   return request<T>('GET', path, signal ? { signal } : {});
 }
 
-function write<T>(method: string, path: string, body?: unknown): Promise<T> {
+export function write<T>(method: string, path: string, body?: unknown): Promise<T> {
   if (body === undefined) return request<T>(method, path);
   const headers = { 'Content-Type': 'application/json' };
   return request<T>(method, path, { headers, body: JSON.stringify(body) });

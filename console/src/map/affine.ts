@@ -43,6 +43,12 @@ export function fit(area: Size, view: Size, corner: Point = { x: 0, y: 0 }): Cam
   return centred({ x: corner.x + area.width / 2, y: corner.y + area.height / 2 }, scale, view);
 }
 
+/** The camera that shows the same without free space around, where nothing else is on the canvas. */
+export function fill(area: Size, view: Size, corner: Point): Camera {
+  const scale = Math.min(view.width / area.width, view.height / area.height, SCALE_MAX);
+  return centred({ x: corner.x + area.width / 2, y: corner.y + area.height / 2 }, scale, view);
+}
+
 /** The camera of `scale` that has `point` of the floor in the middle of the view. */
 export function centred(point: Point, scale: number, view: Size): Camera {
   return {
