@@ -107,7 +107,7 @@ export interface IncidentsQuery {
 }
 
 export interface WipsSummary {
-  state: string;
+  state: 'up' | 'down' | 'off';
   sensors: Record<SensorState, number>;
   monitor_mode_aps: number;
   local_mode_aps: number;
@@ -121,19 +121,26 @@ export interface WipsSummary {
 }
 
 export type RogueClass = 'friendly' | 'malicious' | 'unclassified' | 'custom';
+/** What is recommended against an access point of others; nothing is done by itself. */
+export type Recommendation = 'leave' | 'locate' | 'shut_port' | 'contain';
 
 /** An access point that is not of the infrastructure. */
 export interface Rogue {
   bssid: string;
   ssid: string | null;
   class: RogueClass;
+  /** What a class of the owner's own is called. */
+  custom?: string | null;
   /** The rule that gave the class, or what is built in. */
   rule: string | null;
   /** The person who gave it. */
   set_by: string | null;
+  /** When; milliseconds. */
+  set_at?: number | null;
   /** In percent. */
   confidence: number;
-  channel: Channel | number | null;
+  recommendation?: Recommendation;
+  channel: Channel | null;
   rssi_dbm: number | null;
   stations: number;
   sensors: number;
@@ -141,6 +148,7 @@ export interface Rogue {
   requires_pmf: boolean;
   is_on_wire: boolean;
   is_attacking: boolean;
+  /** When it was heard; microseconds. */
   first: number;
   last: number;
   vendor: string | null;
@@ -199,9 +207,10 @@ export const forensicsUrl = (id: number) => `${ROOT}${incidentPath(id)}/forensic
 const roguePath = (bssid: string) => `/wips/rogues/${bssid}/class`;
 export const readRogues = async (signal?: AbortSignal) =>
   (await read<{ rogues: Rogue[] }>('/wips/rogues', signal)).rogues;
-export const classifyRogue = (bssid: string, roguesClass: RogueClass) =>
-  write<unknown>('PUT', roguePath(bssid), { class: roguesClass });
-export const unclassifyRogue = (bssid: string) => write<unknown>('DELETE', roguePath(bssid));
+/** `custom` is what a class of the owner's own is called. */
+export const classifyRogue = (bssid: string, word: { class: RogueClass; custom?: string }) =>
+  write<void>('PUT', roguePath(bssid), word);
+export const unclassifyRogue = (bssid: string) => write<void>('DELETE', roguePath(bssid));
 
 export const readSensors = async (signal?: AbortSignal) =>
   (await read<{ sensors: WipsSensor[] }>('/wips/sensors', signal)).sensors;

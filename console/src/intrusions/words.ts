@@ -2,6 +2,7 @@
 import type {
   Channel,
   KindClass,
+  Recommendation,
   RogueClass,
   SensorState,
   Severity,
@@ -136,10 +137,9 @@ export function transmitterText(transmitter: Transmitter): string {
   return transmitter.who === 'own' ? address : `${address} (${transmitter.who})`;
 }
 
-/** `Channel 6, 2.4 GHz`; a sensor that tells no band tells the number alone. */
-export function channelText(channel: Channel | number | null | undefined): string {
-  if (channel === null || channel === undefined) return '–';
-  if (typeof channel === 'number') return String(channel);
+/** `6, 2.4 GHz`. */
+export function channelText(channel: Channel | null): string {
+  if (channel === null) return '–';
   return channel.band ? `${channel.number}, ${band(channel.band)}` : String(channel.number);
 }
 
@@ -174,6 +174,24 @@ export function sensorRemedy({ state, text }: Pick<WipsSensor, 'state' | 'text'>
     default:
       return '';
   }
+}
+
+const RECOMMENDATIONS: Record<Recommendation, string> = {
+  leave: '',
+  locate: 'Go there and look at it.',
+  shut_port: 'Shut the port of the switch that it hangs on.',
+  contain: 'Keep stations from it, where the law lets you.',
+};
+
+/** What to do about an access point of others; empty where there is nothing to do. */
+export function recommendationText(recommendation: Recommendation | undefined): string {
+  return recommendation ? (RECOMMENDATIONS[recommendation] ?? '') : '';
+}
+
+/** Who made a radio; addresses that a device makes up have no vendor. */
+export function vendorText(vendor: string | null | undefined): string {
+  if (!vendor) return 'vendor not known';
+  return vendor === 'randomised' ? 'made-up address' : vendor;
 }
 
 /** What is remarkable about an access point of others, the worst first. */

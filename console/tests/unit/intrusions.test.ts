@@ -13,9 +13,11 @@ import {
   kindTitle,
   placeText,
   radiusText,
+  recommendationText,
   rogueTraits,
   sensorRemedy,
   transmitterText,
+  vendorText,
 } from '../../src/intrusions/words';
 import { mapHref, ofIncident, soughtIn } from '../../src/map/finding';
 import { around } from '../../src/map/marks';
@@ -152,8 +154,16 @@ describe('words', () => {
     expect(radiusText(PLACE)).toBe('within 4.0 m');
     expect(radiusText({ ...PLACE, is_presence: true })).toMatch(/^near a sensor/);
     expect(channelText({ number: 6, band: '2.4GHz' })).toBe('6, 2.4 GHz');
-    expect(channelText(11)).toBe('11');
     expect(channelText(null)).toBe('–');
+  });
+
+  it('say who made a radio, and what to do about it', () => {
+    expect(vendorText('Espressif')).toBe('Espressif');
+    expect(vendorText('randomised')).toBe('made-up address');
+    expect(vendorText(null)).toBe('vendor not known');
+    expect(recommendationText('shut_port')).toContain('port of the switch');
+    expect(recommendationText('leave')).toBe('');
+    expect(recommendationText(undefined)).toBe('');
   });
 
   it('say what to do about a sensor, and nothing about one that captures', () => {
