@@ -36,6 +36,7 @@ pub mod service;
 pub mod site;
 pub mod survey;
 pub mod tracker;
+pub mod wips;
 pub mod writer;
 
 pub use config::Config;
