@@ -2,6 +2,7 @@
 // Times are milliseconds since 1970 UTC, lengths are metres, ids of places are decimal strings.
 // This file knows no user interface; it deliberately keeps no state besides what fetch keeps.
 // What the wIPS service answers is in `api-wips.ts`.
+import type { KindClass, RogueClass, Severity } from './api-wips';
 
 /** Category of an element as elements carry it. */
 export type Category =
@@ -270,7 +271,7 @@ export type Boundary = 'inside' | 'outside';
 export type BatteryLevel = 'low' | 'medium' | 'normal';
 export type Emergency = 'panic_button' | 'tampered' | 'detached';
 
-/** When a notification fires. */
+/** When a notification fires; the last three are about what the wIPS service sees. */
 export type Condition =
   | { type: 'containment'; area: string; boundary?: Boundary }
   | { type: 'movement'; distance_m: number }
@@ -280,7 +281,17 @@ export type Condition =
   | { type: 'location_update' }
   | { type: 'battery'; level: BatteryLevel }
   | { type: 'emergency'; reason?: Emergency }
-  | { type: 'chokepoint'; name?: string };
+  | { type: 'chokepoint'; name?: string }
+  | {
+      type: 'incident';
+      phase?: 'opened' | 'closed';
+      /** The least. */
+      severity?: Severity;
+      kinds?: string[];
+      classes?: KindClass[];
+    }
+  | { type: 'rogue'; classes?: RogueClass[] }
+  | { type: 'sensor_silent' };
 
 /** Whose certificates are believed: those of the machine, of an authority, or one by its key hash. */
 export type Trust = 'system' | { ca: string } | { pin: string };

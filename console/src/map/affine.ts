@@ -1,6 +1,6 @@
 // The one affine map between metres on a floor and CSS pixels on the canvas.
 // Both have their origin top left with y down, so a scale and a shift are all of it.
-import type { Point } from '../api';
+import type { Floor, Point } from '../api';
 
 export interface Camera {
   /** CSS pixels per metre. */
@@ -13,6 +13,11 @@ export interface Camera {
 export interface Size {
   width: number;
   height: number;
+}
+
+/** The sides of a floor in metres. */
+export function sizeOf({ width, length }: Pick<Floor, 'width' | 'length'>): Size {
+  return { width, height: length };
 }
 
 /** Free space around a floor that fills the view, in CSS pixels; room for the scale bar and the buttons. */

@@ -1,7 +1,7 @@
 // Places that are pointed out on a floor: an attacker, its victim, a rogue access point, a sensor.
 // Each is a symbol with its name and the circle that it is within; of presence alone the circle is dashed.
 import type { Point } from '../api';
-import { toScreen } from './affine';
+import { toScreen, type Size } from './affine';
 import type { Overlay } from './overlay';
 import { plate } from './overlay';
 import { traceShape } from './shapes';
@@ -34,16 +34,17 @@ export function drawMarks(overlay: Overlay, marks: readonly Mark[]): void {
   for (const mark of drawn) drawSymbol(overlay, mark);
 }
 
-/** Corners of what has to be seen: every mark with its circle, and some of the floor around. */
-export function around(marks: readonly Mark[]): Point[] {
-  const sides = (at: (mark: Mark) => number): [number, number] => {
-    const from = Math.min(...marks.map((mark) => at(mark) - mark.radius_m));
-    const to = Math.max(...marks.map((mark) => at(mark) + mark.radius_m));
+/** Corners of what has to be seen: every mark with its circle, and some of the floor of `size` around. */
+export function around(marks: readonly Mark[], size: Size): Point[] {
+  const sides = (at: (mark: Mark) => number, length: number): [number, number] => {
+    // A circle may be larger than its floor, which is all that there is to see.
+    const from = Math.max(Math.min(...marks.map((mark) => at(mark) - mark.radius_m)), 0);
+    const to = Math.min(Math.max(...marks.map((mark) => at(mark) + mark.radius_m)), length);
     const missing = Math.max(AROUND_MIN_M - (to - from), 0) / 2;
     return [from - missing, to + missing];
   };
-  const [left, right] = sides(({ x }) => x);
-  const [top, bottom] = sides(({ y }) => y);
+  const [left, right] = sides(({ x }) => x, size.width);
+  const [top, bottom] = sides(({ y }) => y, size.height);
   return [
     { x: left, y: top },
     { x: right, y: bottom },

@@ -340,7 +340,7 @@ export class MapView implements MapGestures {
 
   #floorSize(): Size {
     const floor = this.#floor?.floor;
-    return floor ? { width: floor.width, height: floor.length } : { width: 10, height: 10 };
+    return floor ? affine.sizeOf(floor) : { width: 10, height: 10 };
   }
 
   #fittedCamera(): Camera {

@@ -53,11 +53,15 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   await page.locator('input[type=file]').first().setInputFiles(site.maps());
   await expect(page.getByText('Live', { exact: true })).toBeVisible();
 
+  await tellTheReceiver(page);
+
   // Before: everybody listens, and nobody attacks.
   await openPage(page, 'Intrusions');
   await tab(page, 'Sensors');
   await expect(page.getByText('4 sensors, and none is in trouble.')).toBeVisible();
   await expect(page.getByRole('row', { name: /^ears STU-05/ })).toContainText('Studio, Boathouse');
+
+  await look(page, 'sensors');
 
   await tab(page, 'Incidents');
   const row = page.getByRole('row', { name: /^Evil twin/ });
@@ -65,6 +69,7 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   await expect(row).toContainText('Critical');
   await page.getByLabel('Severity').selectOption({ label: 'Critical' });
   await expect(page.getByRole('row')).toHaveCount(2);
+  await look(page, 'intrusions');
   // The lane of the timeline is a link for the keyboard, too.
   const lane = page.getByRole('link', { name: /^#\d+ Evil twin, critical, open/ });
   await lane.focus();
@@ -89,7 +94,11 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   const bytes = readFileSync(await file.path());
   expect(bytes.readUInt32BE(0)).toBe(0x0a0d0d0a);
   expect(bytes.includes(`incident ${id}`)).toBe(true);
-  await page.screenshot({ path: `${SCREENSHOTS}/intrusion.png`, fullPage: true });
+  await look(page, 'intrusion', 1240);
+
+  // Who is to be told was told of this one, and of nothing else.
+  await expect.poll(() => receiver.events.length).toBe(1);
+  expect(receiver.events[0]).toMatchObject({ subscriptionName: 'Guards', deviceId: TWIN.bssid });
 
   await page.getByLabel('Note').fill('The guards are on their way.');
   await page.getByRole('button', { name: 'Acknowledge' }).click();
@@ -103,7 +112,7 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   await expect(found).toContainText(`Attacker ${TWIN.bssid}`);
   await expect(found).toContainText(/Victim 02:/);
   await expect(page.getByText('Live', { exact: true })).toBeVisible();
-  await page.screenshot({ path: `${SCREENSHOTS}/intrusion-map.png` });
+  await look(page, 'intrusion-map');
   await found.getByRole('link', { name: /^Evil twin/ }).click();
 
   // What a person says of an access point wins over the rules, and can be taken back.
@@ -118,7 +127,8 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   await expect(classOf).toHaveValue('friendly');
   await classOf.selectOption({ label: 'Back to the rules' });
   await expect(twin).not.toContainText('set by');
-  await page.screenshot({ path: `${SCREENSHOTS}/rogues.png` });
+  await expect(classOf).toHaveValue('malicious');
+  await look(page, 'rogues');
 
   await tab(page, 'Incidents');
   await page.getByRole('link', { name: 'Evil twin', exact: true }).click();
@@ -126,6 +136,37 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   await expect(part('Who looks after it')).toContainText('Cleared by admin');
   await expect(page.getByText('Cleared', { exact: true })).toBeVisible();
 });
+
+async function tellTheReceiver(page: Page): Promise<void> {
+  await openPage(page, 'Notifications');
+  await page.getByRole('link', { name: 'New notification' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Guards');
+  const condition = page.getByRole('group', { name: 'condition 1', exact: true });
+  await condition.getByRole('combobox', { name: 'Condition' }).selectOption('Incident');
+  await condition.getByLabel('Severity').selectOption({ label: 'Critical' });
+  await condition.getByRole('combobox', { name: 'Kinds' }).selectOption({ label: 'Evil twin' });
+  await page.getByLabel('URL').fill(url);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('article', { name: 'Guards' })).toContainText(
+    'an attack begins: Critical · Evil twin',
+  );
+}
+
+/** A picture of each width and theme; nothing may be wider than its page. */
+async function look(page: Page, name: string, height = 800): Promise<void> {
+  const before = page.viewportSize() ?? { width: 1440, height: 900 };
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png` });
+    }
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow, `${name} at ${width}`).toBe(0);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(before);
+}
 
 async function placeOf(page: Page): Promise<{ x: number; y: number; radius_m: number }> {
   const answer = await page.request.get(`${site.console}api/v1/wips/incidents?kind=evil-twin`);

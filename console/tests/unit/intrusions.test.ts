@@ -270,12 +270,13 @@ describe('what is pointed out on the map', () => {
   });
 
   it('is shown with some of the floor around', () => {
-    const mark = { role: 'attacker', text: '', short: '', floor: '7', x: 10, y: 10 } as const;
+    const mark = { role: 'attacker', text: '', short: '', floor: '7', x: 50, y: 40 } as const;
     const wide = (radius_m: number) => {
-      const [from, to] = around([{ ...mark, radius_m, is_presence: false }]);
+      const [from, to] = around([{ ...mark, radius_m, is_presence: false }], { width: 100, height: 80 });
       return (to?.x ?? 0) - (from?.x ?? 0);
     };
     expect(wide(2)).toBe(26);
     expect(wide(40)).toBe(80);
+    expect(wide(90)).toBe(100);
   });
 });
