@@ -36,7 +36,7 @@ export const CONDITIONS: readonly { type: Condition['type']; title: string; hint
   {
     type: 'incident',
     title: 'Incident',
-    hint: 'An attack on the air begins or is over; see Intrusions. Kinds and classes that are not chosen are no limit.',
+    hint: 'An attack on the air begins, grows to what is chosen here, or is over; see Intrusions. Nothing chosen is no limit.',
   },
   {
     type: 'rogue',
