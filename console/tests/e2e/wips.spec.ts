@@ -98,7 +98,15 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
 
   // Who is to be told was told of this one, and of nothing else.
   await expect.poll(() => receiver.events.length).toBe(1);
-  expect(receiver.events[0]).toMatchObject({ subscriptionName: 'Guards', deviceId: TWIN.bssid });
+  expect(receiver.events[0]).toMatchObject({
+    subscriptionName: 'Guards',
+    notificationType: 'incident',
+    deviceId: TWIN.bssid,
+    incidentId: id,
+    incidentState: 'OPENED',
+    severity: 'CRITICAL',
+    attackKinds: ['evil-twin'],
+  });
 
   await page.getByLabel('Note').fill('The guards are on their way.');
   await page.getByRole('button', { name: 'Acknowledge' }).click();
