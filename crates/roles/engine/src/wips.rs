@@ -23,7 +23,7 @@
 //! A link never waits for this service: what the queue has no room for is dropped and counted. What is an
 //! attack, and what it means, is in the crate [`wips`](::wips); here is only what it takes to run it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -207,13 +207,14 @@ impl Guard {
 
     /// How many sensors there are.
     pub fn tally(&self) -> Tally {
-        self.0.sensors.tally(|controller| self.is_connected(controller))
+        let connected = self.connected();
+        self.0.sensors.tally(|controller| connected.contains(controller))
     }
 
-    /// Whether a controller is connected.
-    pub fn is_connected(&self, controller: &str) -> bool {
+    /// The controllers that are connected.
+    pub fn connected(&self) -> BTreeSet<String> {
         let links = self.0.links.iter().map(LinkStatus::snapshot);
-        links.into_iter().any(|it| it.address == controller && it.state == LinkState::Active)
+        links.filter(|it| it.state == LinkState::Active).map(|it| it.address).collect()
     }
 
     /// Who made radios.

@@ -6,12 +6,14 @@
     reason = "a test may panic and say what it skips"
 )]
 
+use std::path::Path;
 use std::process::Command;
 
 use engine::Engine;
-use nmsp::{Batch, SensorState};
+use nmsp::{Batch, CapturedPacket, SensorState};
 use node::clock;
 use serde_json::{Value, json};
+use wips::capture::Decoder;
 
 mod common;
 
@@ -239,9 +241,8 @@ async fn whoever_wants_to_know_is_told() {
     let told = async |kind: &str| -> Value {
         let mut found = Value::Null;
         eventually(kind, async || {
-            let events = receiver.bodies().into_iter().map(|it| it["notifications"][0].clone());
-            found =
-                events.filter(|it| it["notificationType"] == kind).next_back().unwrap_or_default();
+            let mut events = receiver.bodies().into_iter().map(|it| it["notifications"][0].clone());
+            found = events.rfind(|it| it["notificationType"] == kind).unwrap_or_default();
             !found.is_null()
         })
         .await;
@@ -289,6 +290,73 @@ async fn whoever_wants_to_know_is_told() {
             .unwrap()
             .is_empty()
     );
+}
+
+/// What a real tool sent, as a recording of third parties has it: five seconds before and after the first
+/// deauthentication, as two sensors hear it.
+#[tokio::test]
+async fn a_recorded_attack_is_seen_as_it_was() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data/captures/lab");
+    let file = folder.join("hwsim_aireplay-deauth-bcast.pcap");
+    let Ok(content) = std::fs::read(&file) else {
+        eprintln!("skipped: no {}", file.display());
+        return;
+    };
+    let packets = decoded(&content);
+    let is_deauthentication = |packet: &CapturedPacket| {
+        let frame = packet.bytes.get(usize::from(packet.bytes[2])..).unwrap_or_default();
+        frame.first() == Some(&0xc0)
+    };
+    let first = packets.iter().find(|it| is_deauthentication(it)).unwrap().at_us;
+    let lab = Lab::start().await;
+    announce(&lab).await;
+    let now = now_us();
+    let near = packets.into_iter().filter(|it| it.at_us.abs_diff(first) < 4_000_000);
+    let near: Vec<CapturedPacket> =
+        near.map(|it| CapturedPacket { at_us: now + it.at_us - first, ..it }).collect();
+    for sensor in [0, 1] {
+        for some in near.chunks(200) {
+            let heard = |it: &CapturedPacket| CapturedPacket { sensor, ..it.clone() };
+            lab.wlc.notify(Batch::Captured(some.iter().map(heard).collect())).await;
+        }
+    }
+    let path = format!("{INCIDENTS}?class=station");
+    let mut found = Value::Null;
+    eventually("an attack on stations", async || {
+        found = lab.json(&path).await["incidents"][0].clone();
+        found["sensors"].as_array().is_some_and(|sensors| sensors.len() == 2)
+    })
+    .await;
+    let expected = json!({"who": "spoofed", "address": "02:00:00:00:00:00"});
+    assert_eq!(found["transmitter"], expected, "{found}");
+    let summary = lab.json("/api/v1/wips/summary").await;
+    assert!(summary["copies"].as_u64().unwrap() > near.len() as u64 / 2, "{summary}");
+}
+
+/// The packets of a capture with radiotap headers.
+fn decoded(content: &[u8]) -> Vec<CapturedPacket> {
+    let (mut decoder, mut rest, mut packets) = (Decoder::new(wips::SensorId(0)), content, vec![]);
+    loop {
+        while let Some(captured) = decoder.poll().unwrap() {
+            let it = captured.packet;
+            packets.push(CapturedPacket {
+                sensor: 0,
+                at_us: it.at.0,
+                link: it.link.number(),
+                fcs_bytes: it.fcs_bytes,
+                wire_bytes: it.wire_bytes as u32,
+                bytes: it.bytes.into(),
+            });
+        }
+        let space = decoder.space();
+        let (now, later) = rest.split_at(rest.len().min(space.len()));
+        if now.is_empty() {
+            return packets;
+        }
+        space[..now.len()].copy_from_slice(now);
+        decoder.filled(now.len());
+        rest = later;
+    }
 }
 
 /// Addresses that nobody has, as fast as the link takes them.

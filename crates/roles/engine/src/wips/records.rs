@@ -274,7 +274,11 @@ impl Records {
     /// Forgets what ended before `before`.
     pub(super) fn expire(&self, before: Time) {
         let mut table = self.write();
-        let old = |it: &&Record| !it.is_open() && it.incident.last.to_time() < before;
+        // The newest one stays, for the next one is numbered after it.
+        let newest = table.records.last_key_value().map_or(0, |(id, _)| *id);
+        let old = |it: &&Record| {
+            !it.is_open() && it.incident.last.to_time() < before && it.incident.id != newest
+        };
         let old: Vec<u64> = table.records.values().filter(old).map(|it| it.incident.id).collect();
         for id in old {
             table.remove(id);

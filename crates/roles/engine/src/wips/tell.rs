@@ -3,7 +3,7 @@
 //! Incidents and rogues are told when the thread says so. A sensor is looked at here: what its controller
 //! says of it, and whether that is connected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,18 +125,20 @@ impl Teller {
     async fn look(&mut self) {
         let now = clock::wall();
         let known: Vec<Known> = self.guard.sensors().read().values().cloned().collect();
-        let mut sound = Vec::new();
+        let connected = self.guard.connected();
+        self.gone.retain(|controller, _| !connected.contains(&**controller));
+        let mut sound = BTreeSet::new();
         for known in known {
-            let source = source(&known);
-            if self.is_sound(&known, now) {
-                sound.push(source);
+            let (source, is_up) = (source(&known), connected.contains(&*known.controller));
+            if matches!(known.state(is_up), SensorState::Capturing | SensorState::Ended) {
+                sound.insert(source);
                 continue;
             }
-            if known.state(true) == SensorState::Capturing && !self.is_gone(&known, now) {
+            if known.sensor.state == SensorState::Capturing && !self.is_gone(&known, now) {
                 continue;
             }
             if self.standing.insert(source.clone(), now).is_none() {
-                self.fell_silent(&known, &source, now).await;
+                self.fell_silent(&known, &source, known.text(is_up), now).await;
             }
         }
         let is_over =
@@ -155,24 +157,14 @@ impl Teller {
         }
     }
 
-    /// Whether it captures, or has done what it had to.
-    fn is_sound(&mut self, known: &Known, now: Time) -> bool {
-        let is_up = self.guard.is_connected(&known.controller);
-        if is_up {
-            self.gone.remove(&known.controller);
-        } else {
-            self.gone.entry(Arc::clone(&known.controller)).or_insert(now);
-        }
-        matches!(known.state(is_up), SensorState::Capturing | SensorState::Ended)
+    /// Whether its controller has not been connected for longer than a link is dialled again.
+    fn is_gone(&mut self, known: &Known, now: Time) -> bool {
+        let since = *self.gone.entry(Arc::clone(&known.controller)).or_insert(now);
+        now.since_ms(since) >= GONE_MS
     }
 
-    fn is_gone(&self, known: &Known, now: Time) -> bool {
-        self.gone.get(&known.controller).is_some_and(|since| now.since_ms(*since) >= GONE_MS)
-    }
-
-    async fn fell_silent(&self, known: &Known, source: &str, now: Time) {
+    async fn fell_silent(&self, known: &Known, source: &str, text: String, now: Time) {
         let site = self.shared.site.load();
-        let text = known.text(self.guard.is_connected(&known.controller));
         let (name, controller) = (known.sensor.name.as_str(), &*known.controller);
         tracing::warn!(sensor = name, controller, why = text, "nothing comes from a sensor");
         let place = known.sensor.ap.and_then(|ap| place::of_access_point(ap, &site));

@@ -11,7 +11,7 @@ use notify::Phase;
 use wips::forensics::{CASE_BYTES_MAX, Case, Ring};
 use wips::incident::Standing;
 use wips::profile::rogue::{Rogue, Verdict};
-use wips::{CaptureTime, Change, Incident, Packet, Profile, Severity, Wips};
+use wips::{CaptureTime, Change, Incident, Packet, Profile, SensorId, Severity, Wips};
 
 use super::feed::Batch;
 use super::merge::{HOLD_MS, Merge};
@@ -147,7 +147,7 @@ impl Watch {
         }
         let tick = CaptureTime(now.0.saturating_sub(BEHIND_MS).saturating_mul(1_000));
         self.machine.tick(tick);
-        self.changes(now);
+        self.changes(None, now);
         self.close_cases(Some(self.newest.max(tick)));
         if now < self.refreshed || now.since_ms(self.refreshed) >= REFRESH_MS {
             self.refresh(now);
@@ -167,10 +167,11 @@ impl Watch {
                 case.join(packet.sensor, &self.ring);
             }
         }
-        self.changes(now);
+        self.changes(Some(packet.sensor), now);
     }
 
-    fn changes(&mut self, now: Time) {
+    /// Takes what the newest packet changed, which this sensor heard.
+    fn changes(&mut self, sensor: Option<SensorId>, now: Time) {
         let mut closed = Vec::new();
         while let Some(change) = self.machine.poll() {
             let incident = match change {
@@ -187,7 +188,7 @@ impl Watch {
             let open = self.machine.open().find(|it| it.id == incident.id).cloned();
             let incident = open.unwrap_or(incident);
             self.shared.see(&incident, now);
-            self.open_case(&incident, now);
+            self.open_case(&incident, sensor, now);
         }
         for id in closed {
             self.shared.tell(News::Incident { id, phase: Phase::Closed, before: None });
@@ -231,7 +232,7 @@ impl Watch {
     }
 
     /// Gathers what was captured around an incident that matters, once for each.
-    fn open_case(&mut self, incident: &Incident, now: Time) {
+    fn open_case(&mut self, incident: &Incident, sensor: Option<SensorId>, now: Time) {
         let is_over = matches!(incident.standing, Standing::Quiet | Standing::Cleared);
         let is_wanted = incident.severity >= Severity::Minor && !is_over;
         if !is_wanted || self.cased.contains(&incident.id) || self.cases.len() >= CASES_MAX {
@@ -243,8 +244,10 @@ impl Watch {
         }
         self.cased.insert(incident.id);
         let mut case = Case::open(incident.id, incident.detected);
-        for hearing in &incident.heard_by {
-            case.join(hearing.sensor, &self.ring);
+        // Who heard the frame that shows it, also where that is the victim's.
+        let heard_by = incident.heard_by.iter().map(|it| it.sensor);
+        for sensor in sensor.into_iter().chain(heard_by) {
+            case.join(sensor, &self.ring);
         }
         self.cases.insert(incident.id, case);
     }

@@ -240,9 +240,8 @@ impl<'a> Viewer<'a> {
 }
 
 impl SensorView {
-    pub(super) fn new(id: SensorId, known: &Known, guard: &Guard, site: &Site) -> Self {
+    pub(super) fn new(id: SensorId, known: &Known, is_up: bool, site: &Site) -> Self {
         let Known { controller, sensor, .. } = known;
-        let is_up = guard.is_connected(controller);
         Self {
             id,
             controller: controller.to_string(),
