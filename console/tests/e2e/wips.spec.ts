@@ -1,10 +1,12 @@
 // An evil twin from the first beacon to the rogue that is sorted: four sensors hear it, it becomes an
 // incident with a place, a receiver is told, and a person looks after it.
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 import type { Page } from '@playwright/test';
 
 import { evilTwin, TWIN_AFTER_S } from './capture';
+import { BINARY } from './demo';
 import { expect, logInFirst, openPage, test } from './fixtures';
 import { Receiver } from './receiver';
 import { ACCESS_POINTS, Site } from './site';
@@ -94,19 +96,24 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   const bytes = readFileSync(await file.path());
   expect(bytes.readUInt32BE(0)).toBe(0x0a0d0d0a);
   expect(bytes.includes(`incident ${id}`)).toBe(true);
+  // What was kept is a capture that shows the attack again.
+  const replayed = spawnSync(BINARY, ['wips', 'replay', await file.path()], { encoding: 'utf8' });
+  expect(replayed.stdout).toContain(`by ${TWIN.bssid}`);
   await look(page, 'intrusion', 1240);
 
-  // Who is to be told was told of this one, and of nothing else.
-  await expect.poll(() => receiver.events.length).toBe(1);
-  expect(receiver.events[0]).toMatchObject({
-    subscriptionName: 'Guards',
-    notificationType: 'incident',
-    deviceId: TWIN.bssid,
-    incidentId: id,
-    incidentState: 'OPENED',
-    severity: 'CRITICAL',
-    attackKinds: ['evil-twin'],
-  });
+  // Who is to be told was told of this one once, and of who it is; not of other incidents.
+  const told = { subscriptionName: 'Guards', deviceId: TWIN.bssid };
+  const ofType = (type: string) => receiver.events.filter((it) => it.notificationType === type);
+  await expect.poll(() => ofType('rogue')).toMatchObject([{ ...told, rogueClass: 'malicious' }]);
+  await expect.poll(() => ofType('incident')).toMatchObject([
+    {
+      ...told,
+      incidentId: id,
+      incidentState: 'OPENED',
+      severity: 'CRITICAL',
+      attackKinds: ['evil-twin'],
+    },
+  ]);
 
   await page.getByLabel('Note').fill('The guards are on their way.');
   await page.getByRole('button', { name: 'Acknowledge' }).click();
@@ -153,11 +160,22 @@ async function tellTheReceiver(page: Page): Promise<void> {
   await condition.getByRole('combobox', { name: 'Condition' }).selectOption('Incident');
   await condition.getByLabel('Severity').selectOption({ label: 'Critical' });
   await condition.getByRole('combobox', { name: 'Kinds' }).selectOption({ label: 'Evil twin' });
+  for (const [index, name] of ['Rogue access point', 'Sensor silent'].entries()) {
+    await page.getByRole('button', { name: 'Add a condition' }).click();
+    const added = page.getByRole('group', { name: `condition ${index + 2}`, exact: true });
+    await added.getByRole('combobox', { name: 'Condition' }).selectOption(name);
+  }
   await page.getByLabel('URL').fill(url);
   await page.getByRole('button', { name: 'Save' }).click();
-  await expect(page.getByRole('article', { name: 'Guards' })).toContainText(
-    'an attack begins: Critical · Evil twin',
-  );
+  const guards = page.getByRole('article', { name: 'Guards' });
+  await expect(guards).toContainText('an attack begins: Critical · Evil twin');
+  await expect(guards).toContainText('or an access point of others is malicious');
+  await expect(guards).toContainText('or a sensor falls silent');
+  // What was said comes back into the form, and is taken again as it is.
+  await guards.getByRole('link', { name: 'Edit' }).click();
+  await expect(page.getByRole('list', { name: 'Chosen kinds' })).toContainText('Evil twin');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(guards).toContainText('or a sensor falls silent');
 }
 
 /** A picture of each width and theme; nothing may be wider than its page. */
