@@ -191,8 +191,9 @@ impl Engine {
             |it: &ControllerConfig| LinkStatus::new(&it.address, &it.name, "Controller", now);
         let links: Vec<LinkStatus> = config.controllers.iter().map(status).collect();
         let (guard, wips) = if config.wips.enabled {
-            let (guard, ends) = Guard::open(&store, &config.wips.vendors, links.clone())?;
-            let thread = guard.start(ends, site.clone(), Arc::clone(&reporting));
+            let (guard, ends) = Guard::open(&store, links.clone())?;
+            let vendors = config.wips.vendors.clone();
+            let thread = guard.start(ends, site.clone(), Arc::clone(&reporting), vendors);
             let what = "the wIPS thread".to_owned();
             let started = thread.map_err(|source| StartError::LocalMake { what, source })?;
             (Some(guard), Some(started))

@@ -24,10 +24,10 @@
 //! attack, and what it means, is in the crate [`wips`](::wips); here is only what it takes to run it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use ::wips::forensics::File;
@@ -79,7 +79,8 @@ pub struct Guard(Arc<Inner>);
 struct Inner {
     sensors: Sensors,
     records: Records,
-    vendors: Vendors,
+    /// Read by the thread: a node that takes over does not wait for names.
+    vendors: OnceLock<Vendors>,
     links: Vec<LinkStatus>,
     queue: SyncSender<Batch>,
     orders: SyncSender<Order>,
@@ -128,11 +129,7 @@ pub struct Busy;
 
 impl Guard {
     /// Takes what the store has. Nothing is watched before [`start`](Self::start).
-    pub(crate) fn open(
-        store: &Store,
-        vendors: &Path,
-        links: Vec<LinkStatus>,
-    ) -> Result<(Self, Ends), StoreError> {
+    pub(crate) fn open(store: &Store, links: Vec<LinkStatus>) -> Result<(Self, Ends), StoreError> {
         let (queue, batches) = sync_channel(QUEUE_BATCHES_MAX);
         let (orders, waiting) = sync_channel(ORDERS_MAX);
         let (news, told) = mpsc::channel(NEWS_MAX);
@@ -141,7 +138,7 @@ impl Guard {
         let inner = Inner {
             sensors: Sensors::default(),
             records,
-            vendors: Vendors::load(vendors),
+            vendors: OnceLock::new(),
             links,
             queue,
             orders,
@@ -167,12 +164,14 @@ impl Guard {
         ends: Ends,
         site: CurrentSite,
         reporting: Reporting,
+        vendors: PathBuf,
     ) -> std::io::Result<(JoinHandle<()>, mpsc::Receiver<News>)> {
         let Ends { queue, orders, news } = ends;
         let inner = Arc::clone(&self.0);
         let thread = std::thread::Builder::new().name("wips".to_owned());
         let thread = thread.spawn(move || {
             let _up = Up::new(&inner);
+            inner.vendors.get_or_init(|| Vendors::load(&vendors));
             let sources = Sources { queue, orders, site, reporting };
             Watch::new(Arc::clone(&inner), sources).run(clock::wall);
         })?;
@@ -217,9 +216,9 @@ impl Guard {
         links.filter(|it| it.state == LinkState::Active).map(|it| it.address).collect()
     }
 
-    /// Who made radios.
-    pub fn vendors(&self) -> &Vendors {
-        &self.0.vendors
+    /// Who made the radio with this address.
+    pub fn vendor(&self, mac: Mac) -> Option<&str> {
+        self.0.vendors.get()?.name(mac)
     }
 
     /// What the thread sees of the air, a second ago at most.

@@ -235,7 +235,7 @@ impl<'a> Viewer<'a> {
     }
 
     fn vendor(&self, mac: Mac) -> Option<String> {
-        self.guard.vendors().name(mac).map(str::to_owned)
+        self.guard.vendor(mac).map(str::to_owned)
     }
 }
 
