@@ -7,7 +7,7 @@ import type { Page } from '@playwright/test';
 
 import { evilTwin, TWIN_AFTER_S } from './capture';
 import { BINARY } from './demo';
-import { expect, logInFirst, openPage, test } from './fixtures';
+import { enterPassword, expect, logInFirst, openPage, test } from './fixtures';
 import { Receiver } from './receiver';
 import { ACCESS_POINTS, Site } from './site';
 
@@ -150,6 +150,20 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   await page.getByRole('button', { name: 'Clear', exact: true }).click();
   await expect(part('Who looks after it')).toContainText('Cleared by admin');
   await expect(page.getByText('Cleared', { exact: true })).toBeVisible();
+
+  // Who may only look sees all of it, and changes nothing.
+  const password = 'looks, and no more';
+  const added = await page.request.post(`${site.console}api/v1/users`, {
+    headers: { 'X-MSE-Console': '1' },
+    data: { name: 'vera', password, role: 'viewer' },
+  });
+  expect(added.status()).toBe(201);
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await enterPassword(page, password, 'vera');
+  await expect(part('Who looks after it')).toContainText('Your role may look only');
+  await tab(page, 'Rogues');
+  await expect(twin).toContainText('Malicious');
+  await expect(classOf).toBeHidden();
 });
 
 async function tellTheReceiver(page: Page): Promise<void> {
