@@ -331,18 +331,8 @@ fn maps() -> Maps {
         radios: Vec::new(),
     };
     let floor = Floor {
-        name: "Ground".to_owned(),
-        level: 0,
-        width: Metres(80.0),
-        length: Metres(48.0),
-        height: Metres(3.0),
-        image: None,
         access_points: (0..15).map(access_point).collect(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
+        ..Floor::bare("Ground", 0, 80.0, 48.0)
     };
     let building = Building { name: "Main".to_owned(), floors: vec![floor] };
     Maps { campuses: vec![Campus { name: "Bench".to_owned(), buildings: vec![building] }] }

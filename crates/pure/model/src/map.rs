@@ -281,6 +281,24 @@ pub struct Zone {
 }
 
 impl Floor {
+    /// A floor of this size in metres with nothing on it.
+    pub fn bare(name: &str, level: i16, width: f32, length: f32) -> Self {
+        Self {
+            name: name.to_owned(),
+            level,
+            width: Metres(width),
+            length: Metres(length),
+            height: Self::usual_height(),
+            image: None,
+            access_points: Vec::new(),
+            walls: Vec::new(),
+            regions: Vec::new(),
+            rails: Vec::new(),
+            chokepoints: Vec::new(),
+            zones: Vec::new(),
+        }
+    }
+
     /// Whether an element can be at `point`: on the floor, in an inclusion region if there is any,
     /// and in no exclusion region.
     pub fn includes(&self, point: Point) -> bool {

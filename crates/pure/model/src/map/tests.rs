@@ -1,20 +1,7 @@
 use super::*;
 
 fn floor() -> Floor {
-    Floor {
-        name: "Ground".into(),
-        level: 0,
-        width: Metres(20.0),
-        length: Metres(10.0),
-        height: Metres(3.0),
-        image: None,
-        access_points: Vec::new(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
-    }
+    Floor::bare("Ground", 0, 20.0, 10.0)
 }
 
 fn maps(floor: Floor) -> Maps {

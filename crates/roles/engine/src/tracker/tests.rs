@@ -21,18 +21,9 @@ fn maps() -> Maps {
         radios: Vec::new(),
     };
     let floor = Floor {
-        name: "Ground".to_owned(),
-        level: 0,
-        width: Metres(20.0),
-        length: Metres(20.0),
-        height: Metres(3.0),
-        image: None,
         access_points: (0..4).map(access_point).collect(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
         chokepoints: vec![Chokepoint { name: "Gate".to_owned(), at: GATE, range: Metres(2.0) }],
-        zones: Vec::new(),
+        ..Floor::bare("Ground", 0, 20.0, 20.0)
     };
     let building = Building { name: "Main".to_owned(), floors: vec![floor] };
     Maps { campuses: vec![Campus { name: "North".to_owned(), buildings: vec![building] }] }
