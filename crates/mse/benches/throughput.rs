@@ -273,7 +273,10 @@ fn path() {
                 engine.handle(at, Input::Received(plain.get(..count).unwrap_or_default().into()));
                 while let Some(output) = engine.poll() {
                     if let Output::Event(Event::Data { id, records }) = output {
-                        tracker.handle(at, Task::Report(Report::new(&source, id, records, at)));
+                        tracker.handle(
+                            at,
+                            Task::Report(Box::new(Report::new(&source, id, records, at))),
+                        );
                     }
                 }
             }
@@ -306,7 +309,7 @@ fn memory() {
         engine.handle(NOW, Input::Received(frames.as_slice().into()));
         while let Some(output) = engine.poll() {
             if let Output::Event(Event::Data { id, records }) = output {
-                tracker.handle(NOW, Task::Report(Report::new(&source, id, records, NOW)));
+                tracker.handle(NOW, Task::Report(Box::new(Report::new(&source, id, records, NOW))));
             }
         }
     };

@@ -56,6 +56,7 @@ impl Ingest {
             Subservice::StatisticsMobileStation,
             Subservice::StatisticsTag,
             Subservice::Attachment,
+            Subservice::Location,
             Subservice::Ids,
             Subservice::ApInfo,
         ])
@@ -92,7 +93,7 @@ impl Owner for Ingest {
     async fn settle(&mut self) {
         for report in self.gathered.drain(..) {
             // The tracker ends only when the engine does.
-            if self.tasks.send(Task::Report(report)).await.is_err() {
+            if self.tasks.send(Task::Report(Box::new(report))).await.is_err() {
                 return;
             }
         }

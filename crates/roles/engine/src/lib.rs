@@ -36,7 +36,8 @@ pub mod service;
 pub mod site;
 pub mod survey;
 pub mod tracker;
-pub mod writer;
+mod wired;
+mod writer;
 
 pub use config::Config;
 pub use engine::{Engine, StartError};

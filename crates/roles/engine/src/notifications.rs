@@ -303,6 +303,7 @@ fn sample(site: &Site) -> Subject {
         position,
         association: Association { associated: true, ..Association::default() },
         tag: None,
+        switch_port: None,
         computed: None,
         controller: "".into(),
     };

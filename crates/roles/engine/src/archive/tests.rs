@@ -1,4 +1,3 @@
-use model::Metres;
 use model::map::{Building, Campus, Floor};
 use proptest::prelude::*;
 

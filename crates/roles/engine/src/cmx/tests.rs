@@ -29,6 +29,7 @@ fn client(last: u8, floor: &str, association: Association) -> Element {
         }),
         association,
         tag: None,
+        switch_port: None,
         computed: None,
         controller: "wlc.example".into(),
     }

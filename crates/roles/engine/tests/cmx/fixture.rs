@@ -182,6 +182,7 @@ fn element(category: Category, last: u8, floor: &str, x: f32, y: f32) -> Element
         }),
         association: Association::default(),
         tag: None,
+        switch_port: None,
         computed: None,
         controller: "192.0.2.1:16113".into(),
     }
