@@ -20,7 +20,7 @@ use controller::replay::{Pace, Recording, Replay};
 use controller::source::Source;
 use engine::Engine;
 use engine::config::{
-    Analytics, Config, ControllerConfig, History, Https, Notifications, Tracking,
+    Analytics, Config, ControllerConfig, History, Https, Notifications, Tracking, Wips,
 };
 use model::map::Maps;
 use node::clock;
@@ -188,6 +188,7 @@ impl Stage {
             history: History::default(),
             analytics: Analytics::default(),
             notifications: Notifications::default(),
+            wips: Wips::default(),
         };
         let engine = match Engine::start(config(port)).await {
             Err(engine::StartError::LocalListen { .. }) => Engine::start(config(0)).await,

@@ -17,7 +17,7 @@ use crate::dot11::header::Kind;
 use crate::dot11::management::{Management, Status};
 use crate::dot11::security::RsnCapabilities;
 use crate::heard::Heard;
-use crate::packet::CaptureTime;
+use crate::packet::{CaptureTime, SensorId};
 use crate::table::Table;
 
 /// What is on the air.
@@ -89,6 +89,14 @@ impl Air {
     /// Every network.
     pub(crate) fn networks(&self) -> impl Iterator<Item = (Mac, &Network)> {
         self.networks.iter().map(|(bssid, network)| (*bssid, network))
+    }
+
+    /// A sensor heard a beacon of a network that is known.
+    pub(crate) fn hear(&mut self, bssid: Mac, hearing: (SensorId, Option<f32>), at: CaptureTime) {
+        let (sensor, signal_dbm) = hearing;
+        if let Some(network) = self.networks.get_mut(&bssid) {
+            network.hear(sensor, signal_dbm.map(|it| it.round() as i8), at);
+        }
     }
 
     /// How many stations are connected to each network.

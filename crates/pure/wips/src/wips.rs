@@ -9,8 +9,10 @@
 //! * CPU: a frame is parsed once, looked up in three to six maps of some thousand entries, and shown to
 //!   each detector, most of which leave it after one comparison: 1 us
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use model::Mac;
 use serde::Serialize;
 
 use crate::advert::{Advert, Protection};
@@ -31,6 +33,7 @@ use crate::detect::twin::Names;
 use crate::detect::wep::Wep;
 use crate::detect::wps::Setups;
 use crate::detect::{Found, Rules, Scene, tool};
+use crate::dot11::header::Kind as FrameKind;
 use crate::dot11::{Anomaly, Channel, FrameType, Header, parse};
 use crate::heard::Heard;
 use crate::incident::book::{Book, Change, Quiet};
@@ -132,10 +135,7 @@ struct Detectors {
 impl Wips {
     /// A machine that has heard nothing yet.
     pub fn new(profile: Profile) -> Self {
-        let quiet = Quiet {
-            min_us: u64::from(profile.quiet_s_min) * 1_000_000,
-            max_us: u64::from(profile.quiet_s_max.max(profile.quiet_s_min)) * 1_000_000,
-        };
+        let quiet = quiet_of(&profile);
         Self {
             air: Air::new(profile.radios_max),
             rules: Rules::new(profile),
@@ -152,11 +152,31 @@ impl Wips {
         }
     }
 
+    /// The same, which numbers incidents from `id` on: those before are known from elsewhere.
+    #[must_use]
+    pub fn numbered_from(mut self, id: u64) -> Self {
+        self.book.number_from(id);
+        self
+    }
+
+    /// Takes up an incident that went on when another machine stopped, by what that one told last.
+    pub fn resume(&mut self, incident: Incident) {
+        self.book.resume(incident);
+    }
+
+    /// Takes another profile; what is known of the air stays. How many radios are followed is decided
+    /// when the machine is made.
+    pub fn set_profile(&mut self, profile: Profile) {
+        self.book.set_quiet(quiet_of(&profile));
+        self.rules = Rules::new(profile);
+    }
+
     /// Takes a packet. Packets of several sensors come in the order of their times.
     pub fn handle(&mut self, packet: &Packet<'_>) {
         self.counts.packets += 1;
         let is_timely = self.advance(packet.at);
         self.book.tick(self.now);
+        self.touched.clear();
         let parsed = parse(packet);
         if parsed.anomalies.contains(Anomaly::BadFcs) {
             self.counts.damaged += 1;
@@ -164,6 +184,7 @@ impl Wips {
         }
         let signal_dbm = parsed.radio.signal.map(|it| it.0);
         let told = parsed.radio.channel;
+        let beacon = parsed.header.transmitter.filter(|_| parsed.header.kind == FrameKind::Beacon);
         let key = self.copies.has_several(packet.sensor).then(|| parsed.key(COPY_SEED));
         if let Some(key) = key
             && let Some(incidents) = self.copies.find(key, self.now, packet.sensor)
@@ -171,6 +192,10 @@ impl Wips {
             self.counts.copies += 1;
             for incident in incidents {
                 self.book.hear(*incident, packet.sensor, signal_dbm);
+            }
+            self.touched.extend_from_slice(incidents);
+            if let Some(bssid) = beacon {
+                self.air.hear(bssid, (packet.sensor, signal_dbm), self.now);
             }
             return;
         }
@@ -190,7 +215,9 @@ impl Wips {
         let scene = Scene { heard: &heard, air: &self.air, rules: &self.rules };
         self.detectors.see(scene, &mut self.found);
         self.air.learn(&heard);
-        self.touched.clear();
+        if let Some(bssid) = beacon {
+            self.air.hear(bssid, (packet.sensor, signal_dbm), self.now);
+        }
         let mut found = std::mem::take(&mut self.found);
         for detection in found.0.drain(..) {
             self.take(&detection, packet.sensor, signal_dbm);
@@ -222,6 +249,17 @@ impl Wips {
         self.book.open()
     }
 
+    /// The incidents that the newest packet is evidence of.
+    pub fn touched(&self) -> &[u64] {
+        &self.touched
+    }
+
+    /// Every network that is heard, with its name unless that is hidden.
+    pub fn networks(&self) -> impl Iterator<Item = (Mac, Option<Cow<'_, str>>)> {
+        let networks = self.air.networks().filter(|(_, it)| it.is_settled());
+        networks.map(|(bssid, it)| (bssid, it.ssid().map(String::from_utf8_lossy)))
+    }
+
     /// Somebody looks after an incident. `false` when it does not go on.
     pub fn acknowledge(&mut self, id: u64) -> bool {
         self.book.acknowledge(id)
@@ -250,8 +288,13 @@ impl Wips {
                 let ssid = network.ssid().map(|it| String::from_utf8_lossy(it).into_owned());
                 let attack = attacker(bssid);
                 let signal = self.air.radio(bssid).and_then(|it| it.signal.mean_dbm());
+                let heard_by = network.heard_by();
+                let of_attack = attack.map_or(1, |it| it.heard_by.len());
                 let rogue = Rogue {
                     bssid,
+                    channel: network.channel(),
+                    first: network.first,
+                    last: network.last,
                     has_managed_ssid: ssid
                         .as_ref()
                         .is_some_and(|it| profile.managed.ssids.contains(it)),
@@ -259,7 +302,8 @@ impl Wips {
                     requires_pmf: network.requires_pmf,
                     rssi_dbm: signal.map(|it| it.round() as i8),
                     lasted_s: (network.last.since_us(network.first) / 1_000_000) as u32,
-                    sensors: attack.map_or(1, |it| it.heard_by.len() as u32),
+                    sensors: of_attack.max(heard_by.len()) as u32,
+                    heard_by,
                     stations: stations.get(&bssid).copied().unwrap_or(0),
                     is_on_wire: profile.is_on_wire(bssid),
                     is_attacking: attack.is_some(),
@@ -352,6 +396,13 @@ impl Wips {
         }
         listening.burst_frames += u32::from(is_management);
         self.now != CaptureTime(0) && listening.burst_frames < BURST_FRAMES
+    }
+}
+
+fn quiet_of(profile: &Profile) -> Quiet {
+    Quiet {
+        min_us: u64::from(profile.quiet_s_min) * 1_000_000,
+        max_us: u64::from(profile.quiet_s_max.max(profile.quiet_s_min)) * 1_000_000,
     }
 }
 

@@ -36,8 +36,9 @@ pub mod service;
 pub mod site;
 pub mod survey;
 pub mod tracker;
+pub mod wips;
 mod wired;
-mod writer;
+pub mod writer;
 
 pub use config::Config;
 pub use engine::{Engine, StartError};

@@ -85,6 +85,28 @@ impl Book {
         }
     }
 
+    /// Numbers incidents from `id` on; those that there are keep their numbers.
+    pub(crate) fn number_from(&mut self, id: u64) {
+        self.next_id = self.next_id.max(id);
+    }
+
+    /// Takes up an incident that went on when somebody else stopped looking. It can be quiet by now.
+    pub(crate) fn resume(&mut self, incident: Incident) {
+        self.number_from(incident.id + 1);
+        if self.open.len() < OPEN_MAX {
+            let told = incident.last;
+            self.open.insert(incident.id, Entry { incident, told, is_news: false });
+            self.next_check = CaptureTime(0);
+        }
+    }
+
+    /// Takes another idea of what is quiet.
+    pub(crate) fn set_quiet(&mut self, quiet: Quiet) {
+        self.quiet = quiet;
+        // Whatever the new one says, it is looked at with the next tick.
+        self.next_check = CaptureTime(0);
+    }
+
     /// Takes a detection with its severity here, and says which incident it belongs to.
     pub(crate) fn take(&mut self, detection: &Detection, severity: Severity) -> Option<u64> {
         let at = detection.at;
@@ -275,7 +297,7 @@ fn opened(id: u64, detection: &Detection, severity: Severity) -> Incident {
 fn part_of(detection: &Detection) -> Part {
     Part {
         kind: detection.kind,
-        detail: detection.detail,
+        detail: detection.detail.into(),
         transmitter: detection.transmitter,
         victim: detection.victim,
         bssid: detection.bssid,
@@ -306,7 +328,7 @@ fn add(incident: &mut Incident, detection: &Detection, severity: Severity) -> bo
             part.transmitter = part.transmitter.sharpened(detection.transmitter);
             part.victim = common(part.victim, detection.victim);
             if part.detail.is_empty() {
-                part.detail = detection.detail;
+                part.detail = detection.detail.into();
             }
             let fidelity = part.evidence.fidelity();
             is_news |= fidelity.word() != part.fidelity.word();
