@@ -55,7 +55,7 @@ fn kind(file: &Path) -> Result<&'static str, Failure> {
     let has = |key| table.contains_key(key);
     Ok(match () {
         () if has("buildings") || has("building") || has("campus") || has("seed") => "campus",
-        () if has("source") || has("trusted") => "controller",
+        () if has("source") || has("trusted") || has("sensor") => "controller",
         () if has("health_monitor") => "node",
         () if has("listen") => "witness",
         () => "engine",

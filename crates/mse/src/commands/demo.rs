@@ -162,10 +162,9 @@ impl Stage {
                 trusted: trusted.clone(),
                 unauthenticated_nmsp: false,
                 // The source is handed over open.
-                source: controller::config::SourceConfig::Campus {
-                    file: PathBuf::new(),
-                    interval_s: 2,
-                },
+                source: controller::config::SourceConfig::default(),
+                sensors: controller::sensor::config::Sensors::default(),
+                sensor: Vec::new(),
             };
             let controller =
                 Controller::start(&config, source).await.map_err(anyhow::Error::from)?;

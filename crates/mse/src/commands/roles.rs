@@ -50,6 +50,7 @@ pub(crate) async fn controller(file: &Path) -> Result<(), Failure> {
     let config: controller::Config = load(file)?;
     config.validate().map_err(|error| config_failure(file, &error))?;
     let source = open_source(&config, file)?;
+    let config = config.rooted(file.parent().unwrap_or(Path::new(".")));
     let controller = Controller::start(&config, source).await.map_err(anyhow::Error::from)?;
     stop.wait().await;
     controller.stop().await;

@@ -29,6 +29,8 @@
 //! file = "campus.toml"
 //! interval_s = 2
 //! ```
+//!
+//! or sensors, which [`crate::sensor::config`] describes, or both.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,7 +42,8 @@ use serde::Deserialize;
 
 use crate::campus::{Campus, CampusError};
 use crate::replay::{Pace, Recording, RecordingError, Replay};
-use crate::source::Source;
+use crate::sensor::config::{self, SensorConfig, SensorError, Sensors};
+use crate::source::{Nothing, Source};
 
 /// Highest speed of a replay: a day in a minute and a half. Ours.
 const SPEED_MAX: u32 = 1_000;
@@ -66,7 +69,14 @@ pub struct Config {
     #[serde(default)]
     pub unauthenticated_nmsp: bool,
     /// Where the radio comes from.
+    #[serde(default)]
     pub source: SourceConfig,
+    /// What holds for all sensors.
+    #[serde(default)]
+    pub sensors: Sensors,
+    /// The sensors.
+    #[serde(default)]
+    pub sensor: Vec<SensorConfig>,
 }
 
 /// The NMSP server.
@@ -100,24 +110,46 @@ pub enum ConfigError {
     /// Timers out of range.
     #[error("nmsp.timers: {0}")]
     ConfigTimers(#[from] nmsp::SettingsError),
+    /// A sensor is refused.
+    #[error(transparent)]
+    Sensor(#[from] SensorError),
+    /// It would have nothing to say.
+    #[error("nothing to report: add [source], or [[sensor]]")]
+    ConfigNothing,
 }
 
 impl Config {
     /// Checks what one value alone cannot show. The source is checked when it is opened.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.nmsp.timers.validate()?;
+        config::validate(&self.sensors, &self.sensor)?;
+        if self.source == SourceConfig::None && self.sensor.is_empty() {
+            return Err(ConfigError::ConfigNothing);
+        }
         match (self.unauthenticated_nmsp, self.trusted.0.is_empty()) {
             (false, true) => Err(ConfigError::ConfigNobodyTrusted),
             (true, false) => Err(ConfigError::ConfigTrustedIgnored),
             _ => Ok(()),
         }
     }
+
+    /// Lets the relative paths of sensors begin at `base_dir`, the folder of the file.
+    #[must_use]
+    pub fn rooted(mut self, base_dir: &Path) -> Self {
+        for sensor in &mut self.sensor {
+            sensor.root(base_dir);
+        }
+        self
+    }
 }
 
 /// Where the radio comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SourceConfig {
+    /// From sensors alone.
+    #[default]
+    None,
     /// A recording of real radio.
     Replay {
         /// A `stream_*.csv.gz`, or a directory with one or more.
@@ -175,6 +207,7 @@ impl SourceConfig {
     /// Opens the source and starts it at `now`. Relative paths begin at `base_dir`.
     pub fn open(&self, base_dir: &Path, now: Time) -> Result<Box<dyn Source>, SourceError> {
         match self {
+            Self::None => Ok(Box::new(Nothing::default())),
             Self::Replay { path, speed, repeat, interval_s } => {
                 check_range("speed", *speed, SPEED_MAX)?;
                 check_range("interval_s", *interval_s, INTERVAL_S_MAX)?;
@@ -238,6 +271,25 @@ mod tests {
         assert!(source.deadline() > Some(NOW));
         assert_eq!(config.maps(repository()).expect("the maps open as well"), *source.maps());
         Ok(source.access_points().len())
+    }
+
+    #[test]
+    fn sensors_alone_are_enough_and_nothing_is_not() {
+        let check = |rest: &str| {
+            let trusted = format!("mac = '00:50:56:9c:34:89'\nkey_hash = '{}'", "ab".repeat(32));
+            let text = format!("data = 'd'\nname = 'wlc-1'\n[[trusted]]\n{trusted}\n{rest}");
+            let config: Config = toml::from_str(&text).map_err(|error| error.to_string())?;
+            config.validate().map_err(|error| error.to_string())?;
+            Ok::<_, String>(config.rooted(Path::new("/etc/mse")).sensor)
+        };
+        let sensors = check("[[sensor]]\nname = 'lobby'\nkind = 'file'\npath = 'a.pcap'");
+        let expected =
+            config::Kind::File { path: "/etc/mse/a.pcap".into(), speed: 1, repeat: false };
+        assert_eq!(sensors.unwrap()[0].kind, expected);
+        assert!(check("").unwrap_err().contains("[[sensor]]"));
+        assert!(check("[source]\nkind = 'none'").unwrap_err().contains("nothing to report"));
+        let source = SourceConfig::None.open(repository(), NOW).unwrap();
+        assert_eq!((source.deadline(), source.access_points()), (None, Vec::new()));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Association, Category, Mac, Observation, SwitchPort, TagReport, Time};
 use nmsp::{
-    AccessPointInfo, Attachment, Batch, Command, Event, Information, MessageId, Subservice,
-    SubserviceMask, TagInformation,
+    AccessPointInfo, Attachment, Batch, CapturedPacket, Command, Event, Information, MessageId,
+    Sensor, Subservice, SubserviceMask, TagInformation,
 };
 use node::nmsp::{Accepted, Connection, LinkState, LinkStatus, Owner};
 use tokio::sync::mpsc;
@@ -20,6 +20,8 @@ use crate::source::{Report, Source, WiredClient};
 
 /// Ended connections that are still shown.
 const ENDED_MAX: usize = 16;
+/// Commands that an engine must have room for, or it is slow. Ours: an eighth of its queue.
+const ROOM_MIN: usize = 8;
 
 /// What a controller can do today: what its sources report.
 pub fn offered() -> SubserviceMask {
@@ -49,8 +51,10 @@ struct Memory {
     associations: BTreeMap<Mac, Association>,
     attachments: BTreeMap<Mac, Attachment>,
     tag_reports: BTreeMap<Mac, TagReport>,
-    /// The newest readings, for an engine that asks.
+    /// The newest readings, for an engine that asks: of the source, and of sensors.
     observations: (Time, Vec<Observation>),
+    sighted: (Time, Vec<Observation>),
+    sensors: Vec<Sensor>,
     engines: Vec<Engine>,
     dropped: u64,
 }
@@ -78,6 +82,19 @@ impl Memory {
             Batch::Statistics(known),
             Batch::TagReports(tag_informations(self.tag_reports.clone())),
         ]
+    }
+
+    /// Tells every engine that wants it what is followed by something newer; whether all had room.
+    fn tell(&mut self, batch: &Batch) -> bool {
+        let mut missed = 0;
+        for engine in self.engines.iter().filter(|it| !it.commands.is_closed()) {
+            let Some(batch) = narrowed(batch, engine.subscribed) else { continue };
+            let command = Command::Send { transaction: None, batch };
+            let sent = engine.commands.try_send(command);
+            missed += u64::from(matches!(sent, Err(TrySendError::Full(_))));
+        }
+        self.dropped += missed;
+        missed == 0
     }
 }
 
@@ -136,6 +153,35 @@ impl Feed {
         }
     }
 
+    /// Tells who was heard how strongly by sensors.
+    pub fn sighted(&self, at: Time, observations: Vec<Observation>) {
+        let mut memory = self.lock();
+        memory.sighted = (at, observations.clone());
+        memory.tell(&Batch::Measurements { at, observations });
+    }
+
+    /// Remembers how all sensors are, and tells of those in `told`.
+    pub fn sensors(&self, sensors: Vec<Sensor>, told: Vec<Sensor>) {
+        let mut memory = self.lock();
+        memory.sensors = sensors;
+        memory.tell(&Batch::Sensors(told));
+    }
+
+    /// Hands on what sensors captured; whether every engine that wants it had room.
+    pub fn captured(&self, packets: Vec<CapturedPacket>) -> bool {
+        self.lock().tell(&Batch::Captured(packets))
+    }
+
+    /// Whether no engine that wants captured packets is slow.
+    pub fn has_room(&self) -> bool {
+        let memory = self.lock();
+        let mut wanting = memory
+            .engines
+            .iter()
+            .filter(|it| it.subscribed.contains(Subservice::Ids) && !it.commands.is_closed());
+        wanting.all(|it| it.commands.capacity() >= ROOM_MIN)
+    }
+
     /// The owner of a new session.
     pub fn accept(&self, accepted: Accepted) -> Session {
         let Accepted { connection, commands, status, .. } = accepted;
@@ -186,8 +232,9 @@ impl Owner for Session {
                     engine.subscribed = subscribed;
                 }
                 // Information and statistics are asked for by the engine.
+                let sensors = Batch::Sensors(memory.sensors.clone());
                 let [access_points, switch_ports, attachments, ..] = memory.everything();
-                [access_points, switch_ports, attachments]
+                [access_points, switch_ports, attachments, sensors]
                     .iter()
                     .filter_map(|batch| narrowed(batch, subscribed))
                     .map(|batch| Command::Send { transaction: None, batch })
@@ -202,8 +249,10 @@ impl Owner for Session {
                     }
                     MessageId::StatisticsRequest => vec![Batch::Statistics(associations())],
                     _ => {
-                        let (at, observations) = memory.observations.clone();
-                        vec![Batch::Measurements { at, observations }]
+                        let newest = [memory.observations.clone(), memory.sighted.clone()];
+                        newest
+                            .map(|(at, observations)| Batch::Measurements { at, observations })
+                            .into()
                     }
                 };
                 let send = |batch| Command::Send { transaction: Some(transaction), batch };

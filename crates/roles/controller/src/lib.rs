@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | the configuration file |
 //! | [`source`], [`replay`], [`campus`] | where the radio comes from: a recording, or a simulated campus |
+//! | [`sensor`] | real radio: what sensors capture, and who they hear |
 //! | [`plan`] | floor plans drawn from maps |
 //! | [`feed`] | what every subscribed engine is told |
 //! | [`server`] | puts these together and runs them |
@@ -13,6 +14,7 @@ pub mod config;
 pub mod feed;
 pub mod plan;
 pub mod replay;
+pub mod sensor;
 pub mod server;
 pub mod source;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Json, Router};
+use model::Mac;
 use node::directory::DirectoryError;
 use node::identity::{Identity, IdentityError};
 use node::nmsp::status::service_rows;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, ConfigError};
 use crate::feed::{self, Feed};
+use crate::sensor::Fleet;
 use crate::source::Source;
 
 /// Unix socket in the data directory, for the node's own commands. It lies beside the key, in a
@@ -66,6 +68,8 @@ pub struct Controller {
     pub identity: Arc<Identity>,
     /// What engines are told.
     pub feed: Feed,
+    /// What listens.
+    pub fleet: Fleet,
     services: JoinSet<()>,
     socket: PathBuf,
 }
@@ -113,13 +117,18 @@ impl Controller {
         services.spawn(node::nmsp::listen(listener, listen, move |accepted| {
             accepting.accept(accepted)
         }));
-        services.spawn(report(source, feed.clone()));
+        let own: Vec<Mac> = source.access_points().iter().map(|it| it.mac).collect();
+        let fleet = Fleet::start(config, own, &feed, &mut services);
+        // Sensors alone have no source that could be exhausted.
+        if source.deadline().is_some() {
+            services.spawn(report(source, feed.clone()));
+        }
         let socket = config.data.join(SOCKET_NAME);
-        let local = http::serve_local(&socket, router(feed.clone()))
+        let local = http::serve_local(&socket, router(feed.clone(), fleet.clone()))
             .map_err(|source| StartError::LocalSocket { path: socket.clone(), source })?;
         services.spawn(local);
-        tracing::info!(name = config.name, %address, trusted = config.trusted.0.len(), "controller started");
-        Ok(Self { address, identity, feed, services, socket })
+        tracing::info!(name = config.name, %address, trusted = config.trusted.0.len(), sensors = config.sensor.len(), "controller started");
+        Ok(Self { address, identity, feed, fleet, services, socket })
     }
 
     /// Stops listening and reporting.
@@ -143,8 +152,10 @@ async fn report(mut source: Box<dyn Source>, feed: Feed) {
 }
 
 /// What the node's own commands ask for. Only its user can open the socket.
-fn router(feed: Feed) -> Router {
-    Router::new().route("/api/v1/nmsp", get(move || async move { Json(view(&feed)) }))
+fn router(feed: Feed, fleet: Fleet) -> Router {
+    Router::new()
+        .route("/api/v1/nmsp", get(move || async move { Json(view(&feed)) }))
+        .route("/api/v1/sensors", get(move || async move { Json(fleet.shown()) }))
 }
 
 fn view(feed: &Feed) -> NmspView {

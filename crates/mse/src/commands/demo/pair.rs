@@ -263,10 +263,9 @@ impl Stage {
             trusted: AuthList(vec![trusted]),
             unauthenticated_nmsp: false,
             // The source is handed over open.
-            source: controller::config::SourceConfig::Campus {
-                file: PathBuf::new(),
-                interval_s: 2,
-            },
+            source: controller::config::SourceConfig::default(),
+            sensors: controller::sensor::config::Sensors::default(),
+            sensor: Vec::new(),
         };
         let controller =
             Controller::start(&config, Box::new(campus)).await.map_err(anyhow::Error::from)?;
