@@ -333,6 +333,9 @@ impl Wips {
             return;
         }
         let Detection { kind, bssid, .. } = *detection;
+        if let Some(bssid) = bssid.filter(|_| kind.is_disconnection()) {
+            self.air.disturb(bssid, detection.at);
+        }
         let severity = self.rules.profile.severity(kind, bssid, detection.ssid.as_deref());
         if let Some(id) = self.book.take(detection, severity)
             && !detection.is_reaction

@@ -21,6 +21,8 @@ const PAIRS_MAX: usize = 4_096;
 const NONCES_MAX: usize = 1_024;
 /// An exchange is over when nothing was said for so long (RFC 3748: 60 s for a person to type).
 const EXCHANGE_US: u64 = 60_000_000;
+/// What ended an exchange may be said again so soon: some captures hold a frame twice.
+const AGAIN_US: u64 = 1_000_000;
 
 /// Watches EAPOL.
 #[derive(Debug)]
@@ -35,8 +37,10 @@ pub(crate) struct Exchanges {
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each was said, or was not")]
 struct Exchange {
-    /// When a method was spoken last.
+    /// When a method was spoken last, until the exchange ended.
     method: CaptureTime,
+    /// When it ended.
+    ended: CaptureTime,
     /// The method is Wi-Fi Protected Setup, which ends every session with a failure.
     is_setup: bool,
     /// The station associated, and no message of a handshake came since.
@@ -131,6 +135,12 @@ impl Exchanges {
                         .detail(detail);
                 }
             }
+            Code::Success | Code::Failure
+                if exchange.ended != CaptureTime(0)
+                    && heard.at.since_us(exchange.ended) <= AGAIN_US =>
+            {
+                exchange.method = CaptureTime(0);
+            }
             Code::Success | Code::Failure if !is_running && heard.is_from_ap() => {
                 let kind = if eap.code == Code::Success {
                     Kind::PrematureEapSuccess
@@ -142,8 +152,14 @@ impl Exchanges {
                 let from = Transmitter::Spoofed { address: bssid };
                 self.count(scene, kind, pair, evidence, from, found);
             }
-            Code::Failure if heard.is_from_ap() && !exchange.is_setup => {
-                exchange.method = CaptureTime(0);
+            Code::Success if heard.is_from_ap() => {
+                (exchange.method, exchange.ended) = (CaptureTime(0), heard.at);
+            }
+            Code::Failure if heard.is_from_ap() && exchange.is_setup => {
+                (exchange.method, exchange.ended) = (CaptureTime(0), heard.at);
+            }
+            Code::Failure if heard.is_from_ap() => {
+                (exchange.method, exchange.ended) = (CaptureTime(0), heard.at);
                 let from = Transmitter::Own { address: station };
                 let evidence = EvidenceSet::of(&[Evidence::Refused]);
                 self.count(scene, Kind::EapBruteForce, pair, evidence, from, found);
@@ -188,7 +204,10 @@ impl Exchanges {
                 self.nonce(scene, pair, key, found);
             }
             Message::M2 => (exchange.has_second, exchange.is_fresh) = (true, false),
-            Message::M3 => *exchange = Exchange { method: before.method, ..Exchange::default() },
+            Message::M3 => {
+                let Exchange { method, ended, .. } = before;
+                *exchange = Exchange { method, ended, ..Exchange::default() };
+            }
             // A station reports frames whose check failed; the access point closes after two.
             Message::Request if key.info.error() => {
                 let from = Transmitter::Unnamed;

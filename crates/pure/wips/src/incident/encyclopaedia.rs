@@ -296,6 +296,20 @@ kinds! {
         "Turn WPS off.";
 }
 
+impl Kind {
+    /// Whether stations are thrown off by it.
+    pub(crate) fn is_disconnection(self) -> bool {
+        matches!(
+            self,
+            Self::DeauthenticationFlood
+                | Self::DeauthenticationBroadcast
+                | Self::DisassociationFlood
+                | Self::DisassociationBroadcast
+                | Self::SpoofedDisconnect
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

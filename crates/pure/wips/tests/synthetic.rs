@@ -1,0 +1,182 @@
+//! Attacks and their absence on an air that is made here, heard by sensors of every kind.
+#![expect(clippy::print_stdout, reason = "the figures are what this test is for")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may end at what it did not expect"
+)]
+
+mod kit;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use kit::attacks::{ATTACKS, Against, Attack, By, Stage};
+use kit::sensor::{Form, Sensor, told};
+use wips::Profile;
+use wips::incident::Transmitter;
+
+/// Airs without an attack. Each is heard by every fourth kind of sensor, so that all meet fifty of them.
+const SEEDS: u64 = 200;
+const EACH: u64 = 4;
+
+/// Every way in which the air may be heard.
+fn conditions() -> Vec<(&'static str, Vec<Sensor>)> {
+    let one = Sensor::default();
+    let form = |form| vec![Sensor { form, ..Sensor::default() }];
+    vec![
+        ("full", vec![one.clone()]),
+        ("loss 30 %", vec![Sensor { loss: 0.3, ..one.clone() }]),
+        ("noisy", vec![Sensor { noise_db: 5.0, ..one.clone() }]),
+        ("no signal", form(Form::NoSignal)),
+        ("no channel", form(Form::NoChannel)),
+        ("clock only", form(Form::ClockOnly)),
+        ("bare", form(Form::Bare)),
+        ("bare, FCS", form(Form::BareFcs)),
+        ("FCS left on", form(Form::FullFcs)),
+        ("hopping", vec![Sensor { hops: &[1, 6, 11], ..one.clone() }]),
+        (
+            "hopping, bare, loss",
+            vec![Sensor { hops: &[1, 6, 11], form: Form::Bare, loss: 0.3, ..one.clone() }],
+        ),
+        ("begins in the middle", vec![Sensor { begin_us: 21_200_000, ..one.clone() }]),
+        ("two sensors", vec![one.clone(), Sensor { ahead_us: 2_000, ..one.clone() }]),
+        (
+            "two sensors, loss",
+            vec![Sensor { loss: 0.3, ..one.clone() }, Sensor { ahead_us: 2_000, loss: 0.3, ..one }],
+        ),
+    ]
+}
+
+#[test]
+fn nothing_is_said_of_an_air_without_an_attack() {
+    let mut wrong = Vec::new();
+    let mut counts = BTreeMap::<String, (u32, u64)>::new();
+    for seed in 0..SEEDS {
+        let sent = kit::benign::air(seed, 60).in_order();
+        for (_, (name, sensors)) in
+            (seed..).zip(conditions()).filter(|(number, _)| number % EACH == 0)
+        {
+            for it in told(&sent, &sensors, seed, Profile::default()) {
+                wrong.push(format!("seed {seed}, {name}: {:?} {:?}", it.kind, it.parts));
+                let count = counts.entry(format!("{name}: {:?}", it.kind)).or_insert((0, seed));
+                count.0 += 1;
+            }
+        }
+    }
+    for (what, (count, seed)) in &counts {
+        println!("{what}: {count}, e.g. seed {seed}");
+    }
+    assert!(wrong.is_empty(), "{} in all\n{}", wrong.len(), wrong[..wrong.len().min(5)].join("\n"));
+}
+
+/// The share of seeds, in percent, in which an attack must be told right.
+const TOLD_MIN: usize = 66;
+/// Airs for each attack: enough to see what is always wrong.
+const ATTACK_SEEDS: u64 = 3;
+/// The same where time does not matter.
+const MANY_TOLD_MIN: usize = 80;
+const MANY_ATTACK_SEEDS: u64 = 20;
+
+#[test]
+fn each_attack_is_told_once_and_blamed_on_the_right_one() {
+    check_attacks(ATTACK_SEEDS, TOLD_MIN);
+}
+
+#[test]
+#[ignore = "takes minutes; in release only"]
+fn each_attack_is_told_right_on_many_airs() {
+    check_attacks(MANY_ATTACK_SEEDS, MANY_TOLD_MIN);
+}
+
+fn check_attacks(seeds: u64, told_min: usize) {
+    let mut wrong = Vec::new();
+    for attack in ATTACKS {
+        let mut row = String::new();
+        let stages: Vec<Staged> = (0..seeds).map(|seed| Staged::new(attack, seed)).collect();
+        for (name, sensors) in conditions() {
+            let mut told = 0;
+            let mut faults = Vec::new();
+            for (seed, stage) in (0..).zip(&stages) {
+                match stage.judge(attack, &sensors, seed) {
+                    None => told += 1,
+                    Some(fault) => faults.push(format!("  seed {seed}: {fault}")),
+                }
+            }
+            let _ = write!(row, " {told:>2}");
+            let is_blind = attack.blind.contains(&name);
+            if told * 100 < stages.len() * told_min && !is_blind {
+                faults.truncate(1);
+                wrong.push(format!("{}, {name}: {told}\n{}", attack.name, faults.join("\n")));
+            }
+        }
+        println!("{:<40}{row}", attack.name);
+    }
+    println!("{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} in all", wrong.len());
+}
+
+/// An attack on an air.
+struct Staged {
+    sent: Vec<kit::Sent>,
+    target: model::Mac,
+    victim: model::Mac,
+    attacker: model::Mac,
+    /// The access points of the target's name.
+    named: Vec<model::Mac>,
+}
+
+impl Staged {
+    fn new(attack: &Attack, seed: u64) -> Self {
+        let mut stage = Stage::new(seed);
+        (attack.run)(&mut stage);
+        Self {
+            target: model::Mac(stage.target.mac),
+            victim: model::Mac(stage.victim.mac),
+            attacker: model::Mac(stage.attacker),
+            named: stage
+                .ether
+                .aps
+                .iter()
+                .filter(|it| it.ssid == stage.target.ssid)
+                .map(|it| model::Mac(it.mac))
+                .collect(),
+            sent: stage.ether.in_order(),
+        }
+    }
+
+    /// What is wrong with what is said of it.
+    fn judge(&self, attack: &Attack, sensors: &[Sensor], seed: u64) -> Option<String> {
+        let incidents = told(&self.sent, sensors, seed, Profile::default());
+        let text = || {
+            let all = incidents.iter().map(|it| {
+                let parts: Vec<_> = it.parts.iter().map(|part| part.kind).collect();
+                format!("{:?} by {} against {:?} ({parts:?})", it.kind, it.transmitter, it.victim)
+            });
+            all.collect::<Vec<_>>().join("; ")
+        };
+        let [incident] = incidents.as_slice() else {
+            return Some(format!("{} incidents: {}", incidents.len(), text()));
+        };
+        let by = match (attack.by, incident.transmitter) {
+            (By::Own, Transmitter::Own { address }) => {
+                address == self.attacker || attack.name == "Pwnagotchi"
+            }
+            (By::AsTarget, Transmitter::Spoofed { address }) => address == self.target,
+            (By::AsVictim, Transmitter::Spoofed { address }) => address == self.victim,
+            (By::Invented, Transmitter::Invented { .. })
+            | (By::Unnamed, Transmitter::Unnamed)
+            | (By::Anyone, _) => true,
+            _ => false,
+        };
+        let against = match attack.against {
+            Against::Target => incident.victim == Some(self.target),
+            Against::Name => incident.victim.is_some_and(|it| self.named.contains(&it)),
+            Against::Victim => incident.victim == Some(self.victim),
+            Against::Everybody => incident.victim.is_none(),
+            Against::Anyone => true,
+        };
+        let is_right = attack.kinds.contains(&incident.kind) && by && against;
+        (!is_right).then(text)
+    }
+}
