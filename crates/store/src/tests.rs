@@ -402,3 +402,17 @@ fn a_backup_is_a_store_of_its_own() {
     let nowhere = copy.dir.join("missing").join("state.db");
     check_refused(store.backup_to(&nowhere), &["missing"]);
 }
+
+#[test]
+fn a_store_of_its_own_raises_and_clears_alarms() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let raise = |text| store.raise_alarm("silent", Severity::Minor, "roof", text, Time(5)).unwrap();
+    let id = raise("since noon");
+    assert_eq!(raise("since eleven"), id, "it stands at most once");
+    let standing = store.standing_alarm("silent", "roof").unwrap().unwrap();
+    assert_eq!((standing.id, standing.text.as_str()), (id, "since eleven"));
+    assert!(store.clear_alarm(id, Time(6)).unwrap());
+    assert!(!store.clear_alarm(id, Time(7)).unwrap());
+    assert!(raise("again") > id);
+}

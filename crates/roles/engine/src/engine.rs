@@ -191,14 +191,16 @@ impl Engine {
             |it: &ControllerConfig| LinkStatus::new(&it.address, &it.name, "Controller", now);
         let links: Vec<LinkStatus> = config.controllers.iter().map(status).collect();
         let (guard, wips) = if config.wips.enabled {
-            let (guard, ends) = Guard::open(&store, &config.wips.vendors, links.clone())?;
-            let thread = guard.start(ends, site.clone(), Arc::clone(&reporting));
+            let (guard, ends) = Guard::open(&store, links.clone())?;
+            let vendors = config.wips.vendors.clone();
+            let thread = guard.start(ends, site.clone(), Arc::clone(&reporting), vendors);
             let what = "the wIPS thread".to_owned();
-            let thread = thread.map_err(|source| StartError::LocalMake { what, source })?;
-            (Some(guard), Some(thread))
+            let started = thread.map_err(|source| StartError::LocalMake { what, source })?;
+            (Some(guard), Some(started))
         } else {
             (None, None)
         };
+        let (wips, news) = wips.unzip();
         let access = Access::new(Arc::clone(&store), writer.clone());
         let address = config.https.listen;
         let listen_error =
@@ -243,7 +245,8 @@ impl Engine {
         services.spawn(http::serve(listener, tls, api::router(Arc::clone(&shared))));
         services.spawn(tick(shared.tasks.clone()));
         services.spawn(survey::keep_calibrated(Arc::clone(&shared)));
-        if let Some(guard) = &shared.wips {
+        if let (Some(guard), Some(news)) = (&shared.wips, news) {
+            services.spawn(wips::tell(Arc::clone(&shared), guard.clone(), news));
             services.spawn(wips::keep(guard.clone(), Arc::clone(&shared), config.wips.keep_days));
         }
         if is_kept {

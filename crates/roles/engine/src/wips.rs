@@ -18,23 +18,26 @@
 //! | `keep` | what is durable: documents, files, and when they go |
 //! | [`place`] | where a radio is |
 //! | [`vendors`] | who made it |
+//! | `tell` | notifications, and the alarms of silent sensors |
 //!
 //! A link never waits for this service: what the queue has no room for is dropped and counted. What is an
 //! attack, and what it means, is in the crate [`wips`](::wips); here is only what it takes to run it.
 
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use ::wips::forensics::File;
-use ::wips::profile::rogue::{Rogue, Verdict};
+use ::wips::profile::rogue::{Rogue, RogueClass, Verdict};
 use ::wips::{Counts, Profile};
+use model::Mac;
 use node::clock;
 use node::nmsp::{LinkState, LinkStatus};
 use store::{Store, StoreError};
+use tokio::sync::mpsc;
 
 use crate::site::CurrentSite;
 use crate::tracker::Reporting;
@@ -45,15 +48,18 @@ mod merge;
 pub mod place;
 pub mod records;
 pub mod sensors;
+mod tell;
 pub mod trust;
 pub mod vendors;
 mod watch;
 
 pub use keep::{COLLECTION, KeepError, keep};
+pub(crate) use tell::{News, tell};
 
 use feed::{Batch, Feed};
 use records::Records;
 use sensors::{Sensors, Tally};
+use tell::NEWS_MAX;
 use trust::Classes;
 use vendors::Vendors;
 use watch::{Order, Sources, Watch};
@@ -73,7 +79,8 @@ pub struct Guard(Arc<Inner>);
 struct Inner {
     sensors: Sensors,
     records: Records,
-    vendors: Vendors,
+    /// Read by the thread: a node that takes over does not wait for names.
+    vendors: OnceLock<Vendors>,
     links: Vec<LinkStatus>,
     queue: SyncSender<Batch>,
     orders: SyncSender<Order>,
@@ -86,10 +93,22 @@ struct Inner {
     files: Mutex<VecDeque<(u64, File)>>,
     /// Files that found no room on their way.
     files_dropped: AtomicU64,
+    news: mpsc::Sender<News>,
+    /// News that nobody was told.
+    untold: AtomicU64,
+    /// Access points of others that were told, and what they were then.
+    known: Mutex<Rogues>,
     quit: AtomicBool,
     is_up: AtomicBool,
     /// Held by whoever writes a document: the newest word is the last one written.
     saving: tokio::sync::Mutex<()>,
+}
+
+/// Access points of others, with the worst class that each was told with.
+#[derive(Debug, Default)]
+struct Rogues {
+    known: BTreeMap<Mac, RogueClass>,
+    is_changed: bool,
 }
 
 /// What the thread shows of the air.
@@ -110,19 +129,16 @@ pub struct Busy;
 
 impl Guard {
     /// Takes what the store has. Nothing is watched before [`start`](Self::start).
-    pub(crate) fn open(
-        store: &Store,
-        vendors: &Path,
-        links: Vec<LinkStatus>,
-    ) -> Result<(Self, Ends), StoreError> {
+    pub(crate) fn open(store: &Store, links: Vec<LinkStatus>) -> Result<(Self, Ends), StoreError> {
         let (queue, batches) = sync_channel(QUEUE_BATCHES_MAX);
         let (orders, waiting) = sync_channel(ORDERS_MAX);
+        let (news, told) = mpsc::channel(NEWS_MAX);
         let records = Records::default();
         records.load(keep::records(store)?);
         let inner = Inner {
             sensors: Sensors::default(),
             records,
-            vendors: Vendors::load(vendors),
+            vendors: OnceLock::new(),
             links,
             queue,
             orders,
@@ -132,28 +148,34 @@ impl Guard {
             classes: RwLock::new(Arc::new(keep::classes(store)?)),
             files: Mutex::default(),
             files_dropped: AtomicU64::default(),
+            news,
+            untold: AtomicU64::default(),
+            known: Mutex::new(Rogues { known: keep::known(store)?, is_changed: false }),
             quit: AtomicBool::new(false),
             is_up: AtomicBool::new(false),
             saving: tokio::sync::Mutex::default(),
         };
-        Ok((Self(Arc::new(inner)), Ends { queue: batches, orders: waiting }))
+        Ok((Self(Arc::new(inner)), Ends { queue: batches, orders: waiting, news: told }))
     }
 
-    /// Starts the thread.
+    /// Starts the thread; what it wants told comes out of the channel.
     pub(crate) fn start(
         &self,
         ends: Ends,
         site: CurrentSite,
         reporting: Reporting,
-    ) -> std::io::Result<JoinHandle<()>> {
-        let Ends { queue, orders } = ends;
+        vendors: PathBuf,
+    ) -> std::io::Result<(JoinHandle<()>, mpsc::Receiver<News>)> {
+        let Ends { queue, orders, news } = ends;
         let inner = Arc::clone(&self.0);
         let thread = std::thread::Builder::new().name("wips".to_owned());
-        thread.spawn(move || {
+        let thread = thread.spawn(move || {
             let _up = Up::new(&inner);
+            inner.vendors.get_or_init(|| Vendors::load(&vendors));
             let sources = Sources { queue, orders, site, reporting };
             Watch::new(Arc::clone(&inner), sources).run(clock::wall);
-        })
+        })?;
+        Ok((thread, news))
     }
 
     /// Has the thread end with what it is at.
@@ -184,18 +206,19 @@ impl Guard {
 
     /// How many sensors there are.
     pub fn tally(&self) -> Tally {
-        self.0.sensors.tally(|controller| self.is_connected(controller))
+        let connected = self.connected();
+        self.0.sensors.tally(|controller| connected.contains(controller))
     }
 
-    /// Whether a controller is connected.
-    pub fn is_connected(&self, controller: &str) -> bool {
+    /// The controllers that are connected.
+    pub fn connected(&self) -> BTreeSet<String> {
         let links = self.0.links.iter().map(LinkStatus::snapshot);
-        links.into_iter().any(|it| it.address == controller && it.state == LinkState::Active)
+        links.filter(|it| it.state == LinkState::Active).map(|it| it.address).collect()
     }
 
-    /// Who made radios.
-    pub fn vendors(&self) -> &Vendors {
-        &self.0.vendors
+    /// Who made the radio with this address.
+    pub fn vendor(&self, mac: Mac) -> Option<&str> {
+        self.0.vendors.get()?.name(mac)
     }
 
     /// What the thread sees of the air, a second ago at most.
@@ -224,6 +247,7 @@ impl Guard {
 pub(crate) struct Ends {
     queue: Receiver<Batch>,
     orders: Receiver<Order>,
+    news: mpsc::Receiver<News>,
 }
 
 /// Says that the thread works, for as long as it does, however it ends.
@@ -257,6 +281,18 @@ impl Inner {
 
     fn order(&self, order: Order) -> Result<(), Busy> {
         self.orders.try_send(order).map_err(|_| Busy)
+    }
+
+    /// Has others told; when too much waits, nobody is.
+    fn tell(&self, news: News) {
+        let is_told = self.news.try_send(news).is_ok();
+        if !is_told && self.untold.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!("too much happens on the air to tell all of it");
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Rogues> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has a file written, when there is room on the way.

@@ -6,18 +6,21 @@
     reason = "a test may panic and say what it skips"
 )]
 
+use std::path::Path;
 use std::process::Command;
 
 use engine::Engine;
-use nmsp::{Batch, SensorState};
+use nmsp::{Batch, CapturedPacket, SensorState};
 use node::clock;
 use serde_json::{Value, json};
+use wips::capture::Decoder;
 
 mod common;
 
 use common::air::{self, AP, TWIN};
 use common::http::Request;
-use common::{ADMIN, Dir, Lab, VIEWER, config, eventually, send};
+use common::receiver::Receiver;
+use common::{ADMIN, Dir, Lab, VIEWER, config, eventually, send, site};
 
 const INCIDENTS: &str = "/api/v1/wips/incidents";
 
@@ -170,6 +173,8 @@ async fn an_evil_twin_is_found_located_and_sorted() {
     eventually("it attacks", async || rogue().await.unwrap()["is_attacking"] == true).await;
     let seen = rogue().await.unwrap();
     assert_eq!(seen["class"], "malicious");
+    let has_lists = Path::new("/usr/share/ieee-data/oui.csv").exists();
+    assert_eq!(seen["vendor"], if has_lists { json!("IGT") } else { Value::Null });
     assert_eq!((&seen["sensors"], &seen["is_open"]), (&json!(3), &json!(true)));
     assert_eq!(seen["channel"]["number"], 6);
     let rogues = lab.json("/api/v1/wips/rogues").await;
@@ -203,6 +208,193 @@ async fn an_evil_twin_is_found_located_and_sorted() {
     let removed = lab.send(Request::new("DELETE", &class).basic(ADMIN)).await;
     assert_eq!(removed.status, 204);
     assert_ne!(rogue().await.unwrap()["set_by"], ADMIN.0);
+}
+
+/// A definition of all that the service tells, for a receiver here.
+fn air(url: &str) -> Value {
+    json!({
+        "name": "air",
+        "conditions": [
+            {"type": "incident", "severity": "critical", "classes": ["impersonation"]},
+            {"type": "rogue", "classes": ["malicious"]},
+            {"type": "sensor_silent"},
+        ],
+        "receivers": [{"transport": {"type": "http", "url": url}}],
+    })
+}
+
+#[tokio::test]
+async fn whoever_wants_to_know_is_told() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[200]).await;
+    let path = "/api/v1/notifications/air";
+    let mut unknown = air(&receiver.url);
+    unknown["conditions"][0]["kinds"] = json!(["evil-twins"]);
+    let refused = put(&lab, path, &unknown, 400).await;
+    assert!(refused["error"]["message"].as_str().unwrap().contains("'evil-twins'"), "{refused}");
+    put(&lab, path, &air(&receiver.url), 201).await;
+    announce(&lab).await;
+    // A flood is no impersonation.
+    lab.wlc.notify(air::flood(now_us() - 1_000_000)).await;
+    for batch in air::twins(now_us(), &[(0, -48), (1, -60), (2, -62)]) {
+        lab.wlc.notify(batch).await;
+    }
+    let found = incident(&lab.engine, "evil-twin").await;
+    let told = async |kind: &str| -> Value {
+        let mut found = Value::Null;
+        eventually(kind, async || {
+            let mut events = receiver.bodies().into_iter().map(|it| it["notifications"][0].clone());
+            found = events.rfind(|it| it["notificationType"] == kind).unwrap_or_default();
+            !found.is_null()
+        })
+        .await;
+        found
+    };
+    let opened = told("incident").await;
+    assert_eq!(opened["incidentId"], found["id"]);
+    assert_eq!(
+        (&opened["incidentState"], &opened["severity"]),
+        (&json!("OPENED"), &json!("CRITICAL"))
+    );
+    assert_eq!(
+        (&opened["deviceId"], &opened["victim"]),
+        (&json!(TWIN.to_string()), &json!(AP.to_string()))
+    );
+    assert_eq!(opened["locationMapHierarchy"], "North>Main>Ground");
+    let rogue = told("rogue").await;
+    assert_eq!(
+        (&rogue["deviceId"], &rogue["rogueClass"]),
+        (&json!(TWIN.to_string()), &json!("malicious"))
+    );
+
+    lab.wlc.notify(Batch::Sensors(vec![air::sensor(2, SensorState::Silent)])).await;
+    let silent = told("sensorsilent").await;
+    assert_eq!(silent["sensor"], "sensor-2");
+    assert_eq!(silent["floorRefId"], site::floor_id("Ground"));
+    let standing = || {
+        let alarms = lab.engine.shared.store.alarms().unwrap();
+        alarms.into_iter().filter(|it| it.cleared.is_none()).count()
+    };
+    eventually("an alarm stands", async || standing() == 1).await;
+    lab.wlc.notify(Batch::Sensors(vec![air::sensor(2, SensorState::Capturing)])).await;
+    eventually("the alarm is over", async || standing() == 0).await;
+
+    let clear = format!("{INCIDENTS}/{}/clear", found["id"]);
+    let cleared = lab.send(Request::new("POST", &clear).basic(ADMIN).json(&json!({}))).await;
+    assert_eq!(cleared.json()["standing"], "cleared");
+    eventually("its end is told", async || {
+        receiver.bodies().iter().any(|it| it["notifications"][0]["incidentState"] == "CLOSED")
+    })
+    .await;
+    assert!(
+        lab.json(&format!("{INCIDENTS}?standing=open&kind=evil-twin")).await["incidents"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// What a real tool sent, as a recording of third parties has it: five seconds before and after the first
+/// deauthentication, as two sensors hear it.
+#[tokio::test]
+async fn a_recorded_attack_is_seen_as_it_was() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data/captures/lab");
+    let file = folder.join("hwsim_aireplay-deauth-bcast.pcap");
+    let Ok(content) = std::fs::read(&file) else {
+        eprintln!("skipped: no {}", file.display());
+        return;
+    };
+    let packets = decoded(&content);
+    let is_deauthentication = |packet: &CapturedPacket| {
+        let frame = packet.bytes.get(usize::from(packet.bytes[2])..).unwrap_or_default();
+        frame.first() == Some(&0xc0)
+    };
+    let first = packets.iter().find(|it| is_deauthentication(it)).unwrap().at_us;
+    let lab = Lab::start().await;
+    announce(&lab).await;
+    let now = now_us();
+    let near = packets.into_iter().filter(|it| it.at_us.abs_diff(first) < 4_000_000);
+    let near: Vec<CapturedPacket> =
+        near.map(|it| CapturedPacket { at_us: now + it.at_us - first, ..it }).collect();
+    for sensor in [0, 1] {
+        for some in near.chunks(200) {
+            let heard = |it: &CapturedPacket| CapturedPacket { sensor, ..it.clone() };
+            lab.wlc.notify(Batch::Captured(some.iter().map(heard).collect())).await;
+        }
+    }
+    let path = format!("{INCIDENTS}?class=station");
+    let mut found = Value::Null;
+    eventually("an attack on stations", async || {
+        found = lab.json(&path).await["incidents"][0].clone();
+        found["sensors"].as_array().is_some_and(|sensors| sensors.len() == 2)
+    })
+    .await;
+    let expected = json!({"who": "spoofed", "address": "02:00:00:00:00:00"});
+    assert_eq!(found["transmitter"], expected, "{found}");
+    let summary = lab.json("/api/v1/wips/summary").await;
+    assert!(summary["copies"].as_u64().unwrap() > near.len() as u64 / 2, "{summary}");
+}
+
+/// The packets of a capture with radiotap headers.
+fn decoded(content: &[u8]) -> Vec<CapturedPacket> {
+    let (mut decoder, mut rest, mut packets) = (Decoder::new(wips::SensorId(0)), content, vec![]);
+    loop {
+        while let Some(captured) = decoder.poll().unwrap() {
+            let it = captured.packet;
+            packets.push(CapturedPacket {
+                sensor: 0,
+                at_us: it.at.0,
+                link: it.link.number(),
+                fcs_bytes: it.fcs_bytes,
+                wire_bytes: it.wire_bytes as u32,
+                bytes: it.bytes.into(),
+            });
+        }
+        let space = decoder.space();
+        let (now, later) = rest.split_at(rest.len().min(space.len()));
+        if now.is_empty() {
+            return packets;
+        }
+        space[..now.len()].copy_from_slice(now);
+        decoder.filled(now.len());
+        rest = later;
+    }
+}
+
+/// Addresses that nobody has, as fast as the link takes them.
+#[tokio::test]
+async fn a_flood_of_random_addresses_costs_a_bounded_amount() {
+    let lab = Lab::start().await;
+    announce(&lab).await;
+    let mut number = 0_u64;
+    for _ in 0..200 {
+        let start = now_us() - 100_000;
+        let frames = (0..500).map(|nth| {
+            number += 1;
+            let random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let bssid = model::Mac::from_u64(random >> 16 & !0x0100_0000_0000);
+            let beacon = air::beacon(bssid, &format!("{random:x}"), true, nth);
+            air::captured((1, -50), start + u64::from(nth) * 200, &beacon)
+        });
+        lab.wlc.notify(Batch::Captured(frames.collect())).await;
+    }
+    let mut summary = Value::Null;
+    eventually("everything is looked at or dropped", async || {
+        summary = lab.json("/api/v1/wips/summary").await;
+        summary["packets"].as_u64().unwrap() + summary["dropped"].as_u64().unwrap() >= 100_000
+    })
+    .await;
+    let known = summary["known"].as_u64().unwrap();
+    assert!(known <= 16_384 + 16_384 / 4, "{summary}");
+    incident(&lab.engine, "beacon-flood").await;
+    let page = lab.json(&format!("{INCIDENTS}?limit=500")).await;
+    let incidents = page["incidents"].as_array().unwrap().len();
+    assert!(incidents <= 500, "{incidents}");
+    // An attack still finds its place among them.
+    for batch in air::twins(now_us(), &[(0, -48), (1, -60)]) {
+        lab.wlc.notify(batch).await;
+    }
+    incident(&lab.engine, "evil-twin").await;
 }
 
 #[tokio::test]

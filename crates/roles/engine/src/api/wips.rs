@@ -23,6 +23,7 @@ use super::access::{Admin, Operator};
 use super::error::{ApiError, ErrorBody, blocking};
 use super::{Shared, State};
 use crate::wips::records::{Record, Wanted};
+use crate::wips::sensors::Known;
 use crate::wips::trust::{self, Set};
 use crate::wips::{Guard, KeepError};
 
@@ -424,8 +425,13 @@ pub async fn sensors(FromState(shared): State) -> Result<Json<SensorList>, ApiEr
     let guard = on(&shared)?;
     let site = shared.site.load();
     let mut sensors: Vec<SensorView> = {
+        let connected = guard.connected();
         let known = guard.sensors().read();
-        known.iter().map(|(id, known)| SensorView::new(*id, known, &guard, &site)).collect()
+        let view = |(id, known): (&wips::SensorId, &Known)| {
+            let is_up = connected.contains(&*known.controller);
+            SensorView::new(*id, known, is_up, &site)
+        };
+        known.iter().map(view).collect()
     };
     sensors.sort_by(|a, b| a.place_in_list().cmp(&b.place_in_list()));
     Ok(Json(SensorList { sensors }))

@@ -5,16 +5,18 @@
 //! | `wips-incidents` | each incident, as a [`Record`] |
 //! | `wips-profile` | whom to protect |
 //! | `wips-rogues` | each access point of others that a person gave a class |
+//! | `wips-known` | all access points of others that were told |
 //!
 //! Documents are what a pair replicates anyway, so a node that takes over has them all. What is written
 //! by the clock of the thread waits here while the store or the pair does not take it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::wips::Profile;
 use ::wips::incident::Standing;
+use ::wips::profile::rogue::RogueClass;
 use model::{Mac, Time};
 use node::{clock, token};
 use serde::de::DeserializeOwned;
@@ -29,6 +31,11 @@ use crate::writer::{WriteFailure, Writer};
 
 /// Where incidents are kept in the store.
 pub const COLLECTION: &str = "wips-incidents";
+/// Where it is kept which access points of others were told: nobody is told twice.
+const KNOWN_COLLECTION: &str = "wips-known";
+const KNOWN_NAME: &str = "rogues";
+/// They are written every so many times: half a minute.
+const KNOWN_INTERVALS: u32 = 60;
 /// The keeper looks this often at what changed.
 const KEEP_INTERVAL: Duration = Duration::from_millis(500);
 /// What could not be written waits this long.
@@ -76,6 +83,12 @@ pub(super) fn profile(store: &Store) -> Result<Profile, StoreError> {
     let text = store.document(PROFILE_COLLECTION, PROFILE_NAME)?;
     let read = text.and_then(|text| read(PROFILE_COLLECTION, PROFILE_NAME, &text));
     Ok(read.unwrap_or_default())
+}
+
+/// The access points of others that were told, as a store has them.
+pub(super) fn known(store: &Store) -> Result<BTreeMap<Mac, RogueClass>, StoreError> {
+    let text = store.document(KNOWN_COLLECTION, KNOWN_NAME)?;
+    Ok(text.and_then(|text| read(KNOWN_COLLECTION, KNOWN_NAME, &text)).unwrap_or_default())
 }
 
 /// The classes that people gave, as a store has them.
@@ -231,12 +244,27 @@ impl Guard {
         Ok(())
     }
 
+    /// Writes which access points of others were told, when there are new ones.
+    async fn keep_known(&self, writer: &Writer) -> Result<(), KeepError> {
+        let text = {
+            let mut rogues = self.0.known();
+            if !std::mem::take(&mut rogues.is_changed) {
+                return Ok(());
+            }
+            serde_json::to_string(&rogues.known)?
+        };
+        let written = writer.put_document(KNOWN_COLLECTION, KNOWN_NAME, text).await;
+        self.0.known().is_changed |= written.is_err();
+        Ok(written?)
+    }
+
     /// Writes everything at once: the thread has ended. A node that leaves a pair is at its end.
     pub(crate) async fn finish(&self, writer: &Writer) {
         if let Writer::Replicated { .. } = writer {
             return;
         }
-        if let Err(error) = self.keep_changes(writer, Time(u64::MAX)).await {
+        let kept = self.keep_changes(writer, Time(u64::MAX)).await;
+        if let Err(error) = kept.and(self.keep_known(writer).await) {
             tracing::warn!(%error, "the last incidents were not written");
         }
     }
@@ -257,7 +285,10 @@ pub async fn keep(guard: Guard, shared: Arc<Shared>, keep_days: u64) {
     let mut was_written = true;
     for turn in 0_u32.. {
         let now = clock::wall();
-        let kept = guard.keep_changes(&shared.writer, now).await;
+        let mut kept = guard.keep_changes(&shared.writer, now).await;
+        if turn % KNOWN_INTERVALS == 1 {
+            kept = kept.and(guard.keep_known(&shared.writer).await);
+        }
         // Told once, not twice a second.
         match &kept {
             Err(error) if was_written => {

@@ -2,13 +2,16 @@
 //!
 //! Nothing new is computed here: it is located as a rogue access point is, whose power nobody knows.
 
+use ::wips::incident::{Hearing, Transmitter};
+use ::wips::profile::rogue::Rogue;
 use locate::{Power, Scratch};
 use model::map::MapId;
 use model::{Band, Category, Dbm, Mac, Metres, Position, Reading, Time};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::records::Heard;
+use super::records::{Heard, Record};
+use super::sensors::Sensors;
 use crate::site::Site;
 use crate::tracker::SharedElements;
 
@@ -22,6 +25,9 @@ const AT_ONE_METRE_DBM: f32 = -35.0;
 const DECADE_DB: f32 = 30.0;
 /// Nearer than that nothing can be told, in metres.
 const NEAR_M: f32 = 5.0;
+
+/// What an address that sends may be tracked as.
+const SENDERS: [Category; 3] = [Category::RogueAp, Category::RogueClient, Category::WirelessClient];
 
 /// Where a radio is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -87,6 +93,47 @@ pub fn of_heard(
     let (floor, point) = site.access_point(nearest.ap?)?;
     let confidence = Metres(nearest.rssi_dbm.map_or(HEARD_M, reach_m));
     Place::of(&Position { floor, point, confidence, at }, true, site)
+}
+
+/// Where the attacker of an incident is: as sensors hear it, or as the tracker has it under its own
+/// address.
+pub fn of_record(
+    record: &Record,
+    elements: &SharedElements,
+    site: &Site,
+    scratch: &mut Scratch,
+) -> Option<Place> {
+    let band = record.incident.channel.map(|it| it.band);
+    let sender = match record.incident.transmitter {
+        Transmitter::Own { address } => Some(address),
+        // The address is not the attacker's.
+        Transmitter::Spoofed { .. } | Transmitter::Invented { .. } | Transmitter::Unnamed => None,
+    };
+    let tracked = || of_element(sender?, &SENDERS, elements, site);
+    match of_heard(&record.sensors, band, site, scratch) {
+        Some(place) if !place.is_presence => Some(place),
+        place => tracked().or(place),
+    }
+}
+
+/// Where an access point of others is: as sensors hear its beacons, or as the tracker has it.
+pub fn of_rogue(
+    rogue: &Rogue,
+    sensors: &Sensors,
+    elements: &SharedElements,
+    site: &Site,
+    scratch: &mut Scratch,
+) -> Option<Place> {
+    let heard = |it: &Hearing| {
+        let (name, ap) = sensors.name(it.sensor)?;
+        let Hearing { sensor, rssi_dbm, frames } = *it;
+        Some(Heard { sensor, name, ap, rssi_dbm, frames })
+    };
+    let heard: Vec<Heard> = rogue.heard_by.iter().filter_map(heard).collect();
+    match of_heard(&heard, rogue.channel.map(|it| it.band), site, scratch) {
+        Some(place) if !place.is_presence => Some(place),
+        place => of_element(rogue.bssid, &[Category::RogueAp], elements, site).or(place),
+    }
 }
 
 /// Where an access point of the maps was drawn.

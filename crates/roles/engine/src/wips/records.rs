@@ -274,7 +274,11 @@ impl Records {
     /// Forgets what ended before `before`.
     pub(super) fn expire(&self, before: Time) {
         let mut table = self.write();
-        let old = |it: &&Record| !it.is_open() && it.incident.last.to_time() < before;
+        // The newest one stays, for the next one is numbered after it.
+        let newest = table.records.last_key_value().map_or(0, |(id, _)| *id);
+        let old = |it: &&Record| {
+            !it.is_open() && it.incident.last.to_time() < before && it.incident.id != newest
+        };
         let old: Vec<u64> = table.records.values().filter(old).map(|it| it.incident.id).collect();
         for id in old {
             table.remove(id);
@@ -319,11 +323,13 @@ impl Table {
         *known = due.min(*known);
     }
 
-    /// The oldest go first, those that are over before those that go on.
+    /// The oldest go first: of those that are over and harmed nobody, of those that are over, of all. So
+    /// a flood of trifles does not take the place of attacks.
     fn make_room(&mut self) {
         while self.records.len() > RECORDS_MAX {
-            let closed = self.records.values().find(|it| !it.is_open());
-            let oldest = closed.or_else(|| self.records.values().next());
+            let mut closed = self.records.values().filter(|it| !it.is_open());
+            let trifle = closed.clone().find(|it| it.incident.severity == Severity::Informational);
+            let oldest = trifle.or_else(|| closed.next()).or_else(|| self.records.values().next());
             let Some(id) = oldest.map(|it| it.incident.id) else { return };
             self.remove(id);
         }
@@ -443,10 +449,16 @@ pub(super) mod tests {
         }
         let removed: Vec<u64> = records.removed().iter().map(|it| it.id).collect();
         assert_eq!(removed, [2, 3, 4], "who goes on stays");
+        let trifle =
+            Incident { severity: Severity::Informational, ..incident(50, Standing::Quiet) };
+        records.take(&trifle, Vec::new(), Time(0));
+        let next = incident(RECORDS_MAX as u64 + 4, Standing::Quiet);
+        records.take(&next, Vec::new(), Time(0));
+        assert_eq!(records.removed().first().map(|it| it.id), Some(50), "a trifle goes first");
         records.expire(Time(100_000));
         assert!(
             records.find(99).is_none() && records.find(100).is_some() && records.find(1).is_some()
         );
-        assert_eq!(records.next_id(), RECORDS_MAX as u64 + 4);
+        assert_eq!(records.next_id(), RECORDS_MAX as u64 + 5);
     }
 }

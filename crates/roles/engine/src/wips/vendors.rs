@@ -74,16 +74,6 @@ impl Vendors {
         let named = |bits: u32| self.names.get(&(bits, mac.to_u64() >> (48 - bits)));
         PREFIX_BITS.into_iter().find_map(named).map(AsRef::as_ref)
     }
-
-    /// How many assignments are known.
-    pub fn len(&self) -> usize {
-        self.names.len()
-    }
-
-    /// Whether none is known.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -120,6 +110,6 @@ mod tests {
     #[test]
     fn a_folder_without_lists_gives_no_names() {
         let vendors = Vendors::load(Path::new("/nowhere"));
-        assert!(vendors.is_empty() && vendors.name(Mac([0; 6])).is_none());
+        assert!(vendors.names.is_empty() && vendors.name(Mac([0; 6])).is_none());
     }
 }

@@ -7,13 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use model::Time;
+use notify::Phase;
 use wips::forensics::{CASE_BYTES_MAX, Case, Ring};
 use wips::incident::Standing;
-use wips::{CaptureTime, Change, Incident, Packet, Profile, Severity, Wips};
+use wips::profile::rogue::{Rogue, Verdict};
+use wips::{CaptureTime, Change, Incident, Packet, Profile, SensorId, Severity, Wips};
 
 use super::feed::Batch;
 use super::merge::{HOLD_MS, Merge};
 use super::records::Heard;
+use super::tell::{News, Told};
 use super::trust::{self, Classes, Infrastructure};
 use super::{Inner, Seen};
 use crate::site::CurrentSite;
@@ -33,6 +36,11 @@ const CASES_MAX: usize = 16;
 /// Bytes of files in an hour, on the average. Ours: who makes one incident after the other fills no disk.
 const FILES_BYTES_PER_HOUR: u64 = 256 << 20;
 const HOUR_MS: u64 = 3_600_000;
+/// Access points of others that are known to have been told. Ours: as many as the machine follows.
+const KNOWN_MAX: usize = 4_096;
+/// Access points of others that are told in a second. Ours: a site with hundreds of neighbours takes a
+/// minute, and a flood of names is an incident by itself.
+const ROGUES_AT_ONCE: usize = 10;
 
 /// Something that a person wants of the machine.
 #[derive(Debug)]
@@ -65,6 +73,8 @@ pub(super) struct Watch {
     cases: BTreeMap<u64, Case>,
     /// Open incidents that have or had a case.
     cased: BTreeSet<u64>,
+    /// What was told of each open incident.
+    told: BTreeMap<u64, Told>,
     profile: Arc<Profile>,
     classes: Arc<Classes>,
     /// What the machine was told last.
@@ -81,11 +91,12 @@ impl Watch {
         let (profile, classes) = (shared.profile(), shared.classes());
         let mut machine =
             Wips::new(Profile::clone(&profile)).numbered_from(shared.records.next_id());
-        let mut cased = BTreeSet::new();
+        let (mut cased, mut told) = (BTreeSet::new(), BTreeMap::new());
         for record in shared.records.open() {
             if record.forensics.is_some() {
                 cased.insert(record.incident.id);
             }
+            told.insert(record.incident.id, Told::of(&record.incident));
             machine.resume(record.incident);
         }
         Self {
@@ -96,6 +107,7 @@ impl Watch {
             ring: Ring::default(),
             cases: BTreeMap::new(),
             cased,
+            told,
             effective: Profile::clone(&profile),
             profile,
             classes,
@@ -135,7 +147,7 @@ impl Watch {
         }
         let tick = CaptureTime(now.0.saturating_sub(BEHIND_MS).saturating_mul(1_000));
         self.machine.tick(tick);
-        self.changes(now);
+        self.changes(None, now);
         self.close_cases(Some(self.newest.max(tick)));
         if now < self.refreshed || now.since_ms(self.refreshed) >= REFRESH_MS {
             self.refresh(now);
@@ -155,14 +167,19 @@ impl Watch {
                 case.join(packet.sensor, &self.ring);
             }
         }
-        self.changes(now);
+        self.changes(Some(packet.sensor), now);
     }
 
-    fn changes(&mut self, now: Time) {
+    /// Takes what the newest packet changed, which this sensor heard.
+    fn changes(&mut self, sensor: Option<SensorId>, now: Time) {
+        let mut closed = Vec::new();
         while let Some(change) = self.machine.poll() {
             let incident = match change {
                 Change::Opened(incident) | Change::Updated(incident) => incident,
                 Change::Closed(incident) => {
+                    self.tell_incident(&incident);
+                    self.told.remove(&incident.id);
+                    closed.push(incident.id);
                     self.cased.remove(&incident.id);
                     incident
                 }
@@ -171,12 +188,51 @@ impl Watch {
             let open = self.machine.open().find(|it| it.id == incident.id).cloned();
             let incident = open.unwrap_or(incident);
             self.shared.see(&incident, now);
-            self.open_case(&incident, now);
+            self.open_case(&incident, sensor, now);
+        }
+        for id in closed {
+            self.shared.tell(News::Incident { id, phase: Phase::Closed, before: None });
+        }
+    }
+
+    /// Has an incident told that is new, or has grown.
+    fn tell_incident(&mut self, incident: &Incident) {
+        let (id, now) = (incident.id, Told::of(incident));
+        let before = self.told.insert(id, now.clone());
+        if before.as_ref() != Some(&now) {
+            self.shared.tell(News::Incident { id, phase: Phase::Opened, before });
+        }
+    }
+
+    /// Has access points of others told that are new, or worse than they were.
+    fn tell_rogues(&self, rogues: &[(Rogue, Verdict)]) {
+        let mut known = self.shared.known();
+        if known.known.len() >= KNOWN_MAX {
+            let here: BTreeSet<_> = rogues.iter().map(|(rogue, _)| rogue.bssid).collect();
+            known.known.retain(|bssid, _| here.contains(bssid));
+        }
+        let mut told = 0;
+        for (rogue, verdict) in rogues {
+            let class = self.classes.get(&rogue.bssid).map_or(verdict.class, |it| it.class);
+            let before = known.known.get(&rogue.bssid).copied();
+            let has_room = before.is_some() || known.known.len() < KNOWN_MAX;
+            if before.is_some_and(|before| before >= class) || !has_room {
+                continue;
+            }
+            known.known.insert(rogue.bssid, class);
+            known.is_changed = true;
+            let found = Box::new((rogue.clone(), verdict.clone()));
+            self.shared.tell(News::Rogue(found, class));
+            told += 1;
+            if told == ROGUES_AT_ONCE {
+                // The others with the next refresh.
+                return;
+            }
         }
     }
 
     /// Gathers what was captured around an incident that matters, once for each.
-    fn open_case(&mut self, incident: &Incident, now: Time) {
+    fn open_case(&mut self, incident: &Incident, sensor: Option<SensorId>, now: Time) {
         let is_over = matches!(incident.standing, Standing::Quiet | Standing::Cleared);
         let is_wanted = incident.severity >= Severity::Minor && !is_over;
         if !is_wanted || self.cased.contains(&incident.id) || self.cases.len() >= CASES_MAX {
@@ -188,8 +244,10 @@ impl Watch {
         }
         self.cased.insert(incident.id);
         let mut case = Case::open(incident.id, incident.detected);
-        for hearing in &incident.heard_by {
-            case.join(hearing.sensor, &self.ring);
+        // Who heard the frame that shows it, also where that is the victim's.
+        let heard_by = incident.heard_by.iter().map(|it| it.sensor);
+        for sensor in sensor.into_iter().chain(heard_by) {
+            case.join(sensor, &self.ring);
         }
         self.cases.insert(incident.id, case);
     }
@@ -238,7 +296,12 @@ impl Watch {
             self.machine.set_profile(effective.clone());
             self.effective = effective;
         }
+        let open: Vec<Incident> = self.machine.open().cloned().collect();
+        for incident in &open {
+            self.tell_incident(incident);
+        }
         let rogues = Arc::new(self.machine.rogues());
+        self.tell_rogues(&rogues);
         self.shared.show(Seen { rogues, counts: self.machine.counts(), late: self.merge.late() });
     }
 }

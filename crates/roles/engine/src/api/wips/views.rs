@@ -8,7 +8,7 @@ use nmsp::{SensorMode, SensorState};
 use serde::Serialize;
 use utoipa::ToSchema;
 use wips::dot11::Channel;
-use wips::incident::{Class, Transmitter};
+use wips::incident::Class;
 use wips::profile::Threshold;
 use wips::profile::rogue::{Recommendation, Rogue, RogueClass, Verdict};
 use wips::{CaptureTime, Incident, Kind, Profile, SensorId, Severity};
@@ -22,8 +22,6 @@ use crate::wips::records::{Forensics, Heard, Record, Said};
 use crate::wips::sensors::Known;
 use crate::wips::trust::Classes;
 
-/// What an address that sends may be tracked as.
-const SENDERS: [Category; 3] = [Category::RogueAp, Category::RogueClient, Category::WirelessClient];
 /// What an address that suffers may be tracked as.
 const SUFFERERS: [Category; 4] =
     [Category::WirelessClient, Category::Tag, Category::RogueClient, Category::RogueAp];
@@ -173,21 +171,8 @@ impl<'a> Viewer<'a> {
     }
 
     pub(super) fn incident(&mut self, record: Record) -> IncidentView {
+        let place = place::of_record(&record, &self.elements, &self.site, &mut self.scratch);
         let Record { incident, sensors, said, forensics } = record;
-        let band = incident.channel.map(|it| it.band);
-        let sender = match incident.transmitter {
-            Transmitter::Own { address } => Some(address),
-            // The address is not the attacker's.
-            Transmitter::Spoofed { .. } | Transmitter::Invented { .. } | Transmitter::Unnamed => {
-                None
-            }
-        };
-        let place = place::of_heard(&sensors, band, &self.site, &mut self.scratch);
-        let place = match (place, sender) {
-            (Some(place), _) if !place.is_presence => Some(place),
-            (place, Some(sender)) => self.element(sender, &SENDERS).or(place),
-            (place, None) => place,
-        };
         let victim_place = incident.victim.and_then(|victim| {
             self.access_point(victim).or_else(|| self.element(victim, &SUFFERERS))
         });
@@ -209,18 +194,8 @@ impl<'a> Viewer<'a> {
         verdict: &Verdict,
         classes: &Classes,
     ) -> RogueView {
-        let heard = |it: &wips::incident::Hearing| {
-            let (name, ap) = self.guard.sensors().name(it.sensor)?;
-            let wips::incident::Hearing { sensor, rssi_dbm, frames } = *it;
-            Some(Heard { sensor, name, ap, rssi_dbm, frames })
-        };
-        let heard: Vec<Heard> = rogue.heard_by.iter().filter_map(heard).collect();
-        let band = rogue.channel.map(|it| it.band);
-        let place = place::of_heard(&heard, band, &self.site, &mut self.scratch);
-        let place = match place {
-            Some(place) if !place.is_presence => Some(place),
-            place => self.element(rogue.bssid, &[Category::RogueAp]).or(place),
-        };
+        let (sensors, elements) = (self.guard.sensors(), &self.elements);
+        let place = place::of_rogue(rogue, sensors, elements, &self.site, &mut self.scratch);
         let set = classes.get(&rogue.bssid);
         RogueView {
             bssid: rogue.bssid,
@@ -260,14 +235,13 @@ impl<'a> Viewer<'a> {
     }
 
     fn vendor(&self, mac: Mac) -> Option<String> {
-        self.guard.vendors().name(mac).map(str::to_owned)
+        self.guard.vendor(mac).map(str::to_owned)
     }
 }
 
 impl SensorView {
-    pub(super) fn new(id: SensorId, known: &Known, guard: &Guard, site: &Site) -> Self {
+    pub(super) fn new(id: SensorId, known: &Known, is_up: bool, site: &Site) -> Self {
         let Known { controller, sensor, .. } = known;
-        let is_up = guard.is_connected(controller);
         Self {
             id,
             controller: controller.to_string(),
