@@ -169,7 +169,7 @@ pub(crate) enum Command {
     },
     /// Visitors of a place: how many, when, and for how long.
     Analytics(AnalyticsArguments),
-    /// Commands of the controller: `mse show nmsp status`.
+    /// Commands of the controller: `mse show nmsp status`, `mse show sensors`.
     Show {
         #[command(subcommand)]
         command: ShowCommand,
@@ -281,6 +281,11 @@ pub(crate) enum ShowCommand {
         data: Data,
         #[command(subcommand)]
         command: ShowNmsp,
+    },
+    /// Sensors of this controller: how each is, and what came from it.
+    Sensors {
+        #[command(flatten)]
+        data: Data,
     },
 }
 

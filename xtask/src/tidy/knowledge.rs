@@ -15,7 +15,7 @@ struct Knowledge {
 }
 
 /// From "Houses and floors" in ARCHITECTURE.md.
-const KNOWLEDGE: [Knowledge; 10] = [
+const KNOWLEDGE: [Knowledge; 11] = [
     Knowledge { what: "SQL", libraries: &["rusqlite"], crates: &["store"] },
     Knowledge { what: "PostgreSQL", libraries: &["tokio-postgres"], crates: &["chaos"] },
     Knowledge {
@@ -36,10 +36,19 @@ const KNOWLEDGE: [Knowledge; 10] = [
     },
     Knowledge {
         what: "the kernel's network tables",
-        libraries: &["netlink-packet-core", "netlink-packet-route"],
+        libraries: &["netlink-packet-route"],
         crates: &["monitor"],
     },
-    Knowledge { what: "packet sockets", libraries: &["nix"], crates: &["monitor", "chaos"] },
+    Knowledge {
+        what: "netlink",
+        libraries: &["netlink-packet-core"],
+        crates: &["controller", "monitor"],
+    },
+    Knowledge {
+        what: "packet sockets",
+        libraries: &["nix"],
+        crates: &["controller", "monitor", "chaos"],
+    },
     Knowledge { what: "SNMP", libraries: &["rasn", "rasn-smi", "rasn-snmp"], crates: &["node"] },
     Knowledge { what: "mail", libraries: &["lettre"], crates: &["node"] },
     Knowledge { what: "the terminal", libraries: &["clap"], crates: &["mse", "xtask"] },

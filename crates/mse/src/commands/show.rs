@@ -2,11 +2,14 @@
 //!
 //! `status` has the columns of IOS-XE 9800 (`connector-active-active`, step 8), `statistics` the
 //! message numbers and titles of 9800, `capability` and `subscription` two columns.
+//! `mse show sensors` is ours.
 
 use std::io::{self, Write};
 
 use controller::server::{NmspView, SOCKET_NAME};
 use nmsp::counters::Direction;
+use nmsp::{Sensor, SensorMode, SensorState};
+use node::clock;
 use node::nmsp::{Connection, LinkState, ServiceRow};
 
 use crate::cli::{ShowCommand, ShowNmsp};
@@ -17,7 +20,13 @@ pub(crate) async fn run(
     output: &mut Output<impl Write>,
     command: ShowCommand,
 ) -> Result<(), Failure> {
-    let ShowCommand::Nmsp { data, command } = command;
+    let (data, command) = match command {
+        ShowCommand::Nmsp { data, command } => (data, command),
+        ShowCommand::Sensors { data } => {
+            let all: Vec<Sensor> = local::get(&data.data, SOCKET_NAME, "/api/v1/sensors").await?;
+            return output.show(&all, |out| sensors(out, &all));
+        }
+    };
     let view: NmspView = local::get(&data.data, SOCKET_NAME, "/api/v1/nmsp").await?;
     output.show(&view, |out| match command {
         ShowNmsp::Status => status(out, &view),
@@ -88,6 +97,57 @@ fn capability(out: &mut dyn Write, view: &NmspView) -> io::Result<()> {
         writeln!(out, "{service:<24}{}", subservices.join(", "))?;
     }
     Ok(())
+}
+
+fn sensors(out: &mut dyn Write, sensors: &[Sensor]) -> io::Result<()> {
+    if sensors.is_empty() {
+        return writeln!(out, "No sensors. Add [[sensor]] to the controller's configuration.");
+    }
+    let head = ["#", "Name", "State", "Mode", "AP", "Packets", "Dropped", "Last packet"];
+    let rows: Vec<[String; 8]> = sensors.iter().map(row).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([head[column].len()]).max().unwrap_or_default()
+    };
+    let widths: [usize; 8] = std::array::from_fn(width);
+    let mut line = |cells: [&str; 8]| {
+        for (cell, width) in cells.iter().zip(widths).take(7) {
+            write!(out, "{cell:<width$}  ")?;
+        }
+        writeln!(out, "{}", cells[7])
+    };
+    line(head)?;
+    for row in &rows {
+        line(row.each_ref().map(String::as_str))?;
+    }
+    for sensor in sensors.iter().filter(|it| !it.text.is_empty()) {
+        writeln!(out, "{}: {}", sensor.name, sensor.text)?;
+    }
+    Ok(())
+}
+
+fn row(sensor: &Sensor) -> [String; 8] {
+    let state = match sensor.state {
+        SensorState::Capturing => "Capturing",
+        SensorState::Silent => "Silent",
+        SensorState::Failed => "Failed",
+        SensorState::Ended => "Ended",
+    };
+    let mode = match sensor.mode {
+        SensorMode::Monitor => "Monitor",
+        SensorMode::Local => "Local",
+    };
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    [
+        sensor.number.to_string(),
+        sensor.name.clone(),
+        state.to_owned(),
+        mode.to_owned(),
+        or_none(sensor.ap.map(|it| it.to_string())),
+        sensor.packets.to_string(),
+        sensor.dropped.to_string(),
+        or_none(sensor.last.map(clock::text)),
+    ]
 }
 
 fn active(connection: &Connection) -> &'static str {

@@ -9,7 +9,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`config`] | `[sensors]` and `[[sensor]]` |
-//! | `file`, `fifo` | where packets come from |
+//! | `file`, `fifo`, `interface` | where packets come from |
 //! | `stream`, `clock` | bytes become packets, and packets get a time that can be believed |
 //! | `lane`, `cut` | one sensor's way to the engines, and what of a packet is worth sending |
 //! | `collect` | packets of all sensors become batches |
@@ -33,6 +33,7 @@ mod collect;
 mod cut;
 mod fifo;
 mod file;
+mod interface;
 mod lane;
 mod register;
 mod sights;
@@ -113,7 +114,12 @@ impl Fleet {
                     let pace = file::Pace { speed, repeat };
                     services.spawn(file::run(lane, path, pace, Arc::clone(&readers)));
                 }
-                Kind::Interface { .. } | Kind::Remote { .. } => {
+                Kind::Interface { interface, channels_mhz, dwell_ms } => {
+                    let dwell = Duration::from_millis(u64::from(dwell_ms));
+                    let listening = interface::Listening { interface, channels_mhz, dwell };
+                    services.spawn(interface::run(lane, listening));
+                }
+                Kind::Remote { .. } => {
                     lane.entry.fails(&"this kind of sensor is not built yet");
                 }
             }

@@ -203,7 +203,8 @@ async fn a_thousand_files_play_at_once() {
         heard.len() == SENSORS as usize
     })
     .await;
-    assert!(threads() < 40, "{} threads", threads());
+    // Those of the other tests of this process are counted, too.
+    assert!(threads() < 100, "{} threads", threads());
     let shown = site.shown();
     assert!(shown.iter().all(|it| it.state == SensorState::Capturing), "{:?}", shown[0]);
     site.stop().await;
