@@ -31,7 +31,7 @@ use crate::detect::twin::Names;
 use crate::detect::wep::Wep;
 use crate::detect::wps::Setups;
 use crate::detect::{Found, Rules, Scene, tool};
-use crate::dot11::{Anomaly, Channel, FrameType, Header, parse};
+use crate::dot11::{Anomaly, Channel, FrameType, Header, Kind as FrameKind, parse};
 use crate::heard::Heard;
 use crate::incident::book::{Book, Change, Quiet};
 use crate::incident::{Class, Detection, Incident, Transmitter};
@@ -155,7 +155,8 @@ impl Wips {
     /// Takes a packet. Packets of several sensors come in the order of their times.
     pub fn handle(&mut self, packet: &Packet<'_>) {
         self.counts.packets += 1;
-        let is_timely = self.advance(packet.at);
+        let at = self.copies.corrected(packet.at, packet.sensor);
+        let is_timely = self.advance(at);
         self.book.tick(self.now);
         let parsed = parse(packet);
         if parsed.anomalies.contains(Anomaly::BadFcs) {
@@ -165,14 +166,17 @@ impl Wips {
         let signal_dbm = parsed.radio.signal.map(|it| it.0);
         let told = parsed.radio.channel;
         let key = self.copies.has_several(packet.sensor).then(|| parsed.key(COPY_SEED));
-        if let Some(key) = key
-            && let Some(incidents) = self.copies.find(key, self.now, packet.sensor)
-        {
-            self.counts.copies += 1;
-            for incident in incidents {
-                self.book.hear(*incident, packet.sensor, signal_dbm);
+        if let Some(key) = key {
+            let is_beacon = parsed.header.kind == FrameKind::Beacon;
+            let is_copy = is_beacon && self.copies.compare(key, packet.at, self.now, packet.sensor);
+            let incidents = self.copies.find(key, at, self.now, packet.sensor);
+            if incidents.is_some() || is_copy {
+                self.counts.copies += 1;
+                for incident in incidents.unwrap_or_default() {
+                    self.book.hear(*incident, packet.sensor, signal_dbm);
+                }
+                return;
             }
-            return;
         }
         let (channel, is_bare) = self.listen(packet.sensor, told, signal_dbm.is_some());
         let has_clock = self.has_clock(packet.sensor, &parsed.header) && is_timely;
@@ -197,7 +201,7 @@ impl Wips {
         }
         self.found = found;
         if let Some(key) = key {
-            self.copies.note(key, self.now, packet.sensor, &self.touched);
+            self.copies.note(key, at, self.now, packet.sensor, &self.touched);
         }
     }
 

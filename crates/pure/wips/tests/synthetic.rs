@@ -70,6 +70,28 @@ fn nothing_is_said_of_an_air_without_an_attack() {
     assert!(wrong.is_empty(), "{} in all\n{}", wrong.len(), wrong[..wrong.len().min(5)].join("\n"));
 }
 
+/// Two sensors whose clocks are apart hear each frame once, as soon as a few beacons have told the
+/// difference.
+#[test]
+fn sensors_whose_clocks_are_wrong_count_each_frame_once() {
+    let attack = ATTACKS.iter().find(|it| it.name == "ESP8266 deauther").unwrap();
+    let one = Sensor::default();
+    for (seed, ahead_us) in (0..).zip([1_900_000, -1_900_000, 400_000, -30_000]) {
+        let staged = Staged::new(attack, seed);
+        let two = [one.clone(), Sensor { ahead_us, ..one.clone() }];
+        assert_eq!(staged.judge(attack, &two, seed), None, "{ahead_us}");
+        let frames = |sensors: &[Sensor]| {
+            let incidents = told(&staged.sent, sensors, seed, Profile::default());
+            incidents.iter().map(|it| it.frames).sum::<u64>()
+        };
+        let (alone, both) = (frames(&two[..1]), frames(&two));
+        assert!(both.abs_diff(alone) * 10 <= alone, "{ahead_us}: {both} of {alone}");
+        // Nor is anything said of an air without an attack.
+        let sent = kit::benign::air(seed, 40).in_order();
+        assert!(told(&sent, &two, seed, Profile::default()).is_empty(), "{ahead_us}");
+    }
+}
+
 /// The share of seeds, in percent, in which an attack must be told right.
 const TOLD_MIN: usize = 66;
 /// Airs for each attack: enough to see what is always wrong.
