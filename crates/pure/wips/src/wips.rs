@@ -16,7 +16,10 @@ use serde::Serialize;
 use crate::advert::{Advert, Protection};
 use crate::air::Air;
 use crate::copies::Copies;
+use crate::detect::alike::Alikes;
 use crate::detect::beacon::Beacons;
+use crate::detect::blockack::Windows;
+use crate::detect::clear::Clear;
 use crate::detect::clone::Clones;
 use crate::detect::disconnect::Disconnects;
 use crate::detect::eapol::Exchanges;
@@ -26,6 +29,7 @@ use crate::detect::krack::Keys;
 use crate::detect::malformed::Malformed;
 use crate::detect::medium::Medium;
 use crate::detect::policy::Policy;
+use crate::detect::spoof::Spoofs;
 use crate::detect::station::Stations;
 use crate::detect::twin::Names;
 use crate::detect::wep::Wep;
@@ -127,6 +131,10 @@ struct Detectors {
     wep: Wep,
     malformed: Malformed,
     policy: Policy,
+    windows: Windows,
+    clear: Clear,
+    spoofs: Spoofs,
+    alikes: Alikes,
 }
 
 impl Wips {
@@ -138,17 +146,17 @@ impl Wips {
         };
         Self {
             air: Air::new(profile.radios_max),
-            rules: Rules::new(profile),
             now: CaptureTime(0),
             leap: None,
             copies: Copies::default(),
             sensors: BTreeMap::new(),
             dwells: BTreeMap::new(),
-            detectors: Detectors::new(),
+            detectors: Detectors::new(&profile),
             book: Book::new(quiet),
             found: Found::default(),
             touched: Vec::new(),
             counts: Counts::default(),
+            rules: Rules::new(profile),
         }
     }
 
@@ -296,7 +304,8 @@ impl Wips {
         if let Some(bssid) = bssid.filter(|_| kind.is_disconnection()) {
             self.air.disturb(bssid, detection.at);
         }
-        let severity = self.rules.profile.severity(kind, bssid, detection.ssid.as_deref());
+        let ssid = detection.ssid.as_deref();
+        let severity = self.rules.profile.severity_against(kind, bssid, ssid, detection.victim);
         if let Some(id) = self.book.take(detection, severity)
             && !detection.is_reaction
             && !self.touched.contains(&id)
@@ -363,7 +372,7 @@ impl Wips {
 }
 
 impl Detectors {
-    fn new() -> Self {
+    fn new(profile: &Profile) -> Self {
         Self {
             floods: Floods::new(),
             disconnects: Disconnects::new(),
@@ -379,6 +388,10 @@ impl Detectors {
             wep: Wep::new(),
             malformed: Malformed::new(),
             policy: Policy::new(),
+            windows: Windows::new(),
+            clear: Clear::new(),
+            spoofs: Spoofs::new(),
+            alikes: Alikes::new(profile),
         }
     }
 
@@ -397,6 +410,10 @@ impl Detectors {
         self.wep.see(scene, found);
         self.malformed.see(scene, found);
         self.policy.see(scene, found);
+        self.windows.see(scene, found);
+        self.clear.see(scene, found);
+        self.spoofs.see(scene, found);
+        self.alikes.see(scene, found);
         tool::see(scene, found);
     }
 }

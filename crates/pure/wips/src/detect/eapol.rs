@@ -31,6 +31,8 @@ pub(crate) struct Exchanges {
     /// Which network used a nonce.
     nonces: Table<u64, (Mac, CaptureTime)>,
     meters: Table<(Kind, Mac), Meter>,
+    /// Where a station got a PMKID last, and when.
+    collectors: Table<Mac, (Mac, CaptureTime)>,
 }
 
 /// What a network and one of its stations said lately.
@@ -57,6 +59,7 @@ impl Exchanges {
             pairs: Table::new(PAIRS_MAX),
             nonces: Table::new(NONCES_MAX),
             meters: Table::new(PAIRS_MAX),
+            collectors: Table::new(NONCES_MAX),
         }
     }
 
@@ -70,7 +73,14 @@ impl Exchanges {
             && let Some(pair) = heard.pair()
         {
             let exchange = self.pairs.entry(pair, Exchange::default);
+            let before = *exchange;
             *exchange = Exchange { is_fresh: true, ..Exchange::default() };
+            if before.is_unanswered() && !is_served(scene, pair) {
+                // It begins again, and has not answered before.
+                let from = Transmitter::Own { address: pair.1 };
+                let evidence = EvidenceSet::of(&[Evidence::Unanswered]);
+                self.count(scene, Kind::PmkidHarvest, pair, evidence, from, found);
+            }
         }
         let Some(eapol) = heard.eapol() else { return };
         let Some((bssid, station)) = heard.pair() else { return };
@@ -202,6 +212,9 @@ impl Exchanges {
                         .named(scene.air.ssid(bssid));
                 }
                 self.nonce(scene, pair, key, found);
+                if key.pmkid().is_some() {
+                    self.collects(scene, pair, found);
+                }
             }
             Message::M2 => (exchange.has_second, exchange.is_fresh) = (true, false),
             Message::M3 => {
@@ -251,6 +264,30 @@ impl Exchanges {
         }
     }
 
+    /// A station that gets one PMKID after the other, from several networks, and answers none.
+    fn collects(&mut self, scene: Scene<'_>, pair: (Mac, Mac), found: &mut Found) {
+        let heard = scene.heard;
+        let (bssid, station) = pair;
+        let at = heard.at;
+        let last = self.collectors.entry(station, || (bssid, at));
+        let (other, since) = std::mem::replace(last, (bssid, at));
+        let kind = Kind::PmkidHarvest;
+        let threshold = scene.rules.threshold(kind);
+        let before = self.pairs.get(&(other, station));
+        let is_left = before.is_some_and(Exchange::is_unanswered);
+        if other == bssid || !is_left || is_served(scene, (other, station)) {
+            return;
+        }
+        let meter = self.meters.entry((kind, station), Meter::default);
+        if let Some(it) = meter.add(heard, threshold) {
+            found
+                .add(scene, kind, EvidenceSet::of(&[Evidence::Unanswered, Evidence::Rate]))
+                .by(Transmitter::Own { address: station })
+                .frames(it.since.min(since), it.frames)
+                .detail("from several networks");
+        }
+    }
+
     /// The access point gives up a handshake.
     fn refused(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
@@ -266,6 +303,19 @@ impl Exchanges {
             self.count(scene, Kind::PmkidHarvest, (bssid, station), evidence, from, found);
         }
     }
+}
+
+impl Exchange {
+    /// A PMKID was sent, and no second message came.
+    fn is_unanswered(&self) -> bool {
+        self.has_pmkid && self.first.is_some() && !self.has_second
+    }
+}
+
+/// Whether an access point sends a station what only one that has its key can read: then the sensor has
+/// missed the handshake.
+fn is_served(scene: Scene<'_>, (bssid, station): (Mac, Mac)) -> bool {
+    scene.air.joined(station).is_some_and(|it| it.bssid == bssid && it.is_encrypted)
 }
 
 /// The group of port access entities is for the access point too (IEEE 802.1X, 11.1.1).
