@@ -3,7 +3,7 @@
 
 use model::Mac;
 
-use super::meter::Meter;
+use super::meter::{Meter, Reached};
 use super::{Found, Scene};
 use crate::dot11::Anomaly;
 use crate::dot11::data::{Content, Msdu, Payload, ethertype};
@@ -12,6 +12,7 @@ use crate::dot11::eapol::{Key, Message, Packet};
 use crate::dot11::management::{Management, Reason, Status};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
+use crate::profile::Threshold;
 use crate::table::Table;
 use crate::window::scattered;
 
@@ -23,6 +24,10 @@ const NONCES_MAX: usize = 1_024;
 const EXCHANGE_US: u64 = 60_000_000;
 /// What ended an exchange may be said again so soon: some captures hold a frame twice.
 const AGAIN_US: u64 = 1_000_000;
+
+/// So many times the threshold, where each frame is to another station. Ours: a sensor that comes in the
+/// middle of a morning hears the ends of some exchanges.
+const MANY: u32 = 5;
 
 /// Watches EAPOL.
 #[derive(Debug)]
@@ -102,26 +107,26 @@ impl Exchanges {
         &mut self,
         scene: Scene<'_>,
         kind: Kind,
-        (bssid, station): (Mac, Mac),
+        pair: (Mac, Mac),
         evidence: EvidenceSet,
         transmitter: Transmitter,
         found: &mut Found,
     ) {
+        let threshold = scene.rules.threshold(kind);
+        if let Some(it) = self.counted(scene, (kind, pair.0), threshold) {
+            tell(scene, kind, pair, evidence, transmitter, it, found);
+        }
+    }
+
+    fn counted(
+        &mut self,
+        scene: Scene<'_>,
+        key: (Kind, Mac),
+        threshold: Threshold,
+    ) -> Option<Reached> {
         let heard = scene.heard;
-        if heard.is_retry() {
-            return;
-        }
-        let meter = self.meters.entry((kind, bssid), Meter::default);
-        if let Some(it) = meter.add(heard, scene.rules.threshold(kind)) {
-            found
-                .add(scene, kind, evidence.with(Evidence::Rate))
-                .by(transmitter)
-                .against(Some(station))
-                .about(Some(bssid))
-                .named(scene.air.ssid(bssid))
-                .frames(it.since, it.frames)
-                .by_reaction_if(evidence.has(Evidence::Refused));
-        }
+        let meter = self.meters.entry(key, Meter::default);
+        if heard.is_retry() { None } else { meter.add(heard, threshold) }
     }
 
     fn eap(&mut self, scene: Scene<'_>, pair: (Mac, Mac), eap: &Eap<'_>, found: &mut Found) {
@@ -160,7 +165,12 @@ impl Exchanges {
                 let evidence = EvidenceSet::of(&[Evidence::Unasked])
                     .with_if(scene.is_stray(bssid), Evidence::SignalMismatch);
                 let from = Transmitter::Spoofed { address: bssid };
-                self.count(scene, kind, pair, evidence, from, found);
+                // A sensor misses exchanges of several stations, but not two in a row of one.
+                let own = self.counted(scene, (kind, station), scene.rules.threshold(kind));
+                let all = self.counted(scene, (kind, bssid), of_many(scene.rules.threshold(kind)));
+                if let Some(it) = own.or(all) {
+                    tell(scene, kind, pair, evidence, from, it, found);
+                }
             }
             Code::Success if heard.is_from_ap() => {
                 (exchange.method, exchange.ended) = (CaptureTime(0), heard.at);
@@ -303,6 +313,30 @@ impl Exchanges {
             self.count(scene, Kind::PmkidHarvest, (bssid, station), evidence, from, found);
         }
     }
+}
+
+/// Of many stations, so many times as many.
+fn of_many(threshold: Threshold) -> Threshold {
+    Threshold { frames: threshold.frames.saturating_mul(MANY), ..threshold }
+}
+
+fn tell(
+    scene: Scene<'_>,
+    kind: Kind,
+    (bssid, station): (Mac, Mac),
+    evidence: EvidenceSet,
+    transmitter: Transmitter,
+    it: Reached,
+    found: &mut Found,
+) {
+    found
+        .add(scene, kind, evidence.with(Evidence::Rate))
+        .by(transmitter)
+        .against(Some(station))
+        .about(Some(bssid))
+        .named(scene.air.ssid(bssid))
+        .frames(it.since, it.frames)
+        .by_reaction_if(evidence.has(Evidence::Refused));
 }
 
 impl Exchange {

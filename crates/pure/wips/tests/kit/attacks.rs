@@ -58,8 +58,8 @@ pub(crate) struct Stage {
 }
 
 /// Seconds of an air with an attack, and when the attack begins.
-const SECONDS: u64 = 50;
-const BEGIN: u64 = 20;
+const SECONDS: u64 = 42;
+const BEGIN: u64 = 17;
 
 impl Stage {
     pub(crate) fn new(seed: u64) -> Self {
