@@ -240,7 +240,8 @@ impl Floods {
         let threshold = scene.rules.threshold(kind);
         let crowd = self.crowds.entry((kind, Place::Network(bssid)), Crowd::default);
         if let Some(it) = crowd.add(heard, threshold, from, from.to_u64())
-            && (it.is_one_radio || heard.signal_dbm.is_none())
+            // Where the access point is too far to be heard, all of its stations are strangers.
+            && it.is_one_radio
         {
             found
                 .add(scene, kind, it.evidence)

@@ -58,8 +58,8 @@ pub(crate) struct Stage {
 }
 
 /// Seconds of an air with an attack, and when the attack begins.
-const SECONDS: u64 = 50;
-const BEGIN: u64 = 20;
+const SECONDS: u64 = 42;
+const BEGIN: u64 = 17;
 
 impl Stage {
     pub(crate) fn new(seed: u64) -> Self {
@@ -390,6 +390,65 @@ attacks! {
         extra.extend(json);
         stage.flood(30, 2, |_, number| frames::beacon(&ap, number, &extra));
     };
+    "AirPwn", &[InjectedData], AsTarget, Victim, &["hopping", "hopping, bare, loss"], |stage| {
+        let (bssid, station) = in_the_clear(stage);
+        for number in 0..20 {
+            let at = stage.begin + number * SECOND / 2;
+            let right = tcp(Way::down(bssid, station), number as u32, b"HTTP/1.1 200 OK\r\nServer: right");
+            let wrong = tcp(Way::down(bssid, station), number as u32, b"HTTP/1.1 302 Found\r\nLocation:");
+            stage.inject(at, number, wrong);
+            stage.answer(at + 9_000, right);
+        }
+    };
+    "fake DHCP server", &[FakeDhcpServer], Own, Everybody, &["hopping, bare, loss"], |stage| {
+        let (bssid, _) = in_the_clear(stage);
+        let from = stage.attacker;
+        stage.flood(20, 1, |_, _| frames::clear(Way::up(bssid, from), ALL, 0x0800, &dhcp_offer()));
+    };
+    "ARP poisoning", &[ArpPoisoning], Own, Victim, &["hopping, bare, loss"], |stage| {
+        let (bssid, gateway) = in_the_clear(stage);
+        let from = stage.attacker;
+        for number in 0..20 {
+            let at = stage.begin + number * SECOND;
+            let right = arp(gateway);
+            stage.answer(at, frames::clear(Way::down(bssid, ALL), gateway, 0x0806, &right));
+            let wrong = arp(from);
+            stage.inject(at + 300_000, number, frames::clear(Way::up(bssid, from), ALL, 0x0806, &wrong));
+        }
+    };
+    "windows moved by requests", &[BlockAckRequestSpoof], AsVictim, Victim,
+        &["hopping, bare, loss"], |stage| {
+        let (bssid, station) = (stage.bssid(), stage.victim.mac);
+        let numbers = numbers_of(stage, station, bssid);
+        for (at, number) in numbers {
+            let mut frame = vec![0x84, 0, 0, 0];
+            frame.extend(bssid);
+            frame.extend(station);
+            frame.extend([4, 0]);
+            frame.extend((((number + 1_500) & 0x0fff) << 4).to_le_bytes());
+            let dbm = stage.dbm;
+            stage.ether.send_raw(at + 150, 6, dbm, frame);
+        }
+    };
+    "PMKIDs collected", &[PmkidHarvest], Own, Anyone, &["hopping", "hopping, bare, loss"], pmkids;
+    "address of a station", &[MacSpoof], AsVictim, Victim, BY_SIGNAL, |stage| {
+        let way = Way::up(stage.bssid(), stage.victim.mac);
+        let protection = stage.target.protection;
+        let start = stage.random.range(0, 4_096);
+        let begin = stage.begin;
+        for number in 0..250 {
+            let frame = frames::data(way, protection, 50_000 + number, 90);
+            stage.inject(begin + number * 50_000, start + number, frame);
+        }
+    };
+    "Caffe Latte", &[WepReplay], Own, Anyone, &["hopping, bare, loss"], |stage| {
+        let (bssid, from) = (stage.random.mac([0x00, 0xc0, 0xca]), stage.attacker);
+        stage.flood(4_000, 300, |_, _| {
+            let mut frame = frames::data(Way::down(bssid, ALL), Protection::Wep, 77, 60);
+            frame[16..22].copy_from_slice(&from);
+            frame
+        });
+    };
     "WEP replay", &[WepReplay], Own, Target, &["hopping, bare, loss"], |stage| {
         let (bssid, from) = (stage.bssid(), stage.attacker);
         stage.flood(4_000, 300, |_, _| {
@@ -480,5 +539,75 @@ fn reinstall(stage: &mut Stage) {
             at += 30_000 + round;
         }
         at += SECOND;
+    }
+}
+
+/// The next attack is in the open network; its station is the victim, and named.
+fn in_the_clear(stage: &mut Stage) -> (Mac, Mac) {
+    let cafe = stage.ether.aps.iter().find(|it| it.ssid == b"Cafe").cloned();
+    stage.target = cafe.unwrap_or_else(|| stage.target.clone());
+    stage.victim.mac = stage.random.made_up();
+    (stage.bssid(), stage.victim.mac)
+}
+
+/// A piece of a connection.
+fn tcp(way: Way, number: u32, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x45, 0];
+    packet.extend((40 + payload.len() as u16).to_be_bytes());
+    packet.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 93, 184, 216, 34, 10, 0, 0, 7]);
+    packet.extend([0, 80, 0xc3, 0x50]);
+    packet.extend((number * 1_000).to_be_bytes());
+    packet.extend([0, 0, 0, 1, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0]);
+    packet.extend(payload);
+    frames::clear(way, [0x00, 0x1b, 0x21, 0, 0, 1], 0x0800, &packet)
+}
+
+fn dhcp_offer() -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 1, 16, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 66];
+    packet.extend([255, 255, 255, 255, 0, 67, 0, 68, 0, 252, 0, 0, 2, 1, 6, 0]);
+    packet.extend([0; 12]);
+    packet.extend([10, 0, 0, 99, 10, 0, 0, 66, 0, 0, 0, 0, 2, 9, 9, 9, 9, 9]);
+    packet.extend([0; 200]);
+    packet
+}
+
+/// Who says that the way out is its own.
+fn arp(sender: Mac) -> Vec<u8> {
+    let mut packet = vec![0, 1, 8, 0, 6, 4, 0, 2];
+    packet.extend(sender);
+    packet.extend([10, 0, 0, 1, 2, 9, 9, 9, 9, 9, 10, 0, 0, 7]);
+    packet
+}
+
+/// When a station sends data while the attack goes on, and with which sequence numbers.
+fn numbers_of(stage: &Stage, from: Mac, to: Mac) -> Vec<(u64, u16)> {
+    let begin = stage.begin;
+    let sent = stage.ether.clone().in_order();
+    sent.iter()
+        .filter(|it| it.at_us >= begin && it.bytes.len() > 40 && it.bytes[0] == 0x88)
+        .filter(|it| it.bytes[4..10] == to && it.bytes[10..16] == from)
+        .map(|it| (it.at_us, u16::from_le_bytes([it.bytes[22], it.bytes[23]]) >> 4))
+        .collect()
+}
+
+/// One association after the other, for the first message alone.
+fn pmkids(stage: &mut Stage) {
+    let (mac, dbm) = (stage.attacker, stage.dbm);
+    let aps: Vec<usize> = (0..stage.ether.aps.len())
+        .filter(|it| {
+            stage.ether.aps[*it].channel == 6 && stage.ether.aps[*it].protection.has_keys()
+        })
+        .collect();
+    let mut at = stage.begin;
+    for index in aps {
+        let life = Life { mac, dbm, ap: index, number: 1, counter: 1 };
+        at = life.associate(&mut stage.ether, at);
+        let ap = stage.ether.aps[index].clone();
+        for round in 0..2 {
+            let data = frames::pmkid(index as u8);
+            let frame = frames::key(ap.mac, mac, 1, round, 77 + index as u64, &data);
+            stage.ether.send(at, 6, ap.dbm, ap.mac, frame);
+            at += SECOND;
+        }
     }
 }

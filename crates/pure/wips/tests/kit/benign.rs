@@ -41,7 +41,67 @@ pub(crate) fn air(seed: u64, seconds: u64) -> Ether {
         station(&mut ether, number);
     }
     passers_by(&mut ether);
+    match seed % 5 {
+        1 => class(&mut ether),
+        2 => moves(&mut ether),
+        3 => guessers(&mut ether),
+        _ => {}
+    }
     ether
+}
+
+/// Forty people come in, and all join at once.
+fn class(ether: &mut Ether) {
+    let begin = BEGIN_US + 12 * SECOND;
+    for number in 0..40 {
+        let mac = ether.random.made_up();
+        let dbm = -40.0 - ether.random.range(0, 40) as f32;
+        let ap = ether.random.range(0, 2) as usize;
+        let mut life = Life { mac, dbm, ap, number: 0, counter: 1 };
+        let at = begin + number * 250_000 + ether.random.range(0, SECOND);
+        let at = life.join(ether, at, None);
+        let end = ether.end_us.min(at + 4 * SECOND);
+        life.work(ether, at, end);
+    }
+}
+
+/// A radar is seen: an access point announces another channel, goes there, and its stations with it.
+fn moves(ether: &mut Ether) {
+    let index = ether.aps.iter().position(|it| it.ssid == b"Modern").unwrap_or(5);
+    let ap = ether.aps[index].clone();
+    let at = BEGIN_US + 25 * SECOND;
+    ether.sent.retain(|it| it.at_us < at || it.bytes.get(10..16) != Some(&ap.mac[..]));
+    for count in (0..5_u8).rev() {
+        let then = at + u64::from(5 - count) * 102_400;
+        let bytes = frames::beacon(&ap, then, &[37, 3, 1, 11, count]);
+        ether.send(then, ap.channel, ap.dbm, ap.mac, bytes);
+    }
+    let there = Ap { channel: 11, ..ap };
+    for number in 0..100 {
+        let then = at + 700_000 + number * 102_400;
+        ether.send(then, 11, there.dbm, there.mac, frames::beacon(&there, then, &[]));
+    }
+}
+
+/// People with wrong passwords, and one whom the access point does not want.
+fn guessers(ether: &mut Ether) {
+    let mut at = BEGIN_US + 10 * SECOND;
+    for _ in 0..3 {
+        let mac = ether.random.made_up();
+        let dbm = -50.0 - ether.random.range(0, 25) as f32;
+        let ap = ether.aps.iter().position(|it| it.ssid == b"Home").unwrap_or(5);
+        let mut life = Life { mac, dbm, ap, number: 0, counter: 1 };
+        life.forgets_password(ether, at);
+        at += 3 * SECOND;
+    }
+    let (mac, ap) = (ether.random.made_up(), ether.aps[0].clone());
+    for number in 0..12 {
+        let then = at + number * 700_000;
+        let ask = frames::authentication(ap.mac, mac, ap.mac, [0, 1, 0]);
+        ether.exchange(then, 6, (-66.0, ap.dbm), mac, ask);
+        let refusal = frames::authentication(mac, ap.mac, ap.mac, [0, 2, 17]);
+        ether.exchange(then + 2_000, 6, (ap.dbm, -66.0), ap.mac, refusal);
+    }
 }
 
 fn ap(mac: Mac, ssid: &str, channel: u8, dbm: f32, protection: Protection) -> Ap {

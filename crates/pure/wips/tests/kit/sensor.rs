@@ -40,6 +40,8 @@ pub(crate) struct Sensor {
     pub(crate) ahead_us: i64,
     /// It begins to listen so late.
     pub(crate) begin_us: u64,
+    /// What is weaker it does not hear.
+    pub(crate) floor_dbm: f32,
 }
 
 impl Default for Sensor {
@@ -52,6 +54,7 @@ impl Default for Sensor {
             stay_us: 250_000,
             ahead_us: 0,
             begin_us: 0,
+            floor_dbm: -95.0,
         }
     }
 }
@@ -109,7 +112,8 @@ pub(crate) fn told(
         for (number, sensor) in (0_u16..).zip(sensors) {
             let dbm = sent.dbm + random.noise() * sensor.noise_db * 2.0 - f32::from(number) * 7.0;
             let is_here = sensor.channel_at(sent.at_us) == sent.channel
-                && sent.at_us >= super::BEGIN_US + sensor.begin_us;
+                && sent.at_us >= super::BEGIN_US + sensor.begin_us
+                && dbm >= sensor.floor_dbm;
             if !is_here || random.chance(sensor.loss) {
                 continue;
             }
