@@ -57,20 +57,7 @@ fn session(token: u8, user: &str, created: u64) -> Session {
 }
 
 fn maps(width: f32) -> Maps {
-    let floor = Floor {
-        name: "Ground".into(),
-        level: 0,
-        width: Metres(width),
-        length: Metres(10.3),
-        height: Metres(3.0),
-        image: None,
-        access_points: Vec::new(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
-    };
+    let floor = Floor::bare("Ground", 0, width, 10.3);
     let building = Building { name: "Main".into(), floors: vec![floor] };
     Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
 }

@@ -81,6 +81,13 @@ impl Air {
         self.network(bssid).and_then(|it| it.restarted)
     }
 
+    /// Somebody throws the stations of a network off.
+    pub(crate) fn disturb(&mut self, bssid: Mac, at: CaptureTime) {
+        if let Some(network) = self.networks.get_mut(&bssid) {
+            network.disturbed = Some(at);
+        }
+    }
+
     /// The connection of a station.
     pub(crate) fn joined(&self, station: Mac) -> Option<Joined> {
         self.radio(station).and_then(|it| it.joined)

@@ -18,7 +18,10 @@ use serde::Serialize;
 use crate::advert::{Advert, Protection};
 use crate::air::Air;
 use crate::copies::Copies;
+use crate::detect::alike::Alikes;
 use crate::detect::beacon::Beacons;
+use crate::detect::blockack::Windows;
+use crate::detect::clear::Clear;
 use crate::detect::clone::Clones;
 use crate::detect::disconnect::Disconnects;
 use crate::detect::eapol::Exchanges;
@@ -28,13 +31,13 @@ use crate::detect::krack::Keys;
 use crate::detect::malformed::Malformed;
 use crate::detect::medium::Medium;
 use crate::detect::policy::Policy;
+use crate::detect::spoof::Spoofs;
 use crate::detect::station::Stations;
 use crate::detect::twin::Names;
 use crate::detect::wep::Wep;
 use crate::detect::wps::Setups;
 use crate::detect::{Found, Rules, Scene, tool};
-use crate::dot11::header::Kind as FrameKind;
-use crate::dot11::{Anomaly, Channel, FrameType, Header, parse};
+use crate::dot11::{Anomaly, Channel, FrameType, Header, Kind as FrameKind, parse};
 use crate::heard::Heard;
 use crate::incident::book::{Book, Change, Quiet};
 use crate::incident::{Class, Detection, Incident, Transmitter};
@@ -130,6 +133,10 @@ struct Detectors {
     wep: Wep,
     malformed: Malformed,
     policy: Policy,
+    windows: Windows,
+    clear: Clear,
+    spoofs: Spoofs,
+    alikes: Alikes,
 }
 
 impl Wips {
@@ -138,17 +145,17 @@ impl Wips {
         let quiet = quiet_of(&profile);
         Self {
             air: Air::new(profile.radios_max),
-            rules: Rules::new(profile),
             now: CaptureTime(0),
             leap: None,
             copies: Copies::default(),
             sensors: BTreeMap::new(),
             dwells: BTreeMap::new(),
-            detectors: Detectors::new(),
+            detectors: Detectors::new(&profile),
             book: Book::new(quiet),
             found: Found::default(),
             touched: Vec::new(),
             counts: Counts::default(),
+            rules: Rules::new(profile),
         }
     }
 
@@ -174,7 +181,8 @@ impl Wips {
     /// Takes a packet. Packets of several sensors come in the order of their times.
     pub fn handle(&mut self, packet: &Packet<'_>) {
         self.counts.packets += 1;
-        let is_timely = self.advance(packet.at);
+        let at = self.copies.corrected(packet.at, packet.sensor);
+        let is_timely = self.advance(at);
         self.book.tick(self.now);
         self.touched.clear();
         let parsed = parse(packet);
@@ -186,18 +194,22 @@ impl Wips {
         let told = parsed.radio.channel;
         let beacon = parsed.header.transmitter.filter(|_| parsed.header.kind == FrameKind::Beacon);
         let key = self.copies.has_several(packet.sensor).then(|| parsed.key(COPY_SEED));
-        if let Some(key) = key
-            && let Some(incidents) = self.copies.find(key, self.now, packet.sensor)
-        {
-            self.counts.copies += 1;
-            for incident in incidents {
-                self.book.hear(*incident, packet.sensor, signal_dbm);
+        if let Some(key) = key {
+            let is_copy =
+                beacon.is_some() && self.copies.compare(key, packet.at, self.now, packet.sensor);
+            let incidents = self.copies.find(key, at, self.now, packet.sensor);
+            if incidents.is_some() || is_copy {
+                self.counts.copies += 1;
+                let incidents = incidents.unwrap_or_default();
+                for incident in incidents {
+                    self.book.hear(*incident, packet.sensor, signal_dbm);
+                }
+                self.touched.extend_from_slice(incidents);
+                if let Some(bssid) = beacon {
+                    self.air.hear(bssid, (packet.sensor, signal_dbm), self.now);
+                }
+                return;
             }
-            self.touched.extend_from_slice(incidents);
-            if let Some(bssid) = beacon {
-                self.air.hear(bssid, (packet.sensor, signal_dbm), self.now);
-            }
-            return;
         }
         let (channel, is_bare) = self.listen(packet.sensor, told, signal_dbm.is_some());
         let has_clock = self.has_clock(packet.sensor, &parsed.header) && is_timely;
@@ -224,7 +236,7 @@ impl Wips {
         }
         self.found = found;
         if let Some(key) = key {
-            self.copies.note(key, self.now, packet.sensor, &self.touched);
+            self.copies.note(key, at, self.now, packet.sensor, &self.touched);
         }
     }
 
@@ -333,7 +345,11 @@ impl Wips {
             return;
         }
         let Detection { kind, bssid, .. } = *detection;
-        let severity = self.rules.profile.severity(kind, bssid, detection.ssid.as_deref());
+        if let Some(bssid) = bssid.filter(|_| kind.is_disconnection()) {
+            self.air.disturb(bssid, detection.at);
+        }
+        let ssid = detection.ssid.as_deref();
+        let severity = self.rules.profile.severity_against(kind, bssid, ssid, detection.victim);
         if let Some(id) = self.book.take(detection, severity)
             && !detection.is_reaction
             && !self.touched.contains(&id)
@@ -407,7 +423,7 @@ fn quiet_of(profile: &Profile) -> Quiet {
 }
 
 impl Detectors {
-    fn new() -> Self {
+    fn new(profile: &Profile) -> Self {
         Self {
             floods: Floods::new(),
             disconnects: Disconnects::new(),
@@ -423,6 +439,10 @@ impl Detectors {
             wep: Wep::new(),
             malformed: Malformed::new(),
             policy: Policy::new(),
+            windows: Windows::new(),
+            clear: Clear::new(),
+            spoofs: Spoofs::new(),
+            alikes: Alikes::new(profile),
         }
     }
 
@@ -441,6 +461,10 @@ impl Detectors {
         self.wep.see(scene, found);
         self.malformed.see(scene, found);
         self.policy.see(scene, found);
+        self.windows.see(scene, found);
+        self.clear.see(scene, found);
+        self.spoofs.see(scene, found);
+        self.alikes.see(scene, found);
         tool::see(scene, found);
     }
 }

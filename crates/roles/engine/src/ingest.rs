@@ -68,6 +68,7 @@ impl Ingest {
             Subservice::StatisticsMobileStation,
             Subservice::StatisticsTag,
             Subservice::Attachment,
+            Subservice::Location,
             Subservice::ApInfo,
         ];
         wanted.extend(is_watched.then_some(Subservice::Ids));
@@ -117,7 +118,7 @@ impl Owner for Ingest {
     async fn settle(&mut self) {
         for report in self.gathered.drain(..) {
             // The tracker ends only when the engine does.
-            if self.tasks.send(Task::Report(report)).await.is_err() {
+            if self.tasks.send(Task::Report(Box::new(report))).await.is_err() {
                 return;
             }
         }

@@ -37,6 +37,7 @@ pub mod site;
 pub mod survey;
 pub mod tracker;
 pub mod wips;
+mod wired;
 pub mod writer;
 
 pub use config::Config;

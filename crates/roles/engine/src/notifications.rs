@@ -337,6 +337,7 @@ fn sample(site: &Site) -> Subject {
         position,
         association: Association { associated: true, ..Association::default() },
         tag: None,
+        switch_port: None,
         computed: None,
         controller: "".into(),
     };
@@ -356,18 +357,8 @@ mod tests {
     fn check(x: f32, radius_m: f32, expected: Option<f32>) {
         let outline = Polygon::rectangle(0.0, 0.0, 4.0, 4.0);
         let floor = Floor {
-            name: "Ground".into(),
-            level: 0,
-            width: Metres(20.0),
-            length: Metres(10.0),
-            height: Metres(3.0),
-            image: None,
-            access_points: Vec::new(),
-            walls: Vec::new(),
-            regions: Vec::new(),
-            rails: Vec::new(),
-            chokepoints: Vec::new(),
             zones: vec![Zone { name: "Lobby".into(), outline }],
+            ..Floor::bare("Ground", 0, 20.0, 10.0)
         };
         let building = Building { name: "Main".into(), floors: vec![floor] };
         let maps =

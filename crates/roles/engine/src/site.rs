@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use locate::{Locator, Misplaced};
 use model::geometry::Point;
-use model::map::{Chokepoint, FloorRef, MapId, Maps};
+use model::map::{Chokepoint, FloorRef, MapId, Maps, Switch};
 use model::survey::Survey;
 use model::{Mac, Position};
 
@@ -24,6 +24,8 @@ pub struct Site {
     access_points: BTreeMap<Mac, (MapId, Point)>,
     /// The floor and the place among its chokepoints, by name.
     chokepoints: BTreeMap<Box<str>, (MapId, usize)>,
+    /// The floor and the place among its switches, by name.
+    switches: BTreeMap<Box<str>, (MapId, usize)>,
     /// Survey points of each floor that the locator has learnt from.
     survey_points: BTreeMap<MapId, usize>,
     /// Access points that the survey heard best somewhere else.
@@ -55,6 +57,12 @@ impl Site {
                 chokepoints.insert(chokepoint.name.as_str().into(), (it.id(), nth));
             }
         }
+        let mut switches = BTreeMap::new();
+        for it in maps.floors() {
+            for (nth, switch) in it.floor.switches.iter().enumerate() {
+                switches.insert(switch.name.as_str().into(), (it.id(), nth));
+            }
+        }
         let locator = Locator::new(&maps, survey, locate::Settings::default());
         let access_points = maps
             .floors()
@@ -72,6 +80,7 @@ impl Site {
             index,
             access_points,
             chokepoints,
+            switches,
             survey_points,
             misplaced,
             zone_ids,
@@ -122,6 +131,12 @@ impl Site {
     pub fn chokepoint(&self, name: &str) -> Option<(MapId, &Chokepoint)> {
         let (floor, nth) = *self.chokepoints.get(name)?;
         Some((floor, self.floor(floor)?.floor.chokepoints.get(nth)?))
+    }
+
+    /// The switch with this name, and its floor.
+    pub fn switch(&self, name: &str) -> Option<(MapId, &Switch)> {
+        let (floor, nth) = *self.switches.get(name)?;
+        Some((floor, self.floor(floor)?.floor.switches.get(nth)?))
     }
 
     /// Ids of the zones that hold a position.

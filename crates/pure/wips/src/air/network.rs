@@ -30,12 +30,16 @@ pub(crate) struct Network {
     pub(crate) last: CaptureTime,
     /// How long somebody had listened by then.
     dwell_us: u64,
+    /// How long somebody had listened when it was heard first.
+    pub(crate) first_dwell_us: u64,
     /// Beacons that were heard.
     beacons: u32,
     /// Beacons and probe responses: some captures keep one beacon of each network.
     adverts: u32,
     /// When it came back after a silence.
     pub(crate) restarted: Option<CaptureTime>,
+    /// When somebody threw its stations off last.
+    pub(crate) disturbed: Option<CaptureTime>,
     ssid: [u8; SSID_BYTES_MAX],
     ssid_bytes: u8,
     /// The channels that its DS and its HT element say.
@@ -128,7 +132,9 @@ impl Network {
             }
             return;
         }
-        self.first = heard.at;
+        if is_first {
+            (self.first, self.first_dwell_us) = (heard.at, heard.dwell_us);
+        }
         self.name(advert);
         self.channels = (advert.ds_channel, advert.ht_channel);
         self.heard_on = heard.channel;
