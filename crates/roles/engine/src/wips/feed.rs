@@ -14,9 +14,12 @@ use wips::{CaptureTime, Link, Packet, SensorId};
 
 use super::sensors::Sensors;
 
-/// A packet whose time differs that much from ours was captured by a wrong clock. Ours: half of what the
-/// machine calls late.
-const CLOCK_OFF_US: u64 = 5_000_000;
+/// A packet whose time is that much behind ours was captured by a wrong clock. Ours: the machine calls
+/// late what is older, and tcpdump holds packets back for seconds.
+pub(super) const CLOCK_BEHIND_US: u64 = 10_000_000;
+/// One whose time is that much ahead, too. Ours: what clocks that are set over the network differ by,
+/// with room.
+const CLOCK_AHEAD_US: u64 = 5_000_000;
 /// Spans that one controller is moved by, at once. Ours: sensors that play recordings of several days.
 const SPANS_MAX: usize = 8;
 
@@ -139,7 +142,10 @@ impl Clocks {
     /// A time of a sensor, by our clock.
     fn moved(&mut self, at_us: u64, now: Time) -> CaptureTime {
         let now_us = now.0.saturating_mul(1_000);
-        let is_near = |us: u64| us.abs_diff(now_us) <= CLOCK_OFF_US;
+        let is_near = |us: u64| {
+            now_us.saturating_sub(us) <= CLOCK_BEHIND_US
+                && us.saturating_sub(now_us) <= CLOCK_AHEAD_US
+        };
         if is_near(at_us) {
             return CaptureTime(at_us);
         }
@@ -186,6 +192,7 @@ mod tests {
         let mut clocks = Clocks::default();
         check(&mut clocks, 9_000_000, 10_000, 9_000_000);
         check(&mut clocks, 12_000_000, 10_000, 12_000_000);
+        check(&mut clocks, 12_000_000, 22_000, 12_000_000);
         assert!(clocks.spans.is_empty());
     }
 

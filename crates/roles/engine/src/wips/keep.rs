@@ -17,12 +17,13 @@ use std::time::Duration;
 use ::wips::Profile;
 use ::wips::incident::Standing;
 use ::wips::profile::rogue::RogueClass;
+use model::map::Maps;
 use model::{Mac, Time};
 use node::{clock, token};
 use serde::de::DeserializeOwned;
 use store::{Store, StoreError};
 
-use super::records::{Forensics, NOTE_BYTES_MAX, Record, Removed};
+use super::records::{Forensics, NOTE_BYTES_MAX, Record, Records, Removed};
 use super::trust::{CLASS_COLLECTION, CLASSES_MAX, Classes, PROFILE_COLLECTION, PROFILE_NAME, Set};
 use super::watch::Order;
 use super::{Busy, Guard};
@@ -316,14 +317,68 @@ async fn forget_files(guard: &Guard, shared: &Arc<Shared>, now: Time) {
     }
     // Nobody is between writing a plan and naming it, and only this task writes forensic files.
     let _alone = shared.importing.lock().await;
-    let site = shared.site.load();
-    let plans = site.maps.floors().filter_map(|it| Some(it.floor.image.as_ref()?.sha256.clone()));
-    let referenced: BTreeSet<String> = plans.chain(guard.0.records.files()).collect();
+    let referenced = referenced(&shared.site.load().maps, &guard.0.records);
     let store = Arc::clone(&shared.store);
     let removing = move || store.files().remove_unreferenced(&referenced);
     match tokio::task::spawn_blocking(removing).await {
         Ok(Ok(0)) | Err(_) => {}
         Ok(Ok(files)) => tracing::info!(files, "files that nothing names were removed"),
         Ok(Err(error)) => tracing::warn!(%error, "old files cannot be removed"),
+    }
+}
+
+/// The files that something names: plans and forensic captures.
+fn referenced(maps: &Maps, records: &Records) -> BTreeSet<String> {
+    let plans = maps.floors().filter_map(|it| Some(it.floor.image.as_ref()?.sha256.clone()));
+    plans.chain(records.files()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Metres;
+    use model::map::{Building, Campus, Floor, FloorImage};
+
+    use super::super::records::tests::incident;
+    use super::*;
+
+    fn maps() -> Maps {
+        let image = FloorImage {
+            sha256: "aa".repeat(32),
+            media_type: "image/png".into(),
+            width_px: 1,
+            height_px: 1,
+        };
+        let floor = Floor {
+            name: "Ground".into(),
+            level: 0,
+            width: Metres(20.0),
+            length: Metres(10.0),
+            height: Metres(3.0),
+            image: Some(image),
+            access_points: Vec::new(),
+            walls: Vec::new(),
+            regions: Vec::new(),
+            rails: Vec::new(),
+            chokepoints: Vec::new(),
+            zones: Vec::new(),
+        };
+        let building = Building { name: "Main".into(), floors: vec![floor] };
+        Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
+    }
+
+    #[test]
+    fn plans_stay_and_the_oldest_captures_go() {
+        let records = Records::default();
+        for id in 1..=3 {
+            records.take(&incident(id, Standing::Quiet), Vec::new(), Time(0));
+            let sha256 = format!("{id:064}");
+            let forensics = Forensics { sha256, bytes: 400, packets: 1 };
+            records.change(id, |it| it.forensics = Some(forensics));
+        }
+        assert_eq!(records.shed_files(1_000, Time(1)), 1);
+        let kept = referenced(&maps(), &records);
+        let expected = ["aa".repeat(32), format!("{:064}", 2), format!("{:064}", 3)];
+        assert_eq!(kept, BTreeSet::from(expected));
+        assert!(records.find(1).unwrap().forensics.is_none(), "and it is said so");
     }
 }

@@ -13,7 +13,7 @@ use wips::incident::Standing;
 use wips::profile::rogue::{Rogue, Verdict};
 use wips::{CaptureTime, Change, Incident, Packet, Profile, SensorId, Severity, Wips};
 
-use super::feed::Batch;
+use super::feed::{Batch, CLOCK_BEHIND_US};
 use super::merge::{HOLD_MS, Merge};
 use super::records::Heard;
 use super::tell::{News, Told};
@@ -30,7 +30,7 @@ const BATCHES_AT_ONCE: usize = 128;
 const REFRESH_MS: u64 = 1_000;
 /// The machine is told the time when packets of that time can come no more: then an incident can be
 /// quiet. As long as a delay is believed, and the time that packets are held.
-const BEHIND_MS: u64 = 5_000 + HOLD_MS;
+const BEHIND_MS: u64 = CLOCK_BEHIND_US / 1_000 + HOLD_MS;
 /// Cases at once. Ours: 64 MiB of memory.
 const CASES_MAX: usize = 16;
 /// Bytes of files in an hour, on the average. Ours: who makes one incident after the other fills no disk.
