@@ -38,6 +38,7 @@ use node::clock;
 use node::nmsp::{LinkState, LinkStatus};
 use store::{Store, StoreError};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::site::CurrentSite;
 use crate::tracker::Reporting;
@@ -285,8 +286,9 @@ impl Inner {
 
     /// Has others told; when too much waits, nobody is.
     fn tell(&self, news: News) {
-        let is_told = self.news.try_send(news).is_ok();
-        if !is_told && self.untold.fetch_add(1, Ordering::Relaxed) == 0 {
+        // Who stops the engine ends those who tell first; that is no flood.
+        let is_full = matches!(self.news.try_send(news), Err(TrySendError::Full(_)));
+        if is_full && self.untold.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!("too much happens on the air to tell all of it");
         }
     }
