@@ -117,3 +117,11 @@ fn a_capture_that_is_cut_is_read_as_far_as_it_goes() {
     assert_eq!(document["counts"]["packets"], 20_056);
     assert!(document["cut"][0].as_str().unwrap().contains("ends inside"));
 }
+
+#[test]
+fn what_a_running_engine_sees_needs_one() {
+    for what in ["incidents", "rogues", "sensors"] {
+        let arguments = ["wips", what, "--data", "/nowhere"];
+        check_refused(&arguments, 3, &["no engine runs in /nowhere", "--data"]);
+    }
+}

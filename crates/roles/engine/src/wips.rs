@@ -21,7 +21,7 @@
 //! | `tell` | notifications, and the alarms of silent sensors |
 //!
 //! A link never waits for this service: what the queue has no room for is dropped and counted. What is an
-//! attack, and what it means, is in the crate [`wips`](::wips); here is only what it takes to run it.
+//! attack, and what it means, is in the crate `wips`; here is only what it takes to run it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
