@@ -175,6 +175,7 @@ impl Wips {
     /// when the machine is made.
     pub fn set_profile(&mut self, profile: Profile) {
         self.book.set_quiet(quiet_of(&profile));
+        self.detectors.alikes = Alikes::new(&profile);
         self.rules = Rules::new(profile);
     }
 
