@@ -33,6 +33,8 @@ const LIST_MAX: usize = 16_384;
 const RULES_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 256;
 const SSID_BYTES_MAX: usize = 32;
+/// Minutes that a time zone is off at most: Kiribati.
+const OFFSET_MIN_MAX: u16 = 14 * 60;
 const QUIET_MAX: Duration = Duration::from_hours(24);
 const SPAN_MAX: Duration = Duration::from_hours(1);
 /// Addresses that are followed. Ours: below, a crowd pushes itself out; above, memory.
@@ -127,6 +129,7 @@ fn validate(profile: &Profile) -> Result<(), String> {
         ("managed.stations", profile.managed.stations.len()),
         ("approved_bssids", profile.approved_bssids.len()),
         ("approved_ssids", profile.approved_ssids.len()),
+        ("canary_ssids", profile.canary_ssids.len()),
         ("wired", profile.wired.len()),
     ];
     if let Some((name, count)) = lists.into_iter().find(|(_, count)| *count > LIST_MAX) {
@@ -136,9 +139,19 @@ fn validate(profile: &Profile) -> Result<(), String> {
         return Err(format!("name: 1 to {NAME_BYTES_MAX} bytes"));
     }
     let names = profile.managed.ssids.iter().chain(&profile.approved_ssids);
+    let names = names.chain(&profile.canary_ssids);
     if let Some(name) = names.into_iter().find(|it| it.is_empty() || it.len() > SSID_BYTES_MAX) {
         return Err(format!(
             "ssids: '{name}' is no name of a network; 1 to {SSID_BYTES_MAX} bytes"
+        ));
+    }
+    if let Some(hours) = profile.hours
+        && (hours.from_h > 23
+            || hours.to_h > 24
+            || hours.utc_offset_min.unsigned_abs() > OFFSET_MIN_MAX)
+    {
+        return Err(format!(
+            "hours: from_h is 0 to 23, to_h 0 to 24, utc_offset_min -{OFFSET_MIN_MAX} to {OFFSET_MIN_MAX}"
         ));
     }
     let quiet_max = QUIET_MAX.as_secs();
@@ -232,6 +245,8 @@ mod tests {
         check(json!({"no_such": 1}), "no_such:");
         check(json!({"quiet_s_min": 300, "quiet_s_max": 200}), "quiet_s_min:");
         check(json!({"radios_max": 1}), "radios_max:");
+        check(json!({"canary_ssids": [""]}), "ssids:");
+        check(json!({"hours": {"from_h": 24, "to_h": 8}}), "hours:");
         check(json!({"managed": {"ssids": [""]}}), "ssids:");
         check(
             json!({"thresholds": {"deauthentication-flood": {"frames": 0, "seconds": 1}}}),
