@@ -1,6 +1,8 @@
 // The native API of the engine, written by hand from its contract.
 // Times are milliseconds since 1970 UTC, lengths are metres, ids of places are decimal strings.
 // This file knows no user interface; it deliberately keeps no state besides what fetch keeps.
+// What the wIPS service answers is in `api-wips.ts`.
+import type { KindClass, RogueClass, Severity } from './api-wips';
 
 /** Category of an element as elements carry it. */
 export type Category =
@@ -269,7 +271,7 @@ export type Boundary = 'inside' | 'outside';
 export type BatteryLevel = 'low' | 'medium' | 'normal';
 export type Emergency = 'panic_button' | 'tampered' | 'detached';
 
-/** When a notification fires. */
+/** When a notification fires; the last three are about what the wIPS service sees. */
 export type Condition =
   | { type: 'containment'; area: string; boundary?: Boundary }
   | { type: 'movement'; distance_m: number }
@@ -279,7 +281,17 @@ export type Condition =
   | { type: 'location_update' }
   | { type: 'battery'; level: BatteryLevel }
   | { type: 'emergency'; reason?: Emergency }
-  | { type: 'chokepoint'; name?: string };
+  | { type: 'chokepoint'; name?: string }
+  | {
+      type: 'incident';
+      phase?: 'opened' | 'closed';
+      /** The least. */
+      severity?: Severity;
+      kinds?: string[];
+      classes?: KindClass[];
+    }
+  | { type: 'rogue'; classes?: RogueClass[] }
+  | { type: 'sensor_silent' };
 
 /** Whose certificates are believed: those of the machine, of an authority, or one by its key hash. */
 export type Trust = 'system' | { ca: string } | { pin: string };
@@ -436,7 +448,7 @@ export function errorText(error: unknown): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-const ROOT = '/api/v1';
+export const ROOT = '/api/v1';
 /** More points than this are finer than a screen shows; ours. */
 const TRAIL_POINTS_MAX = 1000;
 /** Without this header the engine refuses every request that changes something. */
@@ -485,11 +497,11 @@ async function answer(method: string, path: string, init: RequestInit = {}): Pro
   return response;
 }
 
-function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+export function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   return request<T>('GET', path, signal ? { signal } : {});
 }
 
-function write<T>(method: string, path: string, body?: unknown): Promise<T> {
+export function write<T>(method: string, path: string, body?: unknown): Promise<T> {
   if (body === undefined) return request<T>(method, path);
   const headers = { 'Content-Type': 'application/json' };
   return request<T>(method, path, { headers, body: JSON.stringify(body) });

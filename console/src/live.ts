@@ -100,8 +100,11 @@ export class LiveFeed {
     clearTimeout(this.#retry);
     clearTimeout(this.#silence);
     if (!this.#socket) return;
-    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
-    this.#socket.close();
+    const socket = this.#socket;
     this.#socket = undefined;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    // Browsers complain of a socket that is closed before it is open.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket.close();
   }
 }

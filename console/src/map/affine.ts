@@ -1,6 +1,6 @@
 // The one affine map between metres on a floor and CSS pixels on the canvas.
 // Both have their origin top left with y down, so a scale and a shift are all of it.
-import type { Point } from '../api';
+import type { Floor, Point } from '../api';
 
 export interface Camera {
   /** CSS pixels per metre. */
@@ -13,6 +13,11 @@ export interface Camera {
 export interface Size {
   width: number;
   height: number;
+}
+
+/** The sides of a floor in metres. */
+export function sizeOf({ width, length }: Pick<Floor, 'width' | 'length'>): Size {
+  return { width, height: length };
 }
 
 /** Free space around a floor that fills the view, in CSS pixels; room for the scale bar and the buttons. */
@@ -40,6 +45,12 @@ export function fit(area: Size, view: Size, corner: Point = { x: 0, y: 0 }): Cam
     room(view.height) / Math.max(area.height, 0.1),
     SCALE_MAX,
   );
+  return centred({ x: corner.x + area.width / 2, y: corner.y + area.height / 2 }, scale, view);
+}
+
+/** The camera that shows the same without free space around, where nothing else is on the canvas. */
+export function fill(area: Size, view: Size, corner: Point): Camera {
+  const scale = Math.min(view.width / area.width, view.height / area.height, SCALE_MAX);
   return centred({ x: corner.x + area.width / 2, y: corner.y + area.height / 2 }, scale, view);
 }
 

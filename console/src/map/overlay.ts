@@ -123,16 +123,29 @@ export function drawTrail(
 }
 
 /** A small plate beside a dot with the best name that is known for it. */
-export function drawLabel({ context, camera, view, palette }: Overlay, dot: Dot): void {
+export function drawLabel(overlay: Overlay, dot: Dot): void {
   const text = dot.element.association.username ?? dot.element.mac;
-  const { x, y } = toScreen(camera, dot);
+  plate(overlay, text, toScreen(overlay.camera, dot), dotRadius(overlay.camera) + 11);
+}
+
+/** A small plate with a text, `shift` CSS pixels beside a place on the canvas, or else above it. */
+export function plate(
+  { context, view, palette }: Overlay,
+  text: string,
+  { x, y }: Point,
+  shift: number,
+): void {
   context.save();
   context.font = `500 12px ${palette.font}`;
   const width = context.measureText(text).width + 14;
-  const shift = dotRadius(camera) + 11;
-  const left = x + shift + width > view.width ? x - shift - width : x + shift;
+  const right = x + shift;
+  const before = x - shift - width;
+  const isBeside = right + width <= view.width || before >= 0;
+  const centred = Math.max(Math.min(x - width / 2, view.width - width - 4), 4);
+  const left = !isBeside ? centred : right + width > view.width ? before : right;
+  const middle = isBeside ? y : y - shift - 11;
   context.beginPath();
-  context.roundRect(left, y - 11, width, 22, 5);
+  context.roundRect(left, middle - 11, width, 22, 5);
   context.shadowColor = palette.shadow;
   context.shadowBlur = 6;
   context.fillStyle = palette.label;
@@ -143,7 +156,7 @@ export function drawLabel({ context, camera, view, palette }: Overlay, dot: Dot)
   context.stroke();
   context.fillStyle = palette.ink;
   context.textBaseline = 'middle';
-  context.fillText(text, left + 7, y + 0.5);
+  context.fillText(text, left + 7, middle + 0.5);
   context.restore();
 }
 

@@ -7,6 +7,7 @@ import type { Camera, Size } from './affine';
 import type { Dot, Dots } from './dots';
 import { watchGestures, type MapGestures } from './gestures';
 import { HitGrid } from './grid';
+import { drawMarks, type Mark } from './marks';
 import {
   dotRadius,
   drawDots,
@@ -65,6 +66,7 @@ export class MapView implements MapGestures {
   #selected: string | undefined;
   #hidden: ReadonlySet<Category> = new Set();
   #tool: MapTool | undefined;
+  #marks: readonly Mark[] = [];
 
   #view: Size = { width: 1, height: 1 };
   #camera: Camera = { scale: 1, x: 0, y: 0 };
@@ -72,6 +74,9 @@ export class MapView implements MapGestures {
   /** The whole floor fills the view, and goes on doing so when the view changes its size. */
   #fitted = true;
   #toReveal: string | undefined;
+  /** The area that was asked for, until somebody moves on; it stays as large as fits. */
+  #area: readonly Point[] | undefined;
+  #toShow: readonly Point[] | undefined;
   /** The dot that was moved to, until somebody moves on; it stays central when the view changes. */
   #revealed: string | undefined;
   #pointer: Point | undefined;
@@ -116,6 +121,7 @@ export class MapView implements MapGestures {
     this.#hovered = this.#grid = undefined;
     if (moved) {
       this.#fitted = true;
+      this.#area = undefined;
       this.#target = this.#camera = this.#fittedCamera();
     }
     const image = floor?.floor.image;
@@ -151,19 +157,22 @@ export class MapView implements MapGestures {
     this.#redraw();
   }
 
+  /** Points out places; those of other floors are not drawn. */
+  showMarks(marks: readonly Mark[]): void {
+    this.#marks = marks;
+    this.wake();
+  }
+
   /** Moves to the dot `key` as soon as it is known. */
   reveal(key: string): void {
     this.#toReveal = key;
     this.wake();
   }
 
-  /** Shows `outline` as large as fits. */
+  /** Shows `outline` as large as fits, on the floor that the next frame draws. */
   showArea(outline: readonly Point[]): void {
-    const { from, to } = bounds(outline);
-    this.#fitted = false;
-    this.#revealed = undefined;
-    const area = { width: to.x - from.x, height: to.y - from.y };
-    this.#glideTo(affine.fit(area, this.#view, from));
+    this.#toShow = outline;
+    this.wake();
   }
 
   /** Draws the next frame; call it after the dots or the trail changed. */
@@ -177,7 +186,7 @@ export class MapView implements MapGestures {
 
   pan(dx: number, dy: number): void {
     this.#fitted = false;
-    this.#revealed = undefined;
+    this.#revealed = this.#area = undefined;
     const { scale, x, y } = this.#target;
     this.#glideTo({ scale, x: x + dx, y: y + dy });
     // A drag follows the hand without delay.
@@ -187,12 +196,13 @@ export class MapView implements MapGestures {
 
   zoom(factor: number, anchor: Point = { x: this.#view.width / 2, y: this.#view.height / 2 }): void {
     this.#fitted = false;
-    this.#revealed = undefined;
+    this.#revealed = this.#area = undefined;
     this.#glideTo(affine.zoomed(this.#target, factor, anchor, this.#floorSize(), this.#view));
   }
 
   fit(): void {
     this.#fitted = true;
+    this.#area = undefined;
     this.#glideTo(this.#fittedCamera());
   }
 
@@ -243,6 +253,7 @@ export class MapView implements MapGestures {
   };
 
   #move(elapsed_ms: number): boolean {
+    this.#startShow();
     this.#startReveal();
     if (this.#calm.matches) this.#dots?.settle();
     const dotsMove = this.#dots?.glide(elapsed_ms) ?? false;
@@ -273,6 +284,7 @@ export class MapView implements MapGestures {
     }
     if (selected) drawSelected(overlay, selected);
     if (dots) drawDots(overlay, dots.values(), this.#hidden, this.#currentSprites(ratio));
+    drawMarks(overlay, this.#marks.filter((mark) => mark.floor === id));
     this.#updateHover();
     if (selected) drawLabel(overlay, selected);
     if (this.#hovered && this.#hovered !== selected) drawLabel(overlay, this.#hovered);
@@ -328,7 +340,7 @@ export class MapView implements MapGestures {
 
   #floorSize(): Size {
     const floor = this.#floor?.floor;
-    return floor ? { width: floor.width, height: floor.length } : { width: 10, height: 10 };
+    return floor ? affine.sizeOf(floor) : { width: 10, height: 10 };
   }
 
   #fittedCamera(): Camera {
@@ -340,11 +352,22 @@ export class MapView implements MapGestures {
     this.wake();
   }
 
+  #startShow(): void {
+    // A canvas that was just made has no size yet.
+    if (!this.#toShow || !this.#floor || this.#view.width <= 1) return;
+    const { from, to } = bounds(this.#toShow);
+    this.#area = this.#toShow;
+    this.#toShow = this.#revealed = undefined;
+    this.#fitted = false;
+    const area = { width: to.x - from.x, height: to.y - from.y };
+    this.#target = affine.kept(affine.fit(area, this.#view, from), this.#floorSize(), this.#view);
+  }
+
   #startReveal(): void {
     const dot = this.#toReveal ? this.#dots?.byKey.get(this.#toReveal) : undefined;
     if (!dot || !this.#floor) return;
     this.#revealed = this.#toReveal;
-    this.#toReveal = undefined;
+    this.#toReveal = this.#area = undefined;
     const scale = Math.max(this.#target.scale, this.#fittedCamera().scale * REVEAL_ZOOM);
     this.#fitted = false;
     const place = { x: dot.target_x, y: dot.target_y };
@@ -410,6 +433,7 @@ export class MapView implements MapGestures {
       this.canvas.width = Math.round(this.#view.width * devicePixelRatio);
       this.canvas.height = Math.round(this.#view.height * devicePixelRatio);
       if (this.#fitted) this.#target = this.#camera = this.#fittedCamera();
+      else if (this.#area) this.#toShow = this.#area;
       else if (this.#revealed === this.#selected) this.#toReveal = this.#revealed;
       else this.#keepSelectedInView();
       this.#sceneCurrent = false;

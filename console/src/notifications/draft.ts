@@ -35,6 +35,7 @@ export function draftOf(definition: Definition): Draft {
     ...definition,
     group: definition.group ?? '',
     filter: { categories: [], macs: [], area: '', ...definition.filter },
+    conditions: definition.conditions.map((condition) => ({ ...gapless(condition), ...condition })),
   });
 }
 
@@ -48,9 +49,19 @@ export function newCondition(type: Condition['type']): Condition {
       return { type, minutes: 60 };
     case 'battery':
       return { type, level: 'low' };
+    case 'incident':
+      return { type, phase: 'opened', severity: 'major', kinds: [], classes: [] };
+    case 'rogue':
+      return { type, classes: ['malicious'] };
     default:
       return { type };
   }
+}
+
+/** What the form needs of a condition beside what is said. */
+function gapless({ type }: Condition): object {
+  if (type === 'incident') return { kinds: [], classes: [] };
+  return type === 'rogue' ? { classes: [] } : {};
 }
 
 export function newReceiver(type: Transport['type']): Receiver {

@@ -2,6 +2,9 @@
 import type { BatteryLevel, Condition, Definition, Emergency, Receiver, Transport } from '../api';
 import { categoryWords } from '../categories';
 import { integer, plural } from '../format';
+import { classTitle, kindTitle, rogueClassTitle, severityTitle } from '../intrusions/words';
+
+type IncidentCondition = Extract<Condition, { type: 'incident' }>;
 
 /** The kinds of conditions, the frequent ones first, and when each fires. */
 export const CONDITIONS: readonly { type: Condition['type']; title: string; hint: string }[] = [
@@ -30,7 +33,23 @@ export const CONDITIONS: readonly { type: Condition['type']; title: string; hint
   { type: 'battery', title: 'Battery', hint: "A tag's battery goes to this level." },
   { type: 'emergency', title: 'Emergency', hint: 'A tag calls for help.' },
   { type: 'chokepoint', title: 'Chokepoint', hint: 'A chokepoint triggers a tag.' },
+  {
+    type: 'incident',
+    title: 'Incident',
+    hint: 'An attack on the air begins, grows to what is chosen here, or is over; see Intrusions. Nothing chosen is no limit.',
+  },
+  {
+    type: 'rogue',
+    title: 'Rogue access point',
+    hint: 'An access point of others is heard for the first time, or is worse than it was.',
+  },
+  { type: 'sensor_silent', title: 'Sensor silent', hint: 'Nothing comes from a sensor any more.' },
 ];
+
+/** Whether a condition is about elements, and not about what the wIPS service sees. */
+export function isAboutElements({ type }: Condition): boolean {
+  return type !== 'incident' && type !== 'rogue' && type !== 'sensor_silent';
+}
 
 export const BATTERY_LEVELS: readonly BatteryLevel[] = ['low', 'medium', 'normal'];
 
@@ -61,7 +80,12 @@ export const TRUSTS = [
   { kind: 'pin', title: 'One certificate, by its key hash' },
 ] as const;
 
-/** `enters Main › Ground › Lobby`: what an element does that is told. */
+/** `it enters Main › Ground › Lobby`, `an attack begins: Critical`. */
+export function whenText(condition: Condition): string {
+  return isAboutElements(condition) ? `it ${conditionText(condition)}` : conditionText(condition);
+}
+
+/** `enters Main › Ground › Lobby`: what an element does that is told, or what is seen on the air. */
 export function conditionText(condition: Condition): string {
   switch (condition.type) {
     case 'containment': {
@@ -86,7 +110,35 @@ export function conditionText(condition: Condition): string {
     }
     case 'chokepoint':
       return `is triggered by ${condition.name ? `chokepoint ${condition.name}` : 'a chokepoint'}`;
+    case 'incident':
+      return incidentText(condition);
+    case 'rogue': {
+      const classes = (condition.classes ?? []).map((name) => rogueClassTitle(name).toLowerCase());
+      return classes.length > 0
+        ? `an access point of others is ${classes.join(' or ')}`
+        : 'an access point of others is heard';
+    }
+    case 'sensor_silent':
+      return 'a sensor falls silent';
   }
+}
+
+function incidentText({ phase, severity, kinds = [], classes = [] }: IncidentCondition): string {
+  const does = { opened: 'begins', closed: 'is over', both: 'begins or is over' };
+  const limits = [
+    severity && severity !== 'informational'
+      ? `${severityTitle(severity)}${severity === 'critical' ? '' : ' or worse'}`
+      : '',
+    classes.map(classTitle).join(', '),
+    kinds.length > 3 ? plural(kinds.length, 'kind') : kinds.map((kind) => kindTitle(kind)).join(', '),
+  ].filter(Boolean);
+  return `an attack ${does[phase ?? 'both']}${limits.length > 0 ? `: ${limits.join(' · ')}` : ''}`;
+}
+
+/** About whom a definition is; what is seen on the air has no category. */
+export function aboutText({ conditions, filter }: Pick<Definition, 'conditions' | 'filter'>): string {
+  const isPlain = filterText(filter) === filterText({});
+  return isPlain && !conditions.some(isAboutElements) ? 'What sensors hear' : filterText(filter);
 }
 
 /** `Tags, Rogue APs · 00:0c:cc:* · in Main › Ground`: about whom, or `Every element`. */

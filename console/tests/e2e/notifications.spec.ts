@@ -121,6 +121,8 @@ test('every condition and transport has its fields', async ({ page }) => {
     ['Battery', 'Level'],
     ['Emergency', 'Reason'],
     ['Chokepoint', 'Name of the chokepoint'],
+    ['Incident', 'Severity'],
+    ['Rogue access point', 'Malicious'],
     ['Containment', 'Campus'],
   ] as const) {
     await condition.getByRole('combobox', { name: 'Condition' }).selectOption(name);
@@ -130,7 +132,7 @@ test('every condition and transport has its fields', async ({ page }) => {
   const chokepoint = condition.getByLabel('Name of the chokepoint');
   await chokepoint.pressSequentially('Gate 1');
   await expect(chokepoint).toHaveValue('Gate 1');
-  for (const name of ['Area change', 'Association', 'Location update']) {
+  for (const name of ['Area change', 'Association', 'Location update', 'Sensor silent']) {
     await condition.getByRole('combobox', { name: 'Condition' }).selectOption(name);
     await expect(condition.getByRole('combobox')).toHaveCount(1);
   }

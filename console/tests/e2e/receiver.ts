@@ -9,6 +9,7 @@ export interface CmxEvent {
   deviceId: string;
   boundary?: string;
   locationMapHierarchy?: string;
+  incidentId?: number;
 }
 
 export class Receiver {

@@ -67,6 +67,13 @@ every_s = 2
 `,
 ).join('')}`;
 
+/** A sensor beside an access point, and the capture that it plays. */
+export interface Sensor {
+  name: string;
+  ap: string;
+  capture: Buffer;
+}
+
 /** An engine and a controller that trust each other's keys, in a directory of their own. */
 export class Site {
   #dir = '';
@@ -75,18 +82,22 @@ export class Site {
   readonly complaints: string[] = [];
   console = '';
 
+  /** `sensors` tells those of the controller, by the addresses of the access points. */
+  constructor(readonly sensors: (macs: ReadonlyMap<string, string>) => Sensor[] = () => []) {}
+
   async start(): Promise<void> {
     this.#dir = mkdtempSync(join(tmpdir(), 'openmse-site-'));
     const [https, nmsp] = [await freePort(), await freePort()];
     this.console = `http://127.0.0.1:${https}/`;
     const [engine, controller] = [this.#init('engine'), this.#init('controller')];
     this.#write('campus.toml', CAMPUS);
-    this.#write(
-      'controller.toml',
+    const ofController =
       `data = "${this.#dir}/controller"\nname = "wlc-quay"\n[nmsp]\nlisten = "127.0.0.1:${nmsp}"\n` +
-        `[[trusted]]\nmac = "${engine.mac_address}"\nkey_hash = "${engine.sha2_key_hash}"\n` +
-        `[source]\nkind = "campus"\nfile = "campus.toml"\ninterval_s = 1\n`,
-    );
+      `[[trusted]]\nmac = "${engine.mac_address}"\nkey_hash = "${engine.sha2_key_hash}"\n` +
+      `[source]\nkind = "campus"\nfile = "campus.toml"\ninterval_s = 1\n`;
+    this.#write('controller.toml', ofController);
+    const ofSensors = this.#listen();
+    if (ofSensors) this.#write('controller.toml', ofController + ofSensors);
     this.#write(
       'engine.toml',
       `data = "${this.#dir}/engine"\n[https]\nlisten = "127.0.0.1:${https}"\nplain = true\n` +
@@ -95,16 +106,36 @@ export class Site {
     for (const role of ['controller', 'engine']) await this.#run(role);
   }
 
+  /** Writes the captures of the sensors, and returns their part of the configuration. */
+  #listen(): string {
+    const maps = JSON.parse(readFileSync(this.#unpackMaps(), 'utf8')) as object;
+    const macs = new Map<string, string>();
+    JSON.stringify(maps, (key, value: { name: string; mac: string }[]) => {
+      if (key === 'access_points') for (const { name, mac } of value) macs.set(name, mac);
+      return value;
+    });
+    return this.sensors(macs)
+      .map(({ name, ap, capture }) => {
+        writeFileSync(join(this.#dir, `${name}.pcap`), capture);
+        return `[[sensor]]\nname = "${name}"\nap = "${ap}"\nkind = "file"\npath = "${name}.pcap"\n`;
+      })
+      .join('');
+  }
+
   get initialPassword(): string {
     return readFileSync(join(this.#dir, 'engine/initial-password'), 'utf8').trim();
   }
 
+  /** The floor as its controller knows it. */
+  maps(): string {
+    this.#unpackMaps();
+    return join(this.#dir, 'maps.tar.gz');
+  }
+
   /** The floor with its plan, and nothing on it. */
   bareMaps(): string {
+    const full = readFileSync(this.#unpackMaps(), 'utf8');
     const archive = join(this.#dir, 'maps.tar.gz');
-    run(BINARY, ['maps', 'from-source', join(this.#dir, 'controller.toml'), archive]);
-    run('tar', ['xzf', archive, '-C', this.#dir]);
-    const full = readFileSync(join(this.#dir, 'maps.json'), 'utf8');
     const isDrawn = new Set(['access_points', 'walls', 'regions', 'zones']);
     this.#write(
       'maps.json',
@@ -118,6 +149,13 @@ export class Site {
     // The engine first, so that it does not miss its controller.
     for (const child of this.#running.toReversed()) await stop(child);
     rmSync(this.#dir, { recursive: true });
+  }
+
+  #unpackMaps(): string {
+    const archive = join(this.#dir, 'maps.tar.gz');
+    run(BINARY, ['maps', 'from-source', join(this.#dir, 'controller.toml'), archive]);
+    run('tar', ['xzf', archive, '-C', this.#dir]);
+    return join(this.#dir, 'maps.json');
   }
 
   /** Starts a role, and waits until it listens. */

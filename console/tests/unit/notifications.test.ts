@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Condition, Definition, Transport } from '../../src/api';
 import { draftOf, macPatterns, newDraft, newReceiver, trustKind, usesTls } from '../../src/notifications/draft';
-import { conditionText, filterText, paceText, placeText } from '../../src/notifications/words';
+import { aboutText, conditionText, filterText, paceText, placeText, whenText } from '../../src/notifications/words';
 
 const BARE: Definition = {
   name: 'lobby',
@@ -24,6 +24,14 @@ describe('a draft', () => {
     expect(draft.filter).toEqual({ categories: [], macs: [], area: '' });
     draft.filter.macs.push('00:0c:cc:*');
     expect(BARE.filter).toEqual({});
+  });
+
+  it('has lists where a condition about the air left them out', () => {
+    const { conditions } = draftOf({ ...BARE, conditions: [{ type: 'incident', kinds: ['karma'] }, { type: 'rogue' }] });
+    expect(conditions).toEqual([
+      { type: 'incident', kinds: ['karma'], classes: [] },
+      { type: 'rogue', classes: [] },
+    ]);
   });
 
   it('begins with one condition and one receiver, as the engine asks for', () => {
@@ -74,6 +82,25 @@ describe('words', () => {
     check({ type: 'emergency', reason: 'panic_button' }, 'calls for help: panic button');
     check({ type: 'emergency' }, 'calls for help');
     check({ type: 'chokepoint', name: 'Gate' }, 'is triggered by chokepoint Gate');
+  });
+
+  it('say what is seen on the air', () => {
+    const check = (condition: Condition, text: string) => expect(whenText(condition)).toBe(text);
+    check({ type: 'area_change' }, 'it goes from one zone or floor to another');
+    check({ type: 'incident' }, 'an attack begins or is over');
+    check(
+      { type: 'incident', phase: 'opened', severity: 'major', kinds: ['evil-twin'], classes: ['medium'] },
+      'an attack begins: Major or worse · Against the medium · Evil twin',
+    );
+    check({ type: 'incident', phase: 'closed', severity: 'informational' }, 'an attack is over');
+    check({ type: 'rogue', classes: ['malicious', 'custom'] }, 'an access point of others is malicious or custom');
+    check({ type: 'rogue' }, 'an access point of others is heard');
+    check({ type: 'sensor_silent' }, 'a sensor falls silent');
+    expect(aboutText({ conditions: [{ type: 'incident' }], filter: {} })).toBe('What sensors hear');
+    expect(aboutText({ conditions: [{ type: 'incident' }, { type: 'movement', distance_m: 1 }], filter: {} })).toBe(
+      'Every element',
+    );
+    expect(aboutText({ conditions: [{ type: 'incident' }], filter: { macs: ['02:*'] } })).toBe('02:*');
   });
 
   it('say about whom', () => {

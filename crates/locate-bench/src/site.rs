@@ -227,19 +227,12 @@ impl Draft {
             let outline = Polygon::rectangle(x - half, y - half, x + half, y + half);
             Region { kind: RegionKind::Exclusion, outline }
         };
+        let name = if name.is_empty() { "floor" } else { name };
         Floor {
-            name: if name.is_empty() { "floor".to_owned() } else { name.to_owned() },
-            level,
-            width: Metres(to.x - from.x),
-            length: Metres(to.y - from.y),
-            height: Metres(3.0),
-            image: None,
             access_points: self.access_points.into_iter().map(access_point).collect(),
             walls: self.walls.into_iter().map(wall).collect(),
             regions: squares.iter().map(region).collect(),
-            rails: Vec::new(),
-            chokepoints: Vec::new(),
-            zones: Vec::new(),
+            ..Floor::bare(name, level, to.x - from.x, to.y - from.y)
         }
     }
 }

@@ -273,7 +273,10 @@ fn path() {
                 engine.handle(at, Input::Received(plain.get(..count).unwrap_or_default().into()));
                 while let Some(output) = engine.poll() {
                     if let Output::Event(Event::Data { id, records }) = output {
-                        tracker.handle(at, Task::Report(Report::new(&source, id, records, at)));
+                        tracker.handle(
+                            at,
+                            Task::Report(Box::new(Report::new(&source, id, records, at))),
+                        );
                     }
                 }
             }
@@ -306,7 +309,7 @@ fn memory() {
         engine.handle(NOW, Input::Received(frames.as_slice().into()));
         while let Some(output) = engine.poll() {
             if let Output::Event(Event::Data { id, records }) = output {
-                tracker.handle(NOW, Task::Report(Report::new(&source, id, records, NOW)));
+                tracker.handle(NOW, Task::Report(Box::new(Report::new(&source, id, records, NOW))));
             }
         }
     };
@@ -331,18 +334,8 @@ fn maps() -> Maps {
         radios: Vec::new(),
     };
     let floor = Floor {
-        name: "Ground".to_owned(),
-        level: 0,
-        width: Metres(80.0),
-        length: Metres(48.0),
-        height: Metres(3.0),
-        image: None,
         access_points: (0..15).map(access_point).collect(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
+        ..Floor::bare("Ground", 0, 80.0, 48.0)
     };
     let building = Building { name: "Main".to_owned(), floors: vec![floor] };
     Maps { campuses: vec![Campus { name: "Bench".to_owned(), buildings: vec![building] }] }

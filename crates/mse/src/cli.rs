@@ -357,6 +357,27 @@ pub(crate) enum WipsCommand {
     },
     /// Print the default profile.
     Profile,
+    /// Print the incidents that a running engine knows, newest first.
+    Incidents {
+        /// Also those that are over.
+        #[arg(long)]
+        all: bool,
+        /// So many at most.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print the access points of others that a running engine hears, with their classes.
+    Rogues {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print the sensors of a running engine.
+    Sensors {
+        #[command(flatten)]
+        data: Data,
+    },
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -55,7 +55,7 @@ pub(crate) async fn run(
         Command::Notifications { command } => notifications::run(output, command).await,
         Command::Maps { command } => maps::run(output, command).await,
         Command::Locate { command } => locate::run(output, command),
-        Command::Wips { command } => wips::run(output, command),
+        Command::Wips { command } => wips::run(output, command).await,
         Command::Journal { command } => journal::run(output, command),
         Command::Support { output: file, node } => support::run(output, file, &node).await,
         Command::User { command } => user::run(output, command).await,

@@ -361,7 +361,10 @@ fn the_controller_prints_the_published_shapes() {
     show("status", header);
     show("status", "127.0.0.1                   Active");
     show("capability", "RSSI                    Mobile Station, Tags, Rogue, Interferer");
-    show("subscription", "127.0.0.1           RSSI, Info, Statistics, Attachment, AP Info");
+    show(
+        "subscription",
+        "127.0.0.1           RSSI, Info, Statistics, Attachment, Location, IDS, AP Info",
+    );
 }
 
 #[test]

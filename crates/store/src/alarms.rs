@@ -1,4 +1,5 @@
-//! Alarms: conditions that stand until they end, raised and cleared by entries of the journal.
+//! Alarms: conditions that stand until they end, raised and cleared by entries of the journal, or by the
+//! engine that owns its store.
 //!
 //! A condition is named by its kind and its source, and stands at most once: raising it again
 //! replaces severity and text. A cleared alarm is kept for people until it is too old or room is
@@ -121,6 +122,42 @@ impl Store {
                 .query_row([kind, source], alarm_from)
                 .optional()
         })
+    }
+}
+
+impl Store {
+    /// Raises an alarm in a store that no journal feeds, or renews the one that stands; returns its
+    /// number. In a pair, that is an entry.
+    pub fn raise_alarm(
+        &self,
+        kind: &str,
+        severity: Severity,
+        source: &str,
+        text: &str,
+        at: Time,
+    ) -> Result<u64, StoreError> {
+        check(kind, source, text)?;
+        self.run(|connection| {
+            let newest: i64 = connection
+                .prepare_cached("SELECT coalesce(max(id), 0) FROM alarms")?
+                .query_row([], |row| row.get(0))?;
+            let alarm = Alarm {
+                id: newest.cast_unsigned() + 1,
+                kind: kind.to_owned(),
+                severity,
+                source: source.to_owned(),
+                text: text.to_owned(),
+                raised: at,
+                cleared: None,
+                acknowledged_by: None,
+            };
+            raise(connection, &alarm)
+        })?
+    }
+
+    /// Ends an alarm in a store that no journal feeds. False when it has ended before.
+    pub fn clear_alarm(&self, id: u64, at: Time) -> Result<bool, StoreError> {
+        self.run(|connection| clear(connection, id, at))?
     }
 }
 

@@ -57,20 +57,7 @@ fn session(token: u8, user: &str, created: u64) -> Session {
 }
 
 fn maps(width: f32) -> Maps {
-    let floor = Floor {
-        name: "Ground".into(),
-        level: 0,
-        width: Metres(width),
-        length: Metres(10.3),
-        height: Metres(3.0),
-        image: None,
-        access_points: Vec::new(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
-    };
+    let floor = Floor::bare("Ground", 0, width, 10.3);
     let building = Building { name: "Main".into(), floors: vec![floor] };
     Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
 }
@@ -414,4 +401,18 @@ fn a_backup_is_a_store_of_its_own() {
     assert_eq!(copy.open().users().unwrap(), [user("anna", Role::Admin)]);
     let nowhere = copy.dir.join("missing").join("state.db");
     check_refused(store.backup_to(&nowhere), &["missing"]);
+}
+
+#[test]
+fn a_store_of_its_own_raises_and_clears_alarms() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let raise = |text| store.raise_alarm("silent", Severity::Minor, "roof", text, Time(5)).unwrap();
+    let id = raise("since noon");
+    assert_eq!(raise("since eleven"), id, "it stands at most once");
+    let standing = store.standing_alarm("silent", "roof").unwrap().unwrap();
+    assert_eq!((standing.id, standing.text.as_str()), (id, "since eleven"));
+    assert!(store.clear_alarm(id, Time(6)).unwrap());
+    assert!(!store.clear_alarm(id, Time(7)).unwrap());
+    assert!(raise("again") > id);
 }

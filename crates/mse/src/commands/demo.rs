@@ -20,7 +20,7 @@ use controller::replay::{Pace, Recording, Replay};
 use controller::source::Source;
 use engine::Engine;
 use engine::config::{
-    Analytics, Config, ControllerConfig, History, Https, Notifications, Tracking,
+    Analytics, Config, ControllerConfig, History, Https, Notifications, Tracking, Wips,
 };
 use model::map::Maps;
 use node::clock;
@@ -162,7 +162,10 @@ impl Stage {
                 trusted: trusted.clone(),
                 unauthenticated_nmsp: false,
                 // The source is handed over open.
-                source: controller::config::SourceConfig::default(),
+                source: controller::config::SourceConfig::Campus {
+                    file: PathBuf::new(),
+                    interval_s: 2,
+                },
                 sensors: controller::sensor::config::Sensors::default(),
                 sensor: Vec::new(),
             };
@@ -187,6 +190,7 @@ impl Stage {
             history: History::default(),
             analytics: Analytics::default(),
             notifications: Notifications::default(),
+            wips: Wips::default(),
         };
         let engine = match Engine::start(config(port)).await {
             Err(engine::StartError::LocalListen { .. }) => Engine::start(config(0)).await,

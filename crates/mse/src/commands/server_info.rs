@@ -101,7 +101,7 @@ fn print(out: &mut dyn Write, monitor: Option<&NodeInfo>, info: &ServerInfo) -> 
         writeln!(out, "MSE services are up, getting the status\n")?;
     }
     server_config(out, monitor, info)?;
-    services(out, Some(&info.version))?;
+    services(out, Some(info))?;
     server_monitor(out, info, is_dormant)?;
     if is_dormant {
         // The documents' secondary ends here: nobody is logged in at it, and it tracks nothing.
@@ -110,7 +110,8 @@ fn print(out: &mut dyn Write, monitor: Option<&NodeInfo>, info: &ServerInfo) -> 
     sessions(out, &info.sessions)?;
     heading(out, "Default Trap Destinations")?;
     writeln!(out)?;
-    context_aware_service(out, info)
+    context_aware_service(out, info)?;
+    wips(out, info)
 }
 
 const DORMANT: &str = "MSE services are up and in DORMANT mode, getting the status";
@@ -175,19 +176,25 @@ fn hardware(out: &mut dyn Write, product: &str, version: &str, serial: &str) -> 
     writeln!(out, "Hw Serial Number: {serial}")
 }
 
-fn services(out: &mut dyn Write, version: Option<&str>) -> io::Result<()> {
+fn services(out: &mut dyn Write, info: Option<&ServerInfo>) -> io::Result<()> {
     heading(out, "Services")?;
+    let version = info.map(|info| info.version.as_str());
+    let wips = info.and_then(|info| info.wips.as_ref());
+    let is_enabled = wips.is_some_and(|it| it.is_enabled);
+    let is_up = wips.is_some_and(|it| it.is_up);
+    // A service that is there: its version, whether it is wanted, whether it works.
+    let there = |is_wanted, is_up| (version, is_wanted, is_up);
     let rows = [
-        ("Context Aware Service", version),
-        ("WIPS", None),
-        ("Mobile Concierge Service", None),
-        ("CMX Analytics", None),
-        ("CMX Connect & Engage", None),
-        ("HTTP Proxy Service", None),
+        ("Context Aware Service", there(version.is_some(), version.is_some())),
+        ("WIPS", if wips.is_some() { there(is_enabled, is_up) } else { (None, false, false) }),
+        ("Mobile Concierge Service", (None, false, false)),
+        ("CMX Analytics", (None, false, false)),
+        ("CMX Connect & Engage", (None, false, false)),
+        ("HTTP Proxy Service", (None, false, false)),
     ];
-    for (name, version) in rows {
-        let (admin, operation) =
-            if version.is_some() { ("Enabled", "Up") } else { ("Disabled", "Down") };
+    for (name, (version, is_wanted, is_up)) in rows {
+        let admin = if is_wanted { "Enabled" } else { "Disabled" };
+        let operation = if is_up { "Up" } else { "Down" };
         writeln!(out, "Service Name: {name}")?;
         writeln!(out, "Service Version: {}", version.unwrap_or("Not installed"))?;
         writeln!(out, "Admin Status: {admin}")?;
@@ -246,9 +253,19 @@ fn context_aware_service(out: &mut dyn Write, info: &ServerInfo) -> io::Result<(
     writeln!(out, "Operation Status: Up")
 }
 
+/// What licences count. The documents have no such section; ours.
+fn wips(out: &mut dyn Write, info: &ServerInfo) -> io::Result<()> {
+    let Some(wips) = info.wips.as_ref().filter(|it| it.is_enabled) else { return Ok(()) };
+    writeln!(out)?;
+    heading(out, "WIPS")?;
+    writeln!(out, "Monitor Mode APs: {}", wips.monitor_mode_aps)?;
+    writeln!(out, "Local Mode APs: {}", wips.local_mode_aps)
+}
+
 #[cfg(test)]
 mod tests {
     use engine::api::elements::{CategoryCount, Counts};
+    use engine::api::server::WipsInfo;
     use ha::State;
     use model::Time;
 
@@ -288,6 +305,12 @@ mod tests {
                 total: 3,
                 categories: vec![row("Wireless Clients", 2), row("Tags", 1)],
             },
+            wips: Some(WipsInfo {
+                is_enabled: true,
+                is_up: true,
+                monitor_mode_aps: 4,
+                local_mode_aps: 12,
+            }),
             sessions: vec![SessionInfo {
                 user: "admin".to_owned(),
                 address: "10.48.39.238".to_owned(),

@@ -1,4 +1,4 @@
-//! `mse wips replay`: what recorded captures show of intrusions.
+//! `mse wips replay`: what recorded captures show of intrusions; and what a running engine sees of them.
 //!
 //! Several files are several sensors: their packets are merged by capture time, so that a frame that two
 //! of them heard is one frame. How fast a file is played changes nothing but when it ends.
@@ -17,7 +17,12 @@ use wips::{CaptureTime, Change, Counts, Incident, Link, Packet, Profile, SensorI
 use crate::cli::WipsCommand;
 use crate::output::{Failure, Output};
 
-pub(crate) fn run(output: &mut Output<impl Write>, command: WipsCommand) -> Result<(), Failure> {
+mod live;
+
+pub(crate) async fn run(
+    output: &mut Output<impl Write>,
+    command: WipsCommand,
+) -> Result<(), Failure> {
     match command {
         WipsCommand::Replay { files, speed, profile } => {
             replay(output, &files, speed, profile.as_deref())
@@ -26,6 +31,11 @@ pub(crate) fn run(output: &mut Output<impl Write>, command: WipsCommand) -> Resu
             let text = toml::to_string_pretty(&Profile::default()).map_err(anyhow::Error::from)?;
             output.show(&Profile::default(), |out| out.write_all(text.as_bytes()))
         }
+        WipsCommand::Incidents { all, limit, data } => {
+            live::incidents(output, &data.data, all, limit).await
+        }
+        WipsCommand::Rogues { data } => live::rogues(output, &data.data).await,
+        WipsCommand::Sensors { data } => live::sensors(output, &data.data).await,
     }
 }
 
@@ -223,7 +233,6 @@ fn tell(
 
 fn tell_incident(out: &mut dyn Write, incident: &Incident, files: &[String]) -> io::Result<()> {
     let Incident { id, kind, severity, fidelity, .. } = incident;
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     writeln!(
         out,
         "#{id} {}: {}, fidelity {} ({})",
@@ -268,6 +277,10 @@ fn tell_incident(out: &mut dyn Write, incident: &Incident, files: &[String]) -> 
         writeln!(out, "   heard in {file}: {rssi}, {} frames", hearing.frames)?;
     }
     writeln!(out, "   {}", kind.article().remedy)
+}
+
+fn or_none(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
 }
 
 /// A capture time for people; seconds of 1970 are those of sensors without a clock.

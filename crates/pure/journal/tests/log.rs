@@ -232,6 +232,37 @@ fn retention_removes_whole_segments_but_never_what_is_pinned() {
     assert!(journal.retain_from(1_000).unwrap() <= 100, "the last segment stays");
 }
 
+/// What a node keeps for its peer is bytes, however long the entries of the time were.
+#[test]
+fn so_many_bytes_are_kept_however_long_the_entries_are() {
+    let mut disk = Memory::default();
+    let (mut journal, _) = open(&mut disk, 0);
+    let long = 1..=60_u64;
+    let short = 61..=460_u64;
+    for index in long {
+        journal.append(&entries(1, index..=index, 2_000)).unwrap();
+    }
+    for index in short {
+        journal.append(&entries(1, index..=index, 20)).unwrap();
+    }
+    journal.sync().unwrap();
+    assert_eq!(journal.index_below(460, 1 << 30), 1, "all of it is less");
+    let within = |index, least: u64| {
+        let from = journal.index_below(index, least);
+        let bytes: u64 = (from..index).map(|it| if it <= 60 { 2_000 } else { 20 }).sum();
+        // Whole segments, the one at `index` is not counted, and records have heads of their own.
+        let most = least + 3 * journal::SEGMENT_BYTES_MIN;
+        assert!(bytes <= most, "{bytes} bytes from {from} to {index}, wanted {least}");
+        let heads = 64 * (index - from);
+        assert!(from == 1 || bytes + heads >= least, "{bytes} bytes from {from}, wanted {least}");
+        from
+    };
+    let (few, many) = (within(460, 10_000), within(460, 60_000));
+    assert!(many < few && many > 1, "{many}, {few}");
+    within(30, 20_000);
+    assert_eq!(journal.retain_from(many).unwrap(), many, "it is the beginning of a segment");
+}
+
 #[test]
 fn a_new_beginning_continues_after_its_base() {
     let mut disk = Memory::default();

@@ -19,18 +19,8 @@ pub(crate) fn floor(
         radios: Vec::new(),
     };
     Floor {
-        name: name.to_owned(),
-        level,
-        width: Metres(width),
-        length: Metres(length),
-        height: Metres(3.0),
-        image: None,
         access_points: aps.iter().map(access_point).collect(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
+        ..Floor::bare(name, level, width, length)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::Point;
 use crate::map::MapId;
-use crate::{Band, Mac, Metres, TagReport, Time};
+use crate::{Band, Mac, Metres, SwitchPort, TagReport, Time};
 
 /// The six kinds of tracked elements, as `getserverinfo` of MSE 8.0 counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -172,6 +172,9 @@ pub struct Element {
     /// What it said last about itself, if it is a tag.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tag: Option<Box<TagReport>>,
+    /// What it is plugged into, if it is wired.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub switch_port: Option<Box<SwitchPort>>,
     /// Address of the controller that reported it last.
     pub controller: Box<str>,
 }

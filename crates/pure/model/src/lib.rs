@@ -16,6 +16,9 @@
 //! | **rail** | a line that elements move along: whoever is on the floor is on a rail |
 //! | **chokepoint** | a place that triggers every tag within its range, so that the tag says that it is there |
 //! | **encounter** | a tag within the range of a chokepoint, see [`Encounter`] |
+//! | **switch port** | what a wired client is plugged into, see [`SwitchPort`] |
+//! | **civic address** | a place as people write it, part by part, see [`CivicAddress`] |
+//! | **outlet** | where a port of a switch comes out of the wall, see [`map::Outlet`] |
 //! | **survey point** | a known place, and how strongly a device was heard there, see [`survey`] |
 //! | **confidence** | side of the square, or radius of the circle, that holds the truth 95 times in 100 |
 //! | **group** | one protected primary and its standby instance, see [`pair`] |
@@ -35,9 +38,11 @@ mod mac;
 mod radio;
 mod tag;
 mod units;
+mod wired;
 
 pub use element::{Association, Category, Element, Position, UnknownCategory};
 pub use mac::{Mac, MacError};
 pub use radio::{Band, Observation, Reading};
 pub use tag::{Battery, BatteryLevel, Emergency, Encounter, TagReport, Telemetry};
 pub use units::{Dbm, Metres, Time};
+pub use wired::{CIVIC_BYTES_MAX, CivicAddress, CivicPart, SwitchPort};

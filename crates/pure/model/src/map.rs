@@ -14,7 +14,7 @@ use crate::{Band, Dbm, Mac, Metres};
 
 /// Most places that one set of maps may hold of each kind; more is a broken or hostile archive.
 pub const PLACES_MAX: usize = 10_000;
-/// Most walls, regions, rails, chokepoints or zones of one floor: a radio map costs cells times walls.
+/// Most walls, regions, rails, chokepoints, switches or zones of one floor, and outlets of one switch: a radio map costs cells times walls.
 pub const SHAPES_MAX: usize = 2_000;
 /// Longest name of a campus, building, floor, zone or access point, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -142,6 +142,9 @@ pub struct Floor {
     /// Places that trigger tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chokepoints: Vec<Chokepoint>,
+    /// Switches, whose wired clients are around them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<Switch>,
     /// Named areas.
     #[serde(default)]
     pub zones: Vec<Zone>,
@@ -269,6 +272,34 @@ pub struct Chokepoint {
     pub range: Metres,
 }
 
+/// A switch, for the places of the clients that are wired to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Switch {
+    /// Unique in all maps: as controllers name it.
+    pub name: String,
+    /// Its place on the floor.
+    pub at: Point,
+    /// How far away the clients on its ports are at most.
+    #[serde(default = "Switch::usual_reach")]
+    pub reach: Metres,
+    /// Ports that come out at a known place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outlets: Vec<Outlet>,
+}
+
+/// Where a port of a switch comes out of the wall.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Outlet {
+    /// The port, unique on its switch: as controllers name it.
+    pub port: String,
+    /// Its place on the floor.
+    pub at: Point,
+}
+
 /// A named area of a floor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -281,6 +312,25 @@ pub struct Zone {
 }
 
 impl Floor {
+    /// A floor of this size in metres with nothing on it.
+    pub fn bare(name: &str, level: i16, width: f32, length: f32) -> Self {
+        Self {
+            name: name.to_owned(),
+            level,
+            width: Metres(width),
+            length: Metres(length),
+            height: Self::usual_height(),
+            image: None,
+            access_points: Vec::new(),
+            walls: Vec::new(),
+            regions: Vec::new(),
+            rails: Vec::new(),
+            chokepoints: Vec::new(),
+            switches: Vec::new(),
+            zones: Vec::new(),
+        }
+    }
+
     /// Whether an element can be at `point`: on the floor, in an inclusion region if there is any,
     /// and in no exclusion region.
     pub fn includes(&self, point: Point) -> bool {
@@ -380,7 +430,7 @@ pub enum MapError {
         what: String,
     },
     /// A floor has more of one kind than any floor.
-    #[error("{path}: more than {SHAPES_MAX} walls, regions, rails, chokepoints or zones")]
+    #[error("{path}: more than {SHAPES_MAX} walls, regions, rails, chokepoints, switches or zones")]
     TooManyShapes {
         /// The floor.
         path: String,
@@ -426,6 +476,7 @@ impl Maps {
         let mut paths = BTreeSet::new();
         let mut aps = BTreeSet::new();
         let mut chokepoints = BTreeSet::new();
+        let mut switches = BTreeSet::new();
         for campus in &self.campuses {
             check_name("campus", &campus.name)?;
             unique(&mut paths, campus.name.clone())?;
@@ -438,6 +489,7 @@ impl Maps {
                     unique(&mut paths, path.clone())?;
                     floor.validate(&path, &mut paths, &mut aps)?;
                     floor.validate_chokepoints(&path, &mut chokepoints)?;
+                    floor.validate_switches(&path, &mut switches)?;
                 }
             }
         }
@@ -471,6 +523,7 @@ impl Floor {
             self.regions.len(),
             self.rails.len(),
             self.chokepoints.len(),
+            self.switches.len(),
             self.zones.len(),
         ];
         if shapes.into_iter().any(|count| count > SHAPES_MAX) {
@@ -537,6 +590,61 @@ impl Floor {
         }
         Ok(())
     }
+}
+
+impl Floor {
+    fn validate_switches<'f>(
+        &'f self,
+        path: &str,
+        names: &mut BTreeSet<&'f str>,
+    ) -> Result<(), MapError> {
+        let bad_length = |what| Err(MapError::BadLength { path: path.to_owned(), what });
+        for Switch { name, at, reach, outlets } in &self.switches {
+            check_name("switch", name)?;
+            if !is_place(*at) || !is_length(*reach) {
+                return bad_length("the place or reach of a switch");
+            }
+            if !names.insert(name) {
+                return Err(MapError::Duplicate(format!("the switch {name}")));
+            }
+            if outlets.len() > SHAPES_MAX {
+                return Err(MapError::TooManyShapes { path: path.to_owned() });
+            }
+            let mut ports = BTreeSet::new();
+            for Outlet { port, at } in outlets {
+                if port.is_empty() || port.len() > NAME_BYTES_MAX {
+                    let (kind, name) = ("port", port.chars().take(64).collect());
+                    return Err(MapError::BadName { kind, name });
+                }
+                if !is_place(*at) {
+                    return bad_length("the place of an outlet");
+                }
+                if !ports.insert(port.as_str()) {
+                    return Err(MapError::Duplicate(format!("port {port} of the switch {name}")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Switch {
+    /// How far a cable goes from a switch to a wall outlet: 90 m of horizontal cabling are allowed
+    /// (TIA-568), which go around corners and up and down. Ours.
+    pub fn usual_reach() -> Metres {
+        Metres(45.0)
+    }
+
+    /// Where a port comes out, and how far from there its client is at most.
+    pub fn place_of(&self, port: &str) -> (Point, Metres) {
+        let outlet = self.outlets.iter().find(|it| it.port == port);
+        outlet.map_or((self.at, self.reach), |it| (it.at, Outlet::REACH))
+    }
+}
+
+impl Outlet {
+    /// A patch cord and the desk that it ends on. Ours.
+    pub const REACH: Metres = Metres(5.0);
 }
 
 impl FloorImage {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::{Observation, TagReport, Telemetry, Time};
+use model::{Observation, SwitchPort, TagReport, Telemetry, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{FrameWriter, field, write_text};
@@ -43,6 +43,8 @@ pub enum Batch {
     Sensors(Vec<Sensor>),
     /// What sensors captured.
     Captured(Vec<CapturedPacket>),
+    /// Addresses of switches and of their ports.
+    SwitchPorts(Vec<SwitchPort>),
 }
 
 impl Batch {
@@ -61,6 +63,7 @@ impl Batch {
             (Self::Attachments(_), _) => MessageId::AttachmentNotification,
             (Self::Sensors(_), _) => MessageId::SensorNotification,
             (Self::Captured(_), _) => MessageId::CaptureNotification,
+            (Self::SwitchPorts(_), _) => MessageId::LocationNotification,
         }
     }
 
@@ -97,6 +100,9 @@ impl Batch {
             }
             Self::Sensors(records) => frames.write(records, field::SENSOR, write_sensor),
             Self::Captured(records) => frames.write(records, field::CAPTURED, write_captured),
+            Self::SwitchPorts(records) => {
+                frames.write(records, field::SWITCH_PORT, write_switch_port);
+            }
         }
     }
 }
@@ -187,6 +193,16 @@ fn write_attachment(out: &mut Vec<u8>, attachment: &Attachment) {
     write_text(out, &attachment.port);
     write_text(out, &attachment.username);
     write_ip_addresses(out, &attachment.ip_addresses);
+}
+
+fn write_switch_port(out: &mut Vec<u8>, place: &SwitchPort) {
+    write_text(out, &place.switch);
+    write_text(out, &place.port);
+    out.push(place.civic.0.len() as u8);
+    for (part, text) in &place.civic.0 {
+        out.push(part.number());
+        write_text(out, text);
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "every record writer has one shape")]

@@ -30,6 +30,7 @@ pub(crate) mod field {
     pub(crate) const TAG_REPORT: u16 = 21;
     pub(crate) const SENSOR: u16 = 22;
     pub(crate) const CAPTURED: u16 = 23;
+    pub(crate) const SWITCH_PORT: u16 = 24;
 }
 
 /// A frame header.

@@ -66,6 +66,7 @@ pub fn fuzz_receive(bytes: &[u8]) {
                 let _ = records.informations().count() + records.access_points().count();
                 let _ = records.attachments().count() + records.departures().count();
                 let _ = records.tag_reports().count() + records.sensors().count();
+                let _ = records.switch_ports().count();
                 let _ = records.captured().map(|packet| packet.bytes.len()).sum::<usize>();
             }
         }

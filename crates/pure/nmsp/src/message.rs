@@ -72,6 +72,8 @@ messages! {
     SensorNotification = 0x8003, "SENSOR_NOTIFICATION", "Sensor Notification";
     /// What sensors captured. Number ours.
     CaptureNotification = 0x8004, "CAPTURE_NOTIFICATION", "Capture Notification";
+    /// Addresses of switches and of their ports. Number ours.
+    LocationNotification = 0x8005, "LOCATION_NOTIFICATION", "Location Notification";
 }
 
 impl MessageId {
@@ -94,6 +96,7 @@ impl MessageId {
                 | Self::AttachmentNotification
                 | Self::SensorNotification
                 | Self::CaptureNotification
+                | Self::LocationNotification
         )
     }
 }

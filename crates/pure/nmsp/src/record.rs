@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::map::Radio;
 use model::{
-    Association, Band, Battery, Category, Dbm, Emergency, Encounter, Mac, Reading, TagReport,
-    Telemetry, Time,
+    Association, Band, Battery, Category, CivicAddress, CivicPart, Dbm, Emergency, Encounter, Mac,
+    Reading, SwitchPort, TagReport, Telemetry, Time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +110,7 @@ impl<'a> Records<'a> {
                 field::TAG_REPORT => read_tag_report(value).is_some(),
                 field::SENSOR => read_sensor(value).is_some(),
                 field::CAPTURED => Captured::read(value).is_some(),
+                field::SWITCH_PORT => read_switch_port(value).is_some(),
                 _ => true,
             };
             if !sound {
@@ -160,6 +161,13 @@ impl<'a> Records<'a> {
         self.fields()
             .filter(|it| it.kind == field::ATTACHMENT)
             .filter_map(|it| read_attachment(it.value))
+    }
+
+    /// Addresses of switches, of those without a port, and of their ports.
+    pub fn switch_ports(self) -> impl Iterator<Item = SwitchPort> {
+        self.fields()
+            .filter(|it| it.kind == field::SWITCH_PORT)
+            .filter_map(|it| read_switch_port(it.value))
     }
 
     /// The elements that left.
@@ -288,6 +296,21 @@ fn read_attachment(value: &[u8]) -> Option<Attachment> {
     let username = reader.text()?.to_owned();
     let ip_addresses = read_ip_addresses(&mut reader)?;
     Some(Attachment { mac, attached, port, username, ip_addresses })
+}
+
+fn read_switch_port(value: &[u8]) -> Option<SwitchPort> {
+    let mut reader = Reader(value);
+    let switch = reader.text()?.into();
+    let port = reader.text()?.into();
+    let mut civic = CivicAddress::default();
+    for _ in 0..reader.u8()? {
+        let (number, text) = (reader.u8()?, reader.text()?);
+        // A part of another kind is skipped, as RFC 4776 wants it.
+        if let Some(part) = CivicPart::from_number(number) {
+            civic.0.insert(part, text.into());
+        }
+    }
+    Some(SwitchPort { switch, port, civic })
 }
 
 fn read_departure(value: &[u8]) -> Option<Departure> {

@@ -113,7 +113,8 @@ impl Trigger {
             | MessageId::ApInfoNotification
             | MessageId::AttachmentNotification
             | MessageId::SensorNotification
-            | MessageId::CaptureNotification => Self::Data,
+            | MessageId::CaptureNotification
+            | MessageId::LocationNotification => Self::Data,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Properties of the codec: round trip, no panic on any bytes, bounded memory.
 
 use model::{
-    Association, Band, Battery, Category, Dbm, Emergency, Encounter, Mac, Observation, Reading,
-    TagReport, Telemetry, Time,
+    Association, Band, Battery, Category, CivicAddress, CivicPart, Dbm, Emergency, Encounter, Mac,
+    Observation, Reading, SwitchPort, TagReport, Telemetry, Time,
 };
 use nmsp::codec::HEADER_BYTES;
 use nmsp::limits::CAPTURED_BYTES_MAX;
@@ -110,6 +110,20 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn switch_port()(
+        switch in "[^\\x00]{0,60}",
+        port in "[^\\x00]{0,60}",
+        parts in proptest::collection::btree_map(
+            prop::sample::select(CivicPart::ALL), "[^\\x00]{0,60}", 0..CivicPart::ALL.len(),
+        ),
+    ) -> SwitchPort {
+        let parts = parts.into_iter().map(|(part, text)| (part, text.into()));
+        let civic = CivicAddress(parts.collect());
+        SwitchPort { switch: switch.into(), port: port.into(), civic }
+    }
+}
+
+prop_compose! {
     fn sensor()(
         number: u32,
         ap in proptest::option::of((1_u64..1 << 48).prop_map(Mac::from_u64)),
@@ -186,6 +200,13 @@ proptest! {
         let mut received = Vec::new();
         carry(Batch::TagReports(tags.clone()), 4_096, |records| received.extend(records.tag_reports()));
         prop_assert_eq!(received, tags);
+    }
+
+    #[test]
+    fn addresses_of_ports_round_trip(ports in vec(switch_port(), 0..20)) {
+        let mut received = Vec::new();
+        carry(Batch::SwitchPorts(ports.clone()), 4_096, |records| received.extend(records.switch_ports()));
+        prop_assert_eq!(received, ports);
     }
 
     #[test]

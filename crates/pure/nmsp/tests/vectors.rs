@@ -18,7 +18,7 @@ fn every_vector_has_its_outcome() {
     let mut cases: Vec<_> =
         std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
-    assert!(cases.len() >= 24, "vectors are missing");
+    assert!(cases.len() >= 25, "vectors are missing");
     for case in cases {
         check(&case);
     }
@@ -101,6 +101,7 @@ fn describe(output: &Output<'_>, lines: &mut String) {
             records.departures().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
             records.tag_reports().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
             records.sensors().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
+            records.switch_ports().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
             records.captured().for_each(|it| writeln!(lines, "  {it:?}").unwrap());
         }
     }

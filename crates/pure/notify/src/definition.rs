@@ -7,6 +7,7 @@ use std::str::FromStr;
 use model::{BatteryLevel, Category, Emergency, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::alert::{Alert, Gravity, Phase, Seen};
 use crate::event::{Boundary, Subject};
 use crate::receiver::{HIDDEN, Receiver};
 
@@ -18,6 +19,8 @@ pub const CONDITIONS_MAX: usize = 16;
 pub const RECEIVERS_MAX: usize = 8;
 /// Most address patterns of one filter. Ours.
 pub const MACS_MAX: usize = 256;
+/// Most kinds or classes of one condition. Ours: there are some sixty kinds of incidents.
+pub const WORDS_MAX: usize = 128;
 /// Longest name of a definition or group, in bytes. Ours; the store allows twice as many.
 pub const NAME_BYTES_MAX: usize = 128;
 /// Longest path of an area, in bytes: four names of the maps with what stands between them.
@@ -128,6 +131,29 @@ pub enum Condition {
     },
     /// An element's position is computed anew.
     LocationUpdate,
+    /// An attack on the air begins, grows into what is wanted, or is over.
+    Incident {
+        /// Which of both; absent: both.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phase: Option<Phase>,
+        /// At least so bad; absent: however bad.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        severity: Option<Gravity>,
+        /// With one of these kinds among what was seen, as `evil-twin`; empty: any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kinds: Vec<String>,
+        /// With a kind of one of these classes among what was seen, as `impersonation`; empty: any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        classes: Vec<String>,
+    },
+    /// An access point of others is found, or is worse than it was.
+    Rogue {
+        /// Of one of these classes, as `malicious`; empty: any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        classes: Vec<String>,
+    },
+    /// Nothing comes from a sensor any more.
+    SensorSilent,
 }
 
 /// About whom.
@@ -244,6 +270,11 @@ impl Definition {
         self.receivers.iter().try_for_each(Receiver::validate)
     }
 
+    /// Whether any of its conditions is about elements.
+    pub(crate) fn is_about_elements(&self) -> bool {
+        self.conditions.iter().any(Condition::is_about_elements)
+    }
+
     /// The definition as it may be shown: secrets are [`HIDDEN`].
     #[must_use]
     pub fn shown(&self) -> Self {
@@ -298,12 +329,43 @@ impl Condition {
             }),
             Self::Absence { minutes } => number("minutes", *minutes, 1, ABSENCE_MIN_MAX),
             Self::Chokepoint { name: Some(name) } => check_name("the chokepoint", name),
+            Self::Incident { kinds, classes, .. } => {
+                check_words("kinds", kinds).and_then(|()| check_words("classes", classes))
+            }
+            Self::Rogue { classes } => check_words("classes", classes),
             Self::AreaChange
             | Self::Association
             | Self::Battery { .. }
             | Self::Emergency { .. }
             | Self::Chokepoint { name: None }
-            | Self::LocationUpdate => Ok(()),
+            | Self::LocationUpdate
+            | Self::SensorSilent => Ok(()),
+        }
+    }
+
+    /// Whether it is about elements, and not about what the wIPS service sees.
+    pub fn is_about_elements(&self) -> bool {
+        !matches!(self, Self::Incident { .. } | Self::Rogue { .. } | Self::SensorSilent)
+    }
+
+    /// Whether it fires for what was seen.
+    pub(crate) fn matches(&self, alert: &Alert) -> bool {
+        let has =
+            |wanted: &[String], word: &str| wanted.is_empty() || wanted.iter().any(|it| it == word);
+        match (self, alert) {
+            (Self::Incident { phase, severity, kinds, classes }, Alert::Incident(it)) => {
+                let fits = |seen: &Seen| {
+                    severity.is_none_or(|least| seen.severity >= least)
+                        && seen.kinds.iter().any(|(kind, _)| has(kinds, kind))
+                        && seen.kinds.iter().any(|(_, class)| has(classes, class))
+                };
+                // One that has grown is told to whom it did not concern before.
+                let is_news = it.before.as_ref().is_none_or(|before| !fits(before));
+                phase.is_none_or(|phase| phase == it.phase) && fits(&it.seen) && is_news
+            }
+            (Self::Rogue { classes }, Alert::Rogue { class, .. }) => has(classes, class),
+            (Self::SensorSilent, Alert::SensorSilent { .. }) => true,
+            _ => false,
         }
     }
 }
@@ -317,12 +379,19 @@ impl Filter {
 
     /// Whether an element is meant, where it is now. Who is nowhere is not in an area.
     pub(crate) fn matches(&self, subject: &Subject) -> bool {
-        let is_there = || {
-            let place = subject.place.as_ref();
-            place.is_some_and(|place| place.probability(&self.area) > LIKELY)
-        };
-        self.is_about(subject.element.category, subject.element.mac)
-            && (self.area.is_empty() || is_there())
+        self.is_about(subject.element.category, subject.element.mac) && self.is_there(subject)
+    }
+
+    /// Whether what the wIPS service saw is meant: it is of no category.
+    pub(crate) fn matches_alert(&self, subject: &Subject) -> bool {
+        let mac = subject.element.mac;
+        (self.macs.is_empty() || self.macs.iter().any(|it| it.matches(mac)))
+            && self.is_there(subject)
+    }
+
+    fn is_there(&self, subject: &Subject) -> bool {
+        let place = subject.place.as_ref();
+        self.area.is_empty() || place.is_some_and(|place| place.probability(&self.area) > LIKELY)
     }
 }
 
@@ -386,6 +455,11 @@ fn check_name(what: &'static str, name: &str) -> Result<(), DefinitionError> {
         || name.len() > NAME_BYTES_MAX
         || name.chars().any(|c| c == '/' || c.is_control());
     if is_bad { Err(DefinitionError::BadName { what }) } else { Ok(()) }
+}
+
+fn check_words(what: &'static str, words: &[String]) -> Result<(), DefinitionError> {
+    count(what, words.len(), 0, WORDS_MAX)?;
+    words.iter().try_for_each(|word| check_name(what, word))
 }
 
 fn check_area(path: &str) -> Result<(), DefinitionError> {

@@ -6,6 +6,7 @@ use model::{BatteryLevel, Element, Emergency, Time};
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::{Alert, Gravity, Incident, Phase, Seen};
 use crate::definition::{Condition, Definition};
 
 /// What an element is known to be and to do, at one moment.
@@ -125,6 +126,8 @@ pub enum EventKind {
     },
     /// Its position was computed anew.
     LocationUpdate,
+    /// The wIPS service saw something; its subject is who sends, as far as that is known.
+    Alert(Arc<Alert>),
 }
 
 impl Place {
@@ -189,6 +192,37 @@ impl Event {
             Some(Condition::Chokepoint { name }) => {
                 EventKind::Chokepoint { name: name.as_deref().unwrap_or_default().into() }
             }
+            Some(Condition::Incident { phase, severity, kinds, classes }) => {
+                let word = |words: &[String], usual: &str| {
+                    words.first().map_or(usual, String::as_str).into()
+                };
+                EventKind::Alert(Arc::new(Alert::Incident(Box::new(Incident {
+                    id: 0,
+                    phase: phase.unwrap_or(Phase::Opened),
+                    seen: Seen {
+                        severity: severity.unwrap_or(Gravity::Critical),
+                        kinds: vec![(word(kinds, "evil-twin"), word(classes, "impersonation"))],
+                    },
+                    before: None,
+                    name: "Test".into(),
+                    fidelity: 100,
+                    who: "own".into(),
+                    transmitter: Some(subject.element.mac),
+                    victim: None,
+                    ssid: Some("test".into()),
+                    frames: 1,
+                }))))
+            }
+            Some(Condition::Rogue { classes }) => EventKind::Alert(Arc::new(Alert::Rogue {
+                class: classes.first().map_or("malicious", String::as_str).into(),
+                reason: "a test".into(),
+                ssid: Some("test".into()),
+            })),
+            Some(Condition::SensorSilent) => EventKind::Alert(Arc::new(Alert::SensorSilent {
+                sensor: "test".into(),
+                controller: "test:16113".into(),
+                text: "a test".into(),
+            })),
             Some(Condition::LocationUpdate) | None => EventKind::LocationUpdate,
         };
         let definition = definition.name.as_str().into();
@@ -214,6 +248,7 @@ impl EventKind {
             Self::Emergency { .. } => "emergency",
             Self::Chokepoint { .. } => "chokepoint",
             Self::LocationUpdate => "location_update",
+            Self::Alert(alert) => alert.word(),
         }
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `alert` | what the wIPS service saw |
 //! | `definition` | what people configure: conditions, filter, receivers, limits |
 //! | `receiver` | where events go and in which format; which of that is secret |
 //! | `event` | what is known about an element, and what happened to it |
@@ -26,6 +27,7 @@
 //! definition is about holds its newest [`Subject`], some 600 bytes, and 48 bytes per condition that
 //! has something to remember; queued events share their subject.
 
+mod alert;
 mod definition;
 mod event;
 mod notifier;
@@ -34,10 +36,11 @@ mod receiver;
 mod scramble;
 mod watch;
 
+pub use alert::{Alert, Gravity, Incident, Phase, Seen};
 pub use definition::{
     ABSENCE_MIN_MAX, CONDITIONS_MAX, Condition, DEFINITIONS_MAX, Definition, DefinitionError,
     Filter, MACS_MAX, MacPattern, MacPatternError, NAME_BYTES_MAX, QUEUE_LIMIT, QUEUE_LIMIT_MAX,
-    RATE_LIMIT_MS_MAX, RECEIVERS_MAX, REFRESH_MIN_MAX, RETRY_COUNT, RETRY_COUNT_MAX,
+    RATE_LIMIT_MS_MAX, RECEIVERS_MAX, REFRESH_MIN_MAX, RETRY_COUNT, RETRY_COUNT_MAX, WORDS_MAX,
 };
 pub use event::{Area, AreaType, Boundary, Event, EventKind, Place, Subject};
 pub use notifier::{Input, Notifier, Output, ReceiverStatus, Status};

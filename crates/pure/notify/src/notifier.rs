@@ -6,8 +6,9 @@ use std::sync::Arc;
 use model::{Category, Mac, Time};
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Alert;
 use crate::definition::{DEFINITIONS_MAX, Definition, unique};
-use crate::event::{Event, Subject};
+use crate::event::{Event, EventKind, Subject};
 use crate::outbox::{Counts, Outbox, Pace, Reach, Ticket};
 use crate::receiver::Receiver;
 use crate::scramble::scrambled;
@@ -28,6 +29,13 @@ pub enum Input {
     /// Every element that is known was told since [`Input::Definitions`]. Until then the new
     /// definitions take what is observed as how things are, and nothing fires for them.
     Learned,
+    /// The wIPS service saw something.
+    Seen {
+        /// Who sends, as far as that is known, and where that is.
+        subject: Box<Subject>,
+        /// What.
+        alert: Box<Alert>,
+    },
     /// An element is tracked no longer.
     Gone {
         /// What kind.
@@ -159,6 +167,17 @@ impl Notifier {
                     active.iter().map(|(number, it)| (*number, &it.definition, telling(*number)));
                 watch.observe(now, Arc::new(*subject), definitions, fired);
             }
+            Input::Seen { subject, alert } => {
+                let (subject, alert) = (Arc::new(*subject), Arc::new(*alert));
+                for (number, Active { definition, .. }) in active.iter() {
+                    let is_wanted = definition.conditions.iter().any(|it| it.matches(&alert));
+                    if is_wanted && definition.filter.matches_alert(&subject) {
+                        let kind = EventKind::Alert(Arc::clone(&alert));
+                        let subject = Arc::clone(&subject);
+                        fired.push(Fired { definition: *number, kind, subject });
+                    }
+                }
+            }
             Input::Gone { category, mac } => {
                 let definition = |number| active.get(&number).map(|it: &Active| &it.definition);
                 watch.forget(now, (category, mac), definition, fired);
@@ -203,7 +222,8 @@ impl Notifier {
 
     /// Whether any definition can be about an element, wherever it is.
     pub fn is_about(&self, category: Category, mac: Mac) -> bool {
-        self.active.values().any(|active| active.definition.filter.is_about(category, mac))
+        let mut definitions = self.active.values().map(|active| &active.definition);
+        definitions.any(|it| it.is_about_elements() && it.filter.is_about(category, mac))
     }
 
     /// Whether nobody wants to be told anything.
@@ -279,9 +299,13 @@ impl Notifier {
         let mut waiting: usize = outboxes.map(|(_, outbox)| outbox.len()).sum();
         for Fired { definition, kind, subject } in self.fired.drain(..) {
             let Some(active) = self.active.get_mut(&definition) else { continue };
-            let subject = match &active.definition.scramble_salt {
-                Some(salt) => Arc::new(anonymous(&subject, salt)),
-                None => subject,
+            let (subject, kind) = match (&active.definition.scramble_salt, kind) {
+                (Some(salt), EventKind::Alert(alert)) => {
+                    let kind = EventKind::Alert(Arc::new(alert.anonymous(salt)));
+                    (Arc::new(anonymous(&subject, salt)), kind)
+                }
+                (Some(salt), kind) => (Arc::new(anonymous(&subject, salt)), kind),
+                (None, kind) => (subject, kind),
             };
             self.events += 1;
             let definition = Arc::clone(&active.name);

@@ -124,7 +124,7 @@ impl Watch {
         let (mut is_watched, mut room) = (false, STATES_MAX - self.states);
         let before = conditions.len();
         for (number, definition, telling) in definitions {
-            if !definition.filter.is_about(key.0, key.1) {
+            if !definition.is_about_elements() || !definition.filter.is_about(key.0, key.1) {
                 continue;
             }
             is_watched = true;
@@ -308,6 +308,10 @@ fn step(
             let now = State::UpdatedAt(at);
             let is_news = state.as_ref() != Some(&now);
             (Some(now), is_news.then_some(EventKind::LocationUpdate))
+        }
+        // What the wIPS service sees is told by itself.
+        Condition::Incident { .. } | Condition::Rogue { .. } | Condition::SensorSilent => {
+            (None, None)
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::dot11::header::Kind;
 use crate::dot11::management::{Management, Status};
 use crate::dot11::security::RsnCapabilities;
 use crate::heard::Heard;
-use crate::packet::CaptureTime;
+use crate::packet::{CaptureTime, SensorId};
 use crate::table::Table;
 
 /// What is on the air.
@@ -81,6 +81,13 @@ impl Air {
         self.network(bssid).and_then(|it| it.restarted)
     }
 
+    /// Somebody throws the stations of a network off.
+    pub(crate) fn disturb(&mut self, bssid: Mac, at: CaptureTime) {
+        if let Some(network) = self.networks.get_mut(&bssid) {
+            network.disturbed = Some(at);
+        }
+    }
+
     /// The connection of a station.
     pub(crate) fn joined(&self, station: Mac) -> Option<Joined> {
         self.radio(station).and_then(|it| it.joined)
@@ -89,6 +96,14 @@ impl Air {
     /// Every network.
     pub(crate) fn networks(&self) -> impl Iterator<Item = (Mac, &Network)> {
         self.networks.iter().map(|(bssid, network)| (*bssid, network))
+    }
+
+    /// A sensor heard a beacon of a network that is known.
+    pub(crate) fn hear(&mut self, bssid: Mac, hearing: (SensorId, Option<f32>), at: CaptureTime) {
+        let (sensor, signal_dbm) = hearing;
+        if let Some(network) = self.networks.get_mut(&bssid) {
+            network.hear(sensor, signal_dbm.map(|it| it.round() as i8), at);
+        }
     }
 
     /// How many stations are connected to each network.

@@ -16,12 +16,19 @@
 //! | [`wep`] | replay and decryption by trial |
 //! | [`malformed`] | frames that contradict the standard |
 //! | [`tool`] | patterns of known tools |
+//! | [`blockack`] | windows that somebody else moved |
+//! | [`clear`] | what data in clear gives away: two answers, false servers, addresses that two claim |
+//! | [`spoof`] | two radios under the address of one station |
+//! | [`alike`] | names that look like one of the owner's, and names that nobody has |
 //! | [`policy`] | what is no attack, but not as the owner wants it |
 //!
 //! A detector is shown every frame once, before the frame changes what is known of the air. It keeps
 //! counts in bounded tables, and says what it found.
 
+pub(crate) mod alike;
 pub(crate) mod beacon;
+pub(crate) mod blockack;
+pub(crate) mod clear;
 pub(crate) mod clone;
 pub(crate) mod disconnect;
 pub(crate) mod eapol;
@@ -32,6 +39,7 @@ pub(crate) mod malformed;
 pub(crate) mod medium;
 pub(crate) mod meter;
 pub(crate) mod policy;
+pub(crate) mod spoof;
 pub(crate) mod station;
 pub(crate) mod tool;
 pub(crate) mod twin;

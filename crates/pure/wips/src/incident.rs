@@ -10,6 +10,7 @@ pub mod book;
 pub mod encyclopaedia;
 pub mod evidence;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use model::Mac;
@@ -105,13 +106,13 @@ pub struct Detection {
 }
 
 /// What one kind of detection contributes to an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// What.
     pub kind: Kind,
     /// What exactly, where a kind has variants.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub detail: &'static str,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub detail: Cow<'static, str>,
     /// Who sends.
     pub transmitter: Transmitter,
     /// Who suffers.
@@ -133,7 +134,7 @@ pub struct Part {
 }
 
 /// How strongly one sensor hears the attacker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hearing {
     /// Which sensor.
     pub sensor: SensorId,
@@ -158,7 +159,7 @@ pub enum Standing {
 }
 
 /// One attack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
     /// Its number, the first being 1.
     pub id: u64,

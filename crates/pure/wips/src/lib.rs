@@ -7,6 +7,7 @@
 //! | [`capture`] | pcap and pcapng: bytes go in, packets come out; packets go in, a file comes out |
 //! | [`Wips`] | the machine: packets go in, incidents come out |
 //! | [`incident`] | what an incident is, what speaks for it, and the encyclopaedia |
+//! | [`forensics`] | the newest packets of each sensor, and those around an incident |
 //! | [`profile`] | what the owner of the air wants: whom to protect, thresholds, rogue classes |
 //!
 //! # From a frame to an incident
@@ -45,6 +46,7 @@
 
 pub mod capture;
 pub mod dot11;
+pub mod forensics;
 pub mod incident;
 pub mod packet;
 pub mod profile;

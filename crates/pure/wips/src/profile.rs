@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use self::rogue::Rule;
 use crate::incident::{Class, Kind, Severity};
+use crate::packet::CaptureTime;
 
 /// When a detector speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,12 @@ impl Threshold {
             Kind::ProbeRequestFlood => Self::frames(500, 60).or_transmitters(40),
             Kind::SsidBruteForce => Self::frames(30, 10),
             Kind::AddbaSpoof | Kind::DelbaSpoof => Self::frames(5, 10),
+            // Ours: no honest sender goes on before the window that it asked for, but a sensor may hear
+            // frames out of order once.
+            Kind::BlockAckRequestSpoof => Self::frames(3, 10),
+            // Ours: an offer and an acknowledgement; a claim that was contradicted, and again.
+            Kind::FakeDhcpServer => Self::frames(2, 60),
+            Kind::ArpPoisoning => Self::frames(3, 60),
             // Ours: ten, because fewer come from damage where sensors do not check frames.
             Kind::MalformedFrames => Self::frames(10, 60),
             // Ours: half of the 100 in a second that are the start value, since monitors miss frames, and
@@ -109,6 +116,39 @@ impl Threshold {
     }
 }
 
+/// When networks are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hours {
+    /// From this hour of the day on, 0 to 23.
+    pub from_h: u8,
+    /// Up to this one, 1 to 24; before `from_h` where people work through the night.
+    pub to_h: u8,
+    /// How many minutes local time is ahead of UTC. Ours: a profile is changed twice a year, or both hours
+    /// are taken wide enough.
+    #[serde(default)]
+    pub utc_offset_min: i16,
+    /// Also on Saturday and Sunday.
+    #[serde(default)]
+    pub weekends: bool,
+}
+
+impl Hours {
+    /// Whether a point in time is within them.
+    pub fn contain(self, at: CaptureTime) -> bool {
+        const MINUTE_US: i64 = 60_000_000;
+        const DAY_MIN: i64 = 24 * 60;
+        let local_min = at.0.cast_signed() / MINUTE_US + i64::from(self.utc_offset_min);
+        let (day, minute) = (local_min.div_euclid(DAY_MIN), local_min.rem_euclid(DAY_MIN));
+        // The first of January 1970 was a Thursday.
+        let is_weekend = (day + 3).rem_euclid(7) >= 5;
+        let (from, to) = (i64::from(self.from_h) * 60, i64::from(self.to_h) * 60);
+        let is_within =
+            if from <= to { (from..to).contains(&minute) } else { minute >= from || minute < to };
+        is_within && (self.weekends || !is_weekend)
+    }
+}
+
 /// The infrastructure and the stations of the owner.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -141,6 +181,11 @@ pub struct Profile {
     pub approved_bssids: BTreeSet<Mac>,
     /// Names of networks of others that are known and harmless.
     pub approved_ssids: BTreeSet<String>,
+    /// Names that no network has, in no letter but the owner's: who shows one answers to anything.
+    pub canary_ssids: BTreeSet<String>,
+    /// When managed networks are used; always, when there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
     /// Addresses that the owner's switches have seen: a rogue access point next to one of them is on the
     /// owner's wire.
     pub wired: BTreeSet<Mac>,
@@ -167,10 +212,11 @@ impl Default for Profile {
             managed: Managed::default(),
             approved_bssids: BTreeSet::new(),
             approved_ssids: BTreeSet::new(),
+            canary_ssids: BTreeSet::new(),
+            hours: None,
             wired: BTreeSet::new(),
             rules: Vec::new(),
-            // Half of the alarms in Cisco's own laboratory were these, and harmless.
-            disabled: BTreeSet::from([Kind::MacSpoof]),
+            disabled: BTreeSet::new(),
             thresholds: BTreeMap::new(),
             severities: BTreeMap::new(),
             // Half of Cisco's sampling period of one minute, and the time Aruba needs to believe that a
@@ -193,17 +239,49 @@ impl Profile {
         let of_kind =
             self.severities.get(&kind).copied().unwrap_or_else(|| kind.article().severity);
         let is_ours = bssid.is_some_and(|it| self.managed.bssids.contains(&it))
-            || ssid.is_some_and(|it| self.managed.ssids.contains(it));
+            || ssid.is_some_and(|it| {
+                self.managed.ssids.contains(it) || self.canary_ssids.contains(it)
+            });
         let is_about_nobody = bssid.is_none() && ssid.is_none();
         if self.managed.is_empty() || is_about_nobody {
             return of_kind;
         }
         match kind.article().class {
+            // Only stations of the owner are told of, wherever they are.
+            _ if kind == Kind::Misassociation => of_kind,
+            // What looks like ours is not ours by definition.
+            _ if matches!(kind, Kind::LookAlikeSsid | Kind::CanarySsid) => of_kind,
             // What breaks the owner's policy in the owner's network is the owner's problem.
             Class::Policy if is_ours => of_kind.max(Severity::Minor),
             _ if is_ours => of_kind,
             _ => Severity::Informational,
         }
+    }
+
+    /// The same where it is known who suffers: an attack on a station of the owner matters wherever it is.
+    pub fn severity_against(
+        &self,
+        kind: Kind,
+        bssid: Option<Mac>,
+        ssid: Option<&str>,
+        victim: Option<Mac>,
+    ) -> Severity {
+        let Managed { bssids, stations, .. } = &self.managed;
+        let is_ours = victim.is_some_and(|it| stations.contains(&it) || bssids.contains(&it));
+        if is_ours && kind.article().class != Class::Policy {
+            return self.severities.get(&kind).copied().unwrap_or_else(|| kind.article().severity);
+        }
+        self.severity(kind, bssid, ssid)
+    }
+
+    /// Whether a network is the owner's.
+    pub(crate) fn owns(&self, bssid: Mac, ssid: Option<&[u8]>) -> bool {
+        let is_name = || {
+            let name = ssid.and_then(|it| std::str::from_utf8(it).ok());
+            name.is_some_and(|it| self.managed.ssids.contains(it))
+        };
+        // A name is anybody's to take; it counts where nothing better is known.
+        self.managed.bssids.contains(&bssid) || (self.managed.bssids.is_empty() && is_name())
     }
 
     /// Whether an access point hangs on the owner's wire: its radio and its wired address are neighbours,

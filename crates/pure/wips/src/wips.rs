@@ -9,14 +9,19 @@
 //! * CPU: a frame is parsed once, looked up in three to six maps of some thousand entries, and shown to
 //!   each detector, most of which leave it after one comparison: 1 us
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use model::Mac;
 use serde::Serialize;
 
 use crate::advert::{Advert, Protection};
 use crate::air::Air;
 use crate::copies::Copies;
+use crate::detect::alike::Alikes;
 use crate::detect::beacon::Beacons;
+use crate::detect::blockack::Windows;
+use crate::detect::clear::Clear;
 use crate::detect::clone::Clones;
 use crate::detect::disconnect::Disconnects;
 use crate::detect::eapol::Exchanges;
@@ -26,12 +31,13 @@ use crate::detect::krack::Keys;
 use crate::detect::malformed::Malformed;
 use crate::detect::medium::Medium;
 use crate::detect::policy::Policy;
+use crate::detect::spoof::Spoofs;
 use crate::detect::station::Stations;
 use crate::detect::twin::Names;
 use crate::detect::wep::Wep;
 use crate::detect::wps::Setups;
 use crate::detect::{Found, Rules, Scene, tool};
-use crate::dot11::{Anomaly, Channel, FrameType, Header, parse};
+use crate::dot11::{Anomaly, Channel, FrameType, Header, Kind as FrameKind, parse};
 use crate::heard::Heard;
 use crate::incident::book::{Book, Change, Quiet};
 use crate::incident::{Class, Detection, Incident, Transmitter};
@@ -127,36 +133,58 @@ struct Detectors {
     wep: Wep,
     malformed: Malformed,
     policy: Policy,
+    windows: Windows,
+    clear: Clear,
+    spoofs: Spoofs,
+    alikes: Alikes,
 }
 
 impl Wips {
     /// A machine that has heard nothing yet.
     pub fn new(profile: Profile) -> Self {
-        let quiet = Quiet {
-            min_us: u64::from(profile.quiet_s_min) * 1_000_000,
-            max_us: u64::from(profile.quiet_s_max.max(profile.quiet_s_min)) * 1_000_000,
-        };
+        let quiet = quiet_of(&profile);
         Self {
             air: Air::new(profile.radios_max),
-            rules: Rules::new(profile),
             now: CaptureTime(0),
             leap: None,
             copies: Copies::default(),
             sensors: BTreeMap::new(),
             dwells: BTreeMap::new(),
-            detectors: Detectors::new(),
+            detectors: Detectors::new(&profile),
             book: Book::new(quiet),
             found: Found::default(),
             touched: Vec::new(),
             counts: Counts::default(),
+            rules: Rules::new(profile),
         }
+    }
+
+    /// The same, which numbers incidents from `id` on: those before are known from elsewhere.
+    #[must_use]
+    pub fn numbered_from(mut self, id: u64) -> Self {
+        self.book.number_from(id);
+        self
+    }
+
+    /// Takes up an incident that went on when another machine stopped, by what that one told last.
+    pub fn resume(&mut self, incident: Incident) {
+        self.book.resume(incident);
+    }
+
+    /// Takes another profile; what is known of the air stays. How many radios are followed is decided
+    /// when the machine is made.
+    pub fn set_profile(&mut self, profile: Profile) {
+        self.book.set_quiet(quiet_of(&profile));
+        self.rules = Rules::new(profile);
     }
 
     /// Takes a packet. Packets of several sensors come in the order of their times.
     pub fn handle(&mut self, packet: &Packet<'_>) {
         self.counts.packets += 1;
-        let is_timely = self.advance(packet.at);
+        let at = self.copies.corrected(packet.at, packet.sensor);
+        let is_timely = self.advance(at);
         self.book.tick(self.now);
+        self.touched.clear();
         let parsed = parse(packet);
         if parsed.anomalies.contains(Anomaly::BadFcs) {
             self.counts.damaged += 1;
@@ -164,15 +192,24 @@ impl Wips {
         }
         let signal_dbm = parsed.radio.signal.map(|it| it.0);
         let told = parsed.radio.channel;
+        let beacon = parsed.header.transmitter.filter(|_| parsed.header.kind == FrameKind::Beacon);
         let key = self.copies.has_several(packet.sensor).then(|| parsed.key(COPY_SEED));
-        if let Some(key) = key
-            && let Some(incidents) = self.copies.find(key, self.now, packet.sensor)
-        {
-            self.counts.copies += 1;
-            for incident in incidents {
-                self.book.hear(*incident, packet.sensor, signal_dbm);
+        if let Some(key) = key {
+            let is_copy =
+                beacon.is_some() && self.copies.compare(key, packet.at, self.now, packet.sensor);
+            let incidents = self.copies.find(key, at, self.now, packet.sensor);
+            if incidents.is_some() || is_copy {
+                self.counts.copies += 1;
+                let incidents = incidents.unwrap_or_default();
+                for incident in incidents {
+                    self.book.hear(*incident, packet.sensor, signal_dbm);
+                }
+                self.touched.extend_from_slice(incidents);
+                if let Some(bssid) = beacon {
+                    self.air.hear(bssid, (packet.sensor, signal_dbm), self.now);
+                }
+                return;
             }
-            return;
         }
         let (channel, is_bare) = self.listen(packet.sensor, told, signal_dbm.is_some());
         let has_clock = self.has_clock(packet.sensor, &parsed.header) && is_timely;
@@ -190,14 +227,16 @@ impl Wips {
         let scene = Scene { heard: &heard, air: &self.air, rules: &self.rules };
         self.detectors.see(scene, &mut self.found);
         self.air.learn(&heard);
-        self.touched.clear();
+        if let Some(bssid) = beacon {
+            self.air.hear(bssid, (packet.sensor, signal_dbm), self.now);
+        }
         let mut found = std::mem::take(&mut self.found);
         for detection in found.0.drain(..) {
             self.take(&detection, packet.sensor, signal_dbm);
         }
         self.found = found;
         if let Some(key) = key {
-            self.copies.note(key, self.now, packet.sensor, &self.touched);
+            self.copies.note(key, at, self.now, packet.sensor, &self.touched);
         }
     }
 
@@ -220,6 +259,17 @@ impl Wips {
     /// The incidents that go on.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         self.book.open()
+    }
+
+    /// The incidents that the newest packet is evidence of.
+    pub fn touched(&self) -> &[u64] {
+        &self.touched
+    }
+
+    /// Every network that is heard, with its name unless that is hidden.
+    pub fn networks(&self) -> impl Iterator<Item = (Mac, Option<Cow<'_, str>>)> {
+        let networks = self.air.networks().filter(|(_, it)| it.is_settled());
+        networks.map(|(bssid, it)| (bssid, it.ssid().map(String::from_utf8_lossy)))
     }
 
     /// Somebody looks after an incident. `false` when it does not go on.
@@ -250,8 +300,13 @@ impl Wips {
                 let ssid = network.ssid().map(|it| String::from_utf8_lossy(it).into_owned());
                 let attack = attacker(bssid);
                 let signal = self.air.radio(bssid).and_then(|it| it.signal.mean_dbm());
+                let heard_by = network.heard_by();
+                let of_attack = attack.map_or(1, |it| it.heard_by.len());
                 let rogue = Rogue {
                     bssid,
+                    channel: network.channel(),
+                    first: network.first,
+                    last: network.last,
                     has_managed_ssid: ssid
                         .as_ref()
                         .is_some_and(|it| profile.managed.ssids.contains(it)),
@@ -259,7 +314,8 @@ impl Wips {
                     requires_pmf: network.requires_pmf,
                     rssi_dbm: signal.map(|it| it.round() as i8),
                     lasted_s: (network.last.since_us(network.first) / 1_000_000) as u32,
-                    sensors: attack.map_or(1, |it| it.heard_by.len() as u32),
+                    sensors: of_attack.max(heard_by.len()) as u32,
+                    heard_by,
                     stations: stations.get(&bssid).copied().unwrap_or(0),
                     is_on_wire: profile.is_on_wire(bssid),
                     is_attacking: attack.is_some(),
@@ -289,7 +345,11 @@ impl Wips {
             return;
         }
         let Detection { kind, bssid, .. } = *detection;
-        let severity = self.rules.profile.severity(kind, bssid, detection.ssid.as_deref());
+        if let Some(bssid) = bssid.filter(|_| kind.is_disconnection()) {
+            self.air.disturb(bssid, detection.at);
+        }
+        let ssid = detection.ssid.as_deref();
+        let severity = self.rules.profile.severity_against(kind, bssid, ssid, detection.victim);
         if let Some(id) = self.book.take(detection, severity)
             && !detection.is_reaction
             && !self.touched.contains(&id)
@@ -355,8 +415,15 @@ impl Wips {
     }
 }
 
+fn quiet_of(profile: &Profile) -> Quiet {
+    Quiet {
+        min_us: u64::from(profile.quiet_s_min) * 1_000_000,
+        max_us: u64::from(profile.quiet_s_max.max(profile.quiet_s_min)) * 1_000_000,
+    }
+}
+
 impl Detectors {
-    fn new() -> Self {
+    fn new(profile: &Profile) -> Self {
         Self {
             floods: Floods::new(),
             disconnects: Disconnects::new(),
@@ -372,6 +439,10 @@ impl Detectors {
             wep: Wep::new(),
             malformed: Malformed::new(),
             policy: Policy::new(),
+            windows: Windows::new(),
+            clear: Clear::new(),
+            spoofs: Spoofs::new(),
+            alikes: Alikes::new(profile),
         }
     }
 
@@ -390,6 +461,10 @@ impl Detectors {
         self.wep.see(scene, found);
         self.malformed.see(scene, found);
         self.policy.see(scene, found);
+        self.windows.see(scene, found);
+        self.clear.see(scene, found);
+        self.spoofs.see(scene, found);
+        self.alikes.see(scene, found);
         tool::see(scene, found);
     }
 }

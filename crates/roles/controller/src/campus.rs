@@ -23,7 +23,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use model::map::{MapError, Maps};
-use model::{Association, Dbm, Mac, Observation, Reading, Time};
+use model::{Association, Dbm, Mac, Observation, Reading, SwitchPort, Time};
 
 use self::chance::hash;
 use self::document::Document;
@@ -48,6 +48,8 @@ pub struct Campus {
     by_mac: BTreeMap<Mac, usize>,
     /// Wired stations that are still to be reported.
     wired: Vec<WiredClient>,
+    /// Addresses that were entered on switches.
+    switch_ports: Vec<SwitchPort>,
     began: Time,
     interval_ms: u64,
     /// Number of the last report, which was due `tick` intervals after the beginning.
@@ -163,6 +165,7 @@ impl Campus {
             seed: document.seed,
             by_mac: by_mac.collect(),
             wired: population::wired(&document.wired_clients)?,
+            switch_ports: population::switch_ports(&document.campus),
             world,
             actors,
             began: now,
@@ -180,6 +183,10 @@ impl Campus {
 impl Source for Campus {
     fn maps(&self) -> &Maps {
         &self.world.maps
+    }
+
+    fn switch_ports(&self) -> Vec<SwitchPort> {
+        self.switch_ports.clone()
     }
 
     fn deadline(&self) -> Option<Time> {

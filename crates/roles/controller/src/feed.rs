@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Association, Category, Mac, Observation, TagReport, Time};
+use model::{Association, Category, Mac, Observation, SwitchPort, TagReport, Time};
 use nmsp::{
     AccessPointInfo, Attachment, Batch, CapturedPacket, Command, Event, Information, MessageId,
     Sensor, Subservice, SubserviceMask, TagInformation,
@@ -34,6 +34,7 @@ pub fn offered() -> SubserviceMask {
         Subservice::InformationTag,
         Subservice::StatisticsMobileStation,
         Subservice::Attachment,
+        Subservice::Location,
         Subservice::Ids,
         Subservice::ApInfo,
     ])
@@ -46,6 +47,7 @@ pub struct Feed(Arc<Mutex<Memory>>);
 #[derive(Debug, Default)]
 struct Memory {
     access_points: Vec<AccessPointInfo>,
+    switch_ports: Vec<SwitchPort>,
     associations: BTreeMap<Mac, Association>,
     attachments: BTreeMap<Mac, Attachment>,
     tag_reports: BTreeMap<Mac, TagReport>,
@@ -70,10 +72,11 @@ struct Engine {
 
 impl Memory {
     /// What a new engine is told, and one that has missed something.
-    fn everything(&self) -> [Batch; 5] {
+    fn everything(&self) -> [Batch; 6] {
         let known = informations(self.associations.clone());
         [
             Batch::AccessPoints(self.access_points.clone()),
+            Batch::SwitchPorts(self.switch_ports.clone()),
             Batch::Attachments(self.attachments.values().cloned().collect()),
             Batch::Informations(known.clone()),
             Batch::Statistics(known),
@@ -103,7 +106,8 @@ impl Feed {
             .into_iter()
             .map(|ap| AccessPointInfo { mac: ap.mac, name: ap.name, radios: ap.radios })
             .collect();
-        Self(Arc::new(Mutex::new(Memory { access_points, ..Memory::default() })))
+        let switch_ports = source.switch_ports();
+        Self(Arc::new(Mutex::new(Memory { access_points, switch_ports, ..Memory::default() })))
     }
 
     /// Remembers a report and tells every engine what it subscribed to.
@@ -228,8 +232,9 @@ impl Owner for Session {
                     engine.subscribed = subscribed;
                 }
                 // Information and statistics are asked for by the engine.
-                let [access_points, attachments, ..] = memory.everything();
-                [access_points, attachments, Batch::Sensors(memory.sensors.clone())]
+                let sensors = Batch::Sensors(memory.sensors.clone());
+                let [access_points, switch_ports, attachments, ..] = memory.everything();
+                [access_points, switch_ports, attachments, sensors]
                     .iter()
                     .filter_map(|batch| narrowed(batch, subscribed))
                     .map(|batch| Command::Send { transaction: None, batch })
@@ -282,6 +287,7 @@ fn narrowed(batch: &Batch, subscribed: SubserviceMask) -> Option<Batch> {
         }
         Batch::Sensors(it) => (batch.clone(), it.is_empty() || !wants(Subservice::Ids)),
         Batch::Captured(it) => (batch.clone(), it.is_empty() || !wants(Subservice::Ids)),
+        Batch::SwitchPorts(it) => (batch.clone(), it.is_empty() || !wants(Subservice::Location)),
         Batch::Departures(it) => (batch.clone(), it.is_empty()),
     };
     (!is_empty).then_some(kept)

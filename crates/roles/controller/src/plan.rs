@@ -156,7 +156,6 @@ impl Pen {
 
 #[cfg(test)]
 mod tests {
-    use model::Metres;
     use model::geometry::Segment;
     use model::map::{Region, Zone};
 
@@ -169,16 +168,7 @@ mod tests {
 
     fn floor() -> Floor {
         Floor {
-            name: "Ground".into(),
-            level: 0,
-            width: Metres(40.0),
-            length: Metres(20.0),
-            height: Metres(3.0),
-            image: None,
-            access_points: Vec::new(),
             walls: vec![wall(0.0, 10.0, 3.0), wall(11.4, 40.0, 3.0)],
-            rails: Vec::new(),
-            chokepoints: Vec::new(),
             regions: vec![Region {
                 kind: RegionKind::Exclusion,
                 outline: Polygon::rectangle(14.0, 13.0, 26.0, 17.0),
@@ -187,6 +177,7 @@ mod tests {
                 name: "Lobby".into(),
                 outline: Polygon::rectangle(0.0, 10.0, 40.0, 20.0),
             }],
+            ..Floor::bare("Ground", 0, 40.0, 20.0)
         }
     }
 

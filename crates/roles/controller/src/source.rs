@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use model::geometry::Point;
 use model::map::{AccessPoint, MapId, Maps};
-use model::{Association, Mac, Observation, TagReport, Time};
+use model::{Association, Mac, Observation, SwitchPort, TagReport, Time};
 
 /// Reports that an endless source makes up for after a pause of the process; earlier ones are left
 /// out. Ours: an engine has no use for what was heard while the machine was suspended.
@@ -24,6 +24,11 @@ pub trait Source: Track + Send {
     fn access_points(&self) -> Vec<AccessPoint> {
         let floors = self.maps().floors();
         floors.flat_map(|place| place.floor.access_points.iter().cloned()).collect()
+    }
+
+    /// Addresses of the switches that this source reports for, and of their ports.
+    fn switch_ports(&self) -> Vec<SwitchPort> {
+        Vec::new()
     }
 
     /// When the next report is due; none when the source is exhausted.

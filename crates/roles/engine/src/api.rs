@@ -26,6 +26,7 @@ pub mod server;
 pub mod session;
 pub mod survey;
 pub mod users;
+pub mod wips;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ use crate::notifications::Notifications;
 use crate::site::CurrentSite;
 use crate::survey::Surveying;
 use crate::tracker::{Notice, Reporting, SharedElements, Task, TrackerCounters};
+use crate::wips::Guard;
 use crate::writer::Writer;
 
 /// Largest request body, except for a map archive, a floor and a survey. Ours.
@@ -103,6 +105,8 @@ pub struct Shared {
     pub history: Option<History>,
     /// Who was where and for how long, when that is counted.
     pub analytics: Option<Analytics>,
+    /// What sensors capture, when that is watched.
+    pub wips: Option<Guard>,
     /// Who is told what happens to elements.
     pub notifications: Arc<Notifications>,
     /// Held by the one import of maps that runs.
@@ -139,6 +143,7 @@ pub type State = axum::extract::State<Arc<Shared>>;
         (name = "survey", description = "What was heard at known places, and what it has taught"),
         (name = "analytics", description = "Who was where, and for how long"),
         (name = "notifications", description = "Who is told what about which element"),
+        (name = "wips", description = "Intrusions: incidents, access points of others, sensors"),
         (name = "nmsp", description = "Links to controllers"),
         (name = "server", description = "The engine itself")
     )
@@ -174,17 +179,28 @@ fn native() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(survey::list, survey::add, survey::clear))
         .routes(routes!(survey::remove))
         .routes(routes!(survey::calibration))
+        .routes(routes!(wips::summary))
+        .routes(routes!(wips::incidents))
+        .routes(routes!(wips::incident))
+        .routes(routes!(wips::acknowledge))
+        .routes(routes!(wips::clear))
+        .routes(routes!(wips::forensics))
+        .routes(routes!(wips::rogues))
+        .routes(routes!(wips::classify, wips::unclassify))
+        .routes(routes!(wips::sensors))
+        .routes(routes!(wips::kinds))
         .routes(routes!(nmsp::links))
         .routes(routes!(server::about))
         .routes(routes!(server::info))
         .routes(routes!(live::live))
 }
 
-/// What takes a floor or its survey as a whole.
+/// What takes a floor, its survey or a profile as a whole.
 fn drawings() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(maps::floor, drawing::replace))
         .routes(routes!(survey::export_csv, survey::import_csv))
+        .routes(routes!(wips::profile, wips::set_profile))
 }
 
 /// What takes all maps with their plans.

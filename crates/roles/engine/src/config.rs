@@ -44,6 +44,9 @@ pub struct Config {
     /// Where receivers of notifications may be.
     #[serde(default)]
     pub notifications: Notifications,
+    /// Whether intrusions are watched for, and how long they are kept.
+    #[serde(default)]
+    pub wips: Wips,
 }
 
 /// The listener of the console and the APIs.
@@ -192,6 +195,25 @@ pub struct Notifications {
     pub link_local: bool,
 }
 
+/// Whether intrusions are watched for, and how long they are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wips {
+    /// Whether controllers are asked for what their sensors capture.
+    pub enabled: bool,
+    /// Days that incidents are kept after their end; at most the newest 10,000 are.
+    pub keep_days: u64,
+    /// Folder with the IEEE's lists of vendors (`oui.csv`, `mam.csv`, `oui36.csv`, `iab.csv`).
+    pub vendors: PathBuf,
+}
+
+impl Default for Wips {
+    fn default() -> Self {
+        // Where the Debian package ieee-data puts them.
+        Self { enabled: true, keep_days: 30, vendors: "/usr/share/ieee-data".into() }
+    }
+}
+
 /// Values that do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -219,6 +241,9 @@ pub enum ConfigError {
         "analytics.time_zone: '{0}' is not in the time zone database of this machine; write a name as Europe/Zurich, or UTC"
     )]
     ConfigTimeZone(String),
+    /// Incidents that nobody can see.
+    #[error("wips.keep_days must be at least 1; wips.enabled = false switches the service off")]
+    ConfigWips,
     /// A limit that makes no sense.
     #[error("tracking.{0} must be at least 1")]
     ConfigZero(&'static str),
@@ -253,6 +278,9 @@ impl Config {
             ("missing_after_min", missing_after_min),
             ("absent_after_min", absent_after_min),
         ];
+        if self.wips.keep_days == 0 {
+            return Err(ConfigError::ConfigWips);
+        }
         match zeros.into_iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(ConfigError::ConfigZero(key)),
             None => Ok(()),

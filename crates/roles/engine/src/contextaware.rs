@@ -114,6 +114,7 @@ pub fn was(row: &HistoryRow, known: Option<&Element>) -> Element {
         position: Some(Position { floor, point, confidence, at }),
         association: known.map(|known| known.association.clone()).unwrap_or_default(),
         tag: None,
+        switch_port: None,
         computed: None,
         controller: known.map_or_else(|| "".into(), |known| known.controller.clone()),
     }

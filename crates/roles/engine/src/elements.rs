@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use locate::{PreviousFloor, ReadingStore, Track, Walk};
 use model::map::MapId;
-use model::{Association, Category, Element, Mac, Position, Reading, TagReport, Time};
+use model::{Association, Category, Element, Mac, Position, Reading, SwitchPort, TagReport, Time};
 
 use crate::config::Tracking;
 
@@ -45,6 +45,8 @@ pub struct Tracked {
     pub association: Option<Box<Association>>,
     /// What it said last about itself, if it is a tag.
     pub tag: Option<Box<TagReport>>,
+    /// What it is plugged into, if it is wired.
+    pub switch_port: Option<Box<SwitchPort>>,
     /// The controller that reported it last.
     pub controller: Arc<str>,
     /// Whether it was not heard for too long, or the controller said that it left.
@@ -226,7 +228,20 @@ impl Elements {
                 && !tracked.is_missing
             {
                 tracked.last_seen = tracked.last_seen.max(at);
+                if let Some(position) = &mut tracked.position {
+                    position.at = position.at.max(at);
+                }
             }
+        }
+    }
+
+    /// Learns something new about what all wired clients are plugged into.
+    pub(crate) fn rewire(&mut self, mut change: impl FnMut(&mut Tracked)) {
+        let shelf = self.shelf_mut(Category::WiredClient);
+        for tracked in shelf.elements.values_mut() {
+            shelf.located -= usize::from(tracked.position.is_some());
+            change(tracked);
+            shelf.located += usize::from(tracked.position.is_some());
         }
     }
 
@@ -301,6 +316,7 @@ impl Tracked {
             recorded_at: Time(0),
             association: None,
             tag: None,
+            switch_port: None,
             controller: Arc::clone(controller),
             is_missing: false,
         }
@@ -337,6 +353,7 @@ impl Tracked {
             computed: self.computed,
             association: self.association.as_deref().cloned().unwrap_or_default(),
             tag: self.tag.clone(),
+            switch_port: self.switch_port.clone(),
             controller: (&*self.controller).into(),
         }
     }

@@ -28,6 +28,7 @@ use crate::notifications::Notifications;
 use crate::site::{CurrentSite, Site};
 use crate::survey::{self, Surveying};
 use crate::tracker::{QUEUE_REPORTS_MAX, Task, Tracker};
+use crate::wips::{self, Guard};
 use crate::writer::Writer;
 
 /// Unix socket in the data directory, for the node's own commands. It lies beside the key, in a
@@ -101,6 +102,8 @@ pub struct Engine {
     pub shared: Arc<Shared>,
     pub(crate) services: JoinSet<()>,
     tracker: JoinHandle<()>,
+    /// The thread that watches for intrusions, when that is wanted.
+    wips: Option<JoinHandle<()>>,
     /// Set to end the tracker at once.
     quit: Arc<AtomicBool>,
     /// The node's own socket, when it belongs to the engine.
@@ -187,6 +190,17 @@ impl Engine {
         let status =
             |it: &ControllerConfig| LinkStatus::new(&it.address, &it.name, "Controller", now);
         let links: Vec<LinkStatus> = config.controllers.iter().map(status).collect();
+        let (guard, wips) = if config.wips.enabled {
+            let (guard, ends) = Guard::open(&store, links.clone())?;
+            let vendors = config.wips.vendors.clone();
+            let thread = guard.start(ends, site.clone(), Arc::clone(&reporting), vendors);
+            let what = "the wIPS thread".to_owned();
+            let started = thread.map_err(|source| StartError::LocalMake { what, source })?;
+            (Some(guard), Some(started))
+        } else {
+            (None, None)
+        };
+        let (wips, news) = wips.unzip();
         let access = Access::new(Arc::clone(&store), writer.clone());
         let address = config.https.listen;
         let listen_error =
@@ -214,6 +228,7 @@ impl Engine {
             tasks,
             history,
             analytics,
+            wips: guard,
             notifications,
             importing: tokio::sync::Mutex::default(),
             surveying: Surveying::default(),
@@ -230,10 +245,14 @@ impl Engine {
         services.spawn(http::serve(listener, tls, api::router(Arc::clone(&shared))));
         services.spawn(tick(shared.tasks.clone()));
         services.spawn(survey::keep_calibrated(Arc::clone(&shared)));
+        if let (Some(guard), Some(news)) = (&shared.wips, news) {
+            services.spawn(wips::tell(Arc::clone(&shared), guard.clone(), news));
+            services.spawn(wips::keep(guard.clone(), Arc::clone(&shared), config.wips.keep_days));
+        }
         if is_kept {
             services.spawn(prune(Arc::clone(&shared), config.history.keep_days));
         }
-        Ok(Self { address, shared, services, tracker, quit, socket: None })
+        Ok(Self { address, shared, services, tracker, wips, quit, socket: None })
     }
 
     /// What it serves, for the node's own socket.
@@ -276,10 +295,19 @@ impl Engine {
         if let Some(socket) = &self.socket {
             let _ = std::fs::remove_file(socket);
         }
-        let Self { shared, tracker, .. } = self;
+        let Self { shared, tracker, wips, .. } = self;
+        if let Some(guard) = &shared.wips {
+            guard.quit();
+        }
         let _ = shared.tasks.send(Task::Stop).await;
         if let Ok(Err(_)) = tokio::task::spawn_blocking(move || tracker.join()).await {
             tracing::error!("the tracker had failed; positions since then are lost");
+        }
+        if let (Some(guard), Some(thread)) = (&shared.wips, wips) {
+            if let Ok(Err(_)) = tokio::task::spawn_blocking(move || thread.join()).await {
+                tracing::error!("the wIPS thread had failed; intrusions since then were not seen");
+            }
+            guard.finish(&shared.writer).await;
         }
         if let Some(analytics) = &shared.analytics {
             analytics.finish(&shared.writer).await;
@@ -314,9 +342,10 @@ pub(crate) fn start_links(
             name: shared.name.clone(),
             tls: Arc::new(tls::nmsp_client(&shared.identity, controller.key_hash)?),
             settings: config.nmsp,
-            wanted: Ingest::wanted(),
+            wanted: Ingest::wanted(shared.wips.is_some()),
         };
-        let mut owner = Ingest::new(&controller.address, shared.tasks.clone());
+        let feed = shared.wips.as_ref().map(Guard::feed);
+        let mut owner = Ingest::new(&controller.address, shared.tasks.clone()).with_feed(feed);
         let status = status.clone();
         services.spawn(async move {
             // Nothing commands a link yet; the sender lives as long as the link.

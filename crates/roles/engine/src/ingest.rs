@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::report::Report;
 use crate::tracker::Task;
+use crate::wips::feed::Feed;
 
 /// Newest readings older than this come from a clock that is wrong, not from a slow link.
 const BEHIND_MAX_MS: u64 = 5 * 60_000;
@@ -20,6 +21,8 @@ pub struct Ingest {
     controller: Arc<str>,
     tasks: mpsc::Sender<Task>,
     gathered: Vec<Report>,
+    /// Where it goes what sensors capture, when that is watched.
+    feed: Option<Feed>,
     /// Whether this session's controller was said to be behind.
     is_behind: bool,
 }
@@ -27,7 +30,15 @@ pub struct Ingest {
 impl Ingest {
     /// Hands the reports of the controller at `address` to the tracker.
     pub fn new(address: &str, tasks: mpsc::Sender<Task>) -> Self {
-        Self { controller: address.into(), tasks, gathered: Vec::new(), is_behind: false }
+        let gathered = Vec::new();
+        Self { controller: address.into(), tasks, gathered, feed: None, is_behind: false }
+    }
+
+    /// Hands what sensors capture to the wIPS service.
+    #[must_use]
+    pub fn with_feed(mut self, feed: Option<Feed>) -> Self {
+        self.feed = feed;
+        self
     }
 
     /// A controller whose clock is behind makes its elements look long unheard.
@@ -43,9 +54,10 @@ impl Ingest {
         }
     }
 
-    /// The sub-services that an engine wants: what it has a use for today.
-    pub fn wanted() -> SubserviceMask {
-        SubserviceMask::of(&[
+    /// The sub-services that an engine wants: what it has a use for. What sensors capture is much, and
+    /// asked for only when it `is_watched`.
+    pub fn wanted(is_watched: bool) -> SubserviceMask {
+        let mut wanted = vec![
             Subservice::RssiMobileStation,
             Subservice::RssiTag,
             Subservice::RssiRogue,
@@ -56,9 +68,11 @@ impl Ingest {
             Subservice::StatisticsMobileStation,
             Subservice::StatisticsTag,
             Subservice::Attachment,
-            Subservice::Ids,
+            Subservice::Location,
             Subservice::ApInfo,
-        ])
+        ];
+        wanted.extend(is_watched.then_some(Subservice::Ids));
+        SubserviceMask::of(&wanted)
     }
 }
 
@@ -67,6 +81,9 @@ impl Owner for Ingest {
         match event {
             Event::Active { subscribed } => {
                 self.is_behind = false;
+                if let Some(feed) = &mut self.feed {
+                    feed.begin(&self.controller);
+                }
                 tracing::info!(
                     controller = %self.controller,
                     subservices = subscribed.iter().count(),
@@ -76,6 +93,15 @@ impl Owner for Ingest {
                     Command::Request(MessageId::InformationRequest),
                     Command::Request(MessageId::StatisticsRequest),
                 ]
+            }
+            Event::Data {
+                id: id @ (MessageId::SensorNotification | MessageId::CaptureNotification),
+                records,
+            } => {
+                if let Some(feed) = &mut self.feed {
+                    feed.take(&self.controller, id, records, clock::wall());
+                }
+                Vec::new()
             }
             Event::Data { id, records } => {
                 let now = clock::wall();
@@ -92,7 +118,7 @@ impl Owner for Ingest {
     async fn settle(&mut self) {
         for report in self.gathered.drain(..) {
             // The tracker ends only when the engine does.
-            if self.tasks.send(Task::Report(report)).await.is_err() {
+            if self.tasks.send(Task::Report(Box::new(report))).await.is_err() {
                 return;
             }
         }

@@ -36,6 +36,8 @@ pub mod service;
 pub mod site;
 pub mod survey;
 pub mod tracker;
+pub mod wips;
+mod wired;
 pub mod writer;
 
 pub use config::Config;

@@ -24,12 +24,17 @@ use model::{Association, Category, Element, Mac, Metres, Position};
 use node::clock;
 use node::notifier::{Courier, DeliveryError, Message};
 use notify::{
-    Area, Definition, Event, Input, Notifier, Output, Place, Receiver, Status, Subject, Ticket,
+    Alert, Area, Condition, Definition, Event, Input, Notifier, Output, Place, Receiver, Status,
+    Subject, Ticket,
 };
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use store::{Store, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
+use wips::incident::Class;
+use wips::profile::rogue::RogueClass;
 
 use crate::site::{CurrentSite, Site};
 use crate::tracker::{Notice, SharedElements};
@@ -120,6 +125,28 @@ impl Notifications {
         definition.receivers.iter().try_for_each(|receiver| self.courier.check(receiver))
     }
 
+    /// Checks the words of the wIPS service: a kind that there is not would be waited for in vain.
+    pub fn check_words(definition: &Definition) -> Result<(), String> {
+        fn unknown<T: DeserializeOwned>(words: &[String]) -> Option<&String> {
+            let is_known =
+                |word: &&String| serde_json::from_value::<T>(Value::from(word.as_str())).is_ok();
+            words.iter().find(|word| !is_known(word))
+        }
+        let unknown = definition.conditions.iter().find_map(|condition| match condition {
+            Condition::Incident { kinds, classes, .. } => {
+                unknown::<wips::Kind>(kinds).or_else(|| unknown::<Class>(classes))
+            }
+            Condition::Rogue { classes } => unknown::<RogueClass>(classes),
+            _ => None,
+        });
+        match unknown {
+            None => Ok(()),
+            Some(word) => Err(format!(
+                "'{word}' is no kind and no class here; GET /api/v1/wips/kinds lists those of incidents, and access points are friendly, unclassified, custom or malicious"
+            )),
+        }
+    }
+
     /// Sends a made-up event to each receiver of a definition, at once and past the queues.
     pub async fn test(&self, definition: &Definition) -> Vec<Result<(), DeliveryError>> {
         let site = self.site.load();
@@ -133,6 +160,13 @@ impl Notifications {
         let mut outcomes = sends.join_all().await;
         outcomes.sort_by_key(|(at, _)| *at);
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    /// The wIPS service saw something, sent by whoever the element is.
+    pub fn see(&self, element: Element, alert: Alert) {
+        let subject = Box::new(subject(element, &self.site.load()));
+        self.lock().handle(clock::wall(), Input::Seen { subject, alert: Box::new(alert) });
+        self.changed.notify_one();
     }
 
     /// Sends until the task is dropped.
@@ -303,6 +337,7 @@ fn sample(site: &Site) -> Subject {
         position,
         association: Association { associated: true, ..Association::default() },
         tag: None,
+        switch_port: None,
         computed: None,
         controller: "".into(),
     };
@@ -322,18 +357,8 @@ mod tests {
     fn check(x: f32, radius_m: f32, expected: Option<f32>) {
         let outline = Polygon::rectangle(0.0, 0.0, 4.0, 4.0);
         let floor = Floor {
-            name: "Ground".into(),
-            level: 0,
-            width: Metres(20.0),
-            length: Metres(10.0),
-            height: Metres(3.0),
-            image: None,
-            access_points: Vec::new(),
-            walls: Vec::new(),
-            regions: Vec::new(),
-            rails: Vec::new(),
-            chokepoints: Vec::new(),
             zones: vec![Zone { name: "Lobby".into(), outline }],
+            ..Floor::bare("Ground", 0, 20.0, 10.0)
         };
         let building = Building { name: "Main".into(), floors: vec![floor] };
         let maps =

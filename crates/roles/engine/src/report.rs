@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{Category, Mac, Reading, Time};
+use model::{Category, Mac, Reading, SwitchPort, Time};
 use nmsp::{
     AccessPointInfo, Attachment, Departure, Information, MessageId, Records, TagInformation,
 };
 
 /// One message of one controller, decoded. Readings lie in one list, so that a message costs three
 /// allocations however many elements it measures.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// Address of the controller.
     pub controller: Arc<str>,
@@ -23,6 +23,8 @@ pub struct Report {
     pub statistics: Vec<Information>,
     /// Stations on switch ports.
     pub attachments: Vec<Attachment>,
+    /// Addresses of switches and of their ports.
+    pub switch_ports: Vec<SwitchPort>,
     /// Access points of the controller.
     pub access_points: Vec<AccessPointInfo>,
     /// Elements that left.
@@ -35,17 +37,7 @@ impl Report {
     /// Copies the records of one message. What is of the future is of now: the controller's clock is
     /// ahead, and what comes later must not look old beside it.
     pub fn new(controller: &Arc<str>, id: MessageId, records: Records<'_>, now: Time) -> Self {
-        let mut report = Self {
-            controller: Arc::clone(controller),
-            measured: Vec::new(),
-            readings: Vec::new(),
-            informations: Vec::new(),
-            statistics: Vec::new(),
-            attachments: Vec::new(),
-            access_points: Vec::new(),
-            departures: Vec::new(),
-            tags: Vec::new(),
-        };
+        let mut report = Self { controller: Arc::clone(controller), ..Self::default() };
         match id {
             MessageId::MeasurementNotification | MessageId::MeasurementResponse => {
                 for measured in records.measured() {
@@ -63,6 +55,7 @@ impl Report {
                 report.statistics.extend(records.informations());
             }
             MessageId::AttachmentNotification => report.attachments.extend(records.attachments()),
+            MessageId::LocationNotification => report.switch_ports.extend(records.switch_ports()),
             MessageId::ApInfoNotification => report.access_points.extend(records.access_points()),
             _ => {}
         }

@@ -1,10 +1,11 @@
 //! The maps in use, with what is computed from them: the locator and an index of floors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use locate::{Locator, Misplaced};
-use model::map::{Chokepoint, FloorRef, MapId, Maps};
+use model::geometry::Point;
+use model::map::{Chokepoint, FloorRef, MapId, Maps, Switch};
 use model::survey::Survey;
 use model::{Mac, Position};
 
@@ -19,9 +20,12 @@ pub struct Site {
     pub locator: Locator,
     /// Where each floor is in `maps`: campus, building, floor.
     index: BTreeMap<MapId, [usize; 3]>,
-    access_points: BTreeSet<Mac>,
+    /// The floor of each access point, and its place there.
+    access_points: BTreeMap<Mac, (MapId, Point)>,
     /// The floor and the place among its chokepoints, by name.
     chokepoints: BTreeMap<Box<str>, (MapId, usize)>,
+    /// The floor and the place among its switches, by name.
+    switches: BTreeMap<Box<str>, (MapId, usize)>,
     /// Survey points of each floor that the locator has learnt from.
     survey_points: BTreeMap<MapId, usize>,
     /// Access points that the survey heard best somewhere else.
@@ -53,9 +57,17 @@ impl Site {
                 chokepoints.insert(chokepoint.name.as_str().into(), (it.id(), nth));
             }
         }
+        let mut switches = BTreeMap::new();
+        for it in maps.floors() {
+            for (nth, switch) in it.floor.switches.iter().enumerate() {
+                switches.insert(switch.name.as_str().into(), (it.id(), nth));
+            }
+        }
         let locator = Locator::new(&maps, survey, locate::Settings::default());
-        let access_points =
-            maps.floors().flat_map(|it| it.floor.access_points.iter().map(|ap| ap.mac)).collect();
+        let access_points = maps
+            .floors()
+            .flat_map(|it| it.floor.access_points.iter().map(move |ap| (ap.mac, (it.id(), ap.at))))
+            .collect();
         let mut survey_points = BTreeMap::new();
         for point in &survey.points {
             *survey_points.entry(point.floor).or_default() += 1;
@@ -68,6 +80,7 @@ impl Site {
             index,
             access_points,
             chokepoints,
+            switches,
             survey_points,
             misplaced,
             zone_ids,
@@ -91,7 +104,19 @@ impl Site {
 
     /// Whether an access point has a place on a map.
     pub fn has_access_point(&self, mac: Mac) -> bool {
-        self.access_points.contains(&mac)
+        self.access_points.contains_key(&mac)
+    }
+
+    /// What an access point is called on the maps.
+    pub fn access_point_name(&self, mac: Mac) -> Option<&str> {
+        let (floor, _) = self.access_point(mac)?;
+        let drawn = self.floor(floor)?.floor.access_points.iter();
+        drawn.into_iter().find(|ap| ap.mac == mac).map(|ap| ap.name.as_str())
+    }
+
+    /// Where an access point is.
+    pub fn access_point(&self, mac: Mac) -> Option<(MapId, Point)> {
+        self.access_points.get(&mac).copied()
     }
 
     /// The floor with this id.
@@ -106,6 +131,12 @@ impl Site {
     pub fn chokepoint(&self, name: &str) -> Option<(MapId, &Chokepoint)> {
         let (floor, nth) = *self.chokepoints.get(name)?;
         Some((floor, self.floor(floor)?.floor.chokepoints.get(nth)?))
+    }
+
+    /// The switch with this name, and its floor.
+    pub fn switch(&self, name: &str) -> Option<(MapId, &Switch)> {
+        let (floor, nth) = *self.switches.get(name)?;
+        Some((floor, self.floor(floor)?.floor.switches.get(nth)?))
     }
 
     /// Ids of the zones that hold a position.

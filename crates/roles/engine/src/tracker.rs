@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use locate::{Change, Keeping, Power, Scratch, Settings, Track};
 use model::map::{MapId, PLACES_MAX};
-use model::{Association, Category, Mac, Position, Reading, TagReport, Time};
+use model::{Association, Category, Mac, Position, Reading, SwitchPort, TagReport, Time};
 use nmsp::{Departure, Information, TagInformation};
 use store::HistoryRow;
 use tokio::sync::{broadcast, mpsc};
@@ -29,6 +29,7 @@ use crate::elements::{Elements, Swept, Tracked};
 use crate::history::History;
 use crate::report::Report;
 use crate::site::{CurrentSite, Site};
+use crate::wired::{self, Addresses};
 
 /// Reports that wait for the tracker before links stop reading.
 pub const QUEUE_REPORTS_MAX: usize = 256;
@@ -54,7 +55,7 @@ const REPORTING_MAX: usize = PLACES_MAX;
 #[derive(Debug)]
 pub enum Task {
     /// A controller reported.
-    Report(Report),
+    Report(Box<Report>),
     /// One floor of the maps was replaced, or all of them.
     SiteChanged(Option<MapId>),
     /// Time passed.
@@ -119,6 +120,8 @@ pub struct Tracker {
     reporting: Reporting,
     /// Set when what waits in the queue is not to be worked off any more.
     quit: Arc<AtomicBool>,
+    /// What switches say about their ports.
+    addresses: Addresses,
     /// When each controller reported last.
     heard: BTreeMap<Arc<str>, Time>,
     noticed_at: Time,
@@ -142,6 +145,7 @@ impl Tracker {
             unplaced: BTreeSet::new(),
             reporting: Reporting::default(),
             quit: Arc::default(),
+            addresses: Addresses::default(),
             heard: BTreeMap::new(),
             noticed_at: Time(0),
             swept_at: Time(0),
@@ -216,9 +220,14 @@ impl Tracker {
             Task::SiteChanged(floor) => {
                 let mut elements = self.elements.write().unwrap_or_else(PoisonError::into_inner);
                 elements.forget_positions(floor);
+                let site = self.site.load();
+                elements.rewire(|tracked| {
+                    let port = tracked.switch_port.as_deref();
+                    tracked.position =
+                        port.and_then(|it| wired::place(it, &site, tracked.last_seen));
+                });
                 self.changed.extend(elements.iter().map(|(category, mac, _)| (category, mac)));
                 drop(elements);
-                let site = self.site.load();
                 self.unplaced.retain(|ap| !site.has_access_point(*ap));
                 self.count_unplaced();
             }
@@ -244,7 +253,8 @@ impl Tracker {
         self.seen.clear();
         self.associations(report, now);
         self.tags(report, &site);
-        self.attachments(report, now);
+        self.addresses(report);
+        self.attachments(report, &site, now);
         for Departure { category, mac } in &report.departures {
             self.depart(*category, *mac, report);
         }
@@ -384,15 +394,51 @@ impl Tracker {
         }
     }
 
-    fn attachments(&mut self, report: &Report, now: Time) {
+    /// What was entered on switches and for their ports.
+    fn addresses(&mut self, report: &Report) {
+        if report.switch_ports.is_empty() {
+            return;
+        }
+        self.addresses.learn(&report.controller, &report.switch_ports);
+        let shared = Arc::clone(&self.elements);
+        let mut elements = shared.write().unwrap_or_else(PoisonError::into_inner);
+        elements.rewire(|tracked| {
+            if let Some(port) = &mut tracked.switch_port
+                && tracked.controller == report.controller
+            {
+                port.civic = self.addresses.of(&report.controller, port);
+            }
+        });
+    }
+
+    fn attachments(&mut self, report: &Report, site: &Site, now: Time) {
         for attachment in &report.attachments {
             let (category, mac) = (Category::WiredClient, attachment.mac);
             if !attachment.attached {
                 self.depart(category, mac, report);
                 continue;
             }
+            let mut port = SwitchPort::parse(&attachment.port);
+            port.civic = self.addresses.of(&report.controller, &port);
+            let place = wired::place(&port, site, now);
+            let history = self.history.as_ref();
             let merge = |tracked: &mut Tracked| {
                 tracked.last_seen = now;
+                if !Arc::ptr_eq(&tracked.controller, &report.controller) {
+                    tracked.controller = Arc::clone(&report.controller);
+                }
+                let moved = |at: Position| {
+                    tracked
+                        .position
+                        .is_none_or(|was| was.point != at.point || was.floor != at.floor)
+                };
+                let arrived = place.filter(|it| moved(*it));
+                tracked.position = place;
+                tracked.switch_port = Some(Box::new(port));
+                if let (Some(history), Some(position)) = (history, arrived) {
+                    tracked.recorded_at = position.at;
+                    history.push(row(category, mac, tracked, &position));
+                }
                 let known = tracked.association.get_or_insert_default();
                 known.associated = true;
                 known.username =

@@ -11,7 +11,7 @@ use model::map::{MapId, Maps};
 use node::service::{Draft, Line, WriteError};
 use presence::Stay;
 use store::{
-    Change, Content, Encoded, HeatCell, Outcome, STAYS_BATCH_MAX, Secret, Session, Store,
+    Change, Content, Encoded, HeatCell, Outcome, STAYS_BATCH_MAX, Secret, Session, Severity, Store,
     StoreError, User,
 };
 
@@ -259,6 +259,49 @@ impl Writer {
             Self::Replicated { .. } => {
                 let content = Content(content);
                 self.journal(vec![Change::FilePut { content }]).await.map(drop)
+            }
+        }
+    }
+
+    /// Raises an alarm, or renews the one that stands.
+    pub async fn raise_alarm(
+        &self,
+        kind: &'static str,
+        severity: Severity,
+        source: &str,
+        text: &str,
+        at: Time,
+    ) -> Result<(), WriteFailure> {
+        let (source, text) = (source.to_owned(), text.to_owned());
+        match self {
+            Self::Own(store) => {
+                let raise = move |store: &Store| {
+                    store.raise_alarm(kind, severity, &source, &text, at).map(drop)
+                };
+                own(store, raise).await
+            }
+            Self::Replicated { .. } => {
+                let change =
+                    Change::AlarmRaised { kind: kind.to_owned(), severity, source, text, at };
+                self.journal(vec![change]).await.map(drop)
+            }
+        }
+    }
+
+    /// Ends the alarm of a condition, if it stands.
+    pub async fn clear_alarm(
+        &self,
+        kind: &'static str,
+        source: &str,
+        at: Time,
+    ) -> Result<(), WriteFailure> {
+        let source = source.to_owned();
+        let find = move |store: &Store| store.standing_alarm(kind, &source);
+        let Some(id) = own(self.store(), find).await?.map(|alarm| alarm.id) else { return Ok(()) };
+        match self {
+            Self::Own(store) => own(store, move |store| store.clear_alarm(id, at).map(drop)).await,
+            Self::Replicated { .. } => {
+                self.journal(vec![Change::AlarmCleared { id, at }]).await.map(drop)
             }
         }
     }

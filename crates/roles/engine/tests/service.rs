@@ -10,6 +10,7 @@ use engine::config::ControllerConfig;
 use engine::engine::SOCKET_NAME;
 use model::pair::Position;
 use model::{Category, Mac};
+use nmsp::Batch;
 use node::http::{Call, call_local};
 use node::key_hash::KeyHash;
 use node::service::Order;
@@ -18,6 +19,7 @@ use store::{Change, KeptRow, Role, STATE_HASH_INTERVAL, Secret};
 
 mod common;
 
+use common::air;
 use common::http::{Request, Response};
 use common::monitor::{Journal, Node, Writes};
 use common::wlc::Wlc;
@@ -244,6 +246,55 @@ async fn positions_survive_a_takeover_and_the_controller_lets_the_peer_in() {
         get(&second, &trail).await.json().as_array().is_some_and(|points| points.len() >= 2)
     })
     .await;
+}
+
+/// The incident, its file and what a person said of it are on the node that takes over, which takes the
+/// incident up.
+#[tokio::test(flavor = "multi_thread")]
+async fn incidents_survive_a_takeover() {
+    let journal = begun();
+    let dir = Dir::empty();
+    let wlc = Wlc::start(&dir).await;
+    let first_config = config(&dir, &[wlc.config()]);
+    let first = Node::start_in(&journal, dir, first_config).await;
+    let second = connected(&journal, wlc.config()).await;
+    first.activate(1);
+    let is_linked = async |node: &Node| {
+        let links = get(node, "/api/v1/nmsp").await.json();
+        links["connections"][0]["state"] == "active"
+    };
+    eventually("the link is active", async || is_linked(&first).await).await;
+    let now_us = || node::clock::wall().0 * 1_000;
+    let flood = || wlc.notify(air::flood(now_us() - 3_000_000));
+    flood().await;
+    let list = "/api/v1/wips/incidents?kind=deauthentication-broadcast";
+    let incidents = async |node: &Node| get(node, list).await.json()["incidents"].clone();
+    eventually("an incident", async || incidents(&first).await[0]["id"].is_u64()).await;
+    let beacon = air::beacon(air::AP, air::SSID, false, 99);
+    let later = air::captured((1, -40), now_us() + 4_500_000, &beacon);
+    wlc.notify(Batch::Captured(vec![later])).await;
+    eventually("its file", async || incidents(&first).await[0]["forensics"].is_object()).await;
+    let before = incidents(&first).await[0].clone();
+    let path = format!("/api/v1/wips/incidents/{}", before["id"]);
+    let acknowledge = format!("{path}/acknowledge");
+    let word = json!({"note": "mine"});
+    let said = Request::new("POST", &acknowledge).basic(ADMIN).json(&word);
+    assert_eq!(ask(&first, said).await.status, 200);
+    let file = get(&first, &format!("{path}/forensics")).await;
+    first.deactivate();
+
+    second.activate(2);
+    let after = get(&second, &path).await.json();
+    assert_eq!((&after["note"], &after["standing"]), (&json!("mine"), &json!("acknowledged")));
+    assert_eq!(after["transmitter"], before["transmitter"]);
+    assert!(get(&second, &format!("{path}/forensics")).await.body == file.body);
+    eventually("the link of the peer is active, too", async || is_linked(&second).await).await;
+    flood().await;
+    eventually("it goes on under its number", async || {
+        get(&second, &path).await.json()["frames"].as_u64() > before["frames"].as_u64()
+    })
+    .await;
+    assert_eq!(incidents(&second).await.as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

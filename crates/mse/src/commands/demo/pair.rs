@@ -263,7 +263,10 @@ impl Stage {
             trusted: AuthList(vec![trusted]),
             unauthenticated_nmsp: false,
             // The source is handed over open.
-            source: controller::config::SourceConfig::default(),
+            source: controller::config::SourceConfig::Campus {
+                file: PathBuf::new(),
+                interval_s: 2,
+            },
             sensors: controller::sensor::config::Sensors::default(),
             sensor: Vec::new(),
         };

@@ -223,6 +223,19 @@ impl<D: Disk> Journal<D> {
         Ok(self.first_index())
     }
 
+    /// Where to retain from so that at least `bytes` of records are left below `index`, in whole
+    /// segments.
+    pub fn index_below(&self, index: u64, bytes: u64) -> u64 {
+        let mut left = 0;
+        for segment in self.segments.iter().rev().filter(|it| it.last() < index) {
+            if left >= bytes {
+                return segment.last() + 1;
+            }
+            left += segment.end.offset - segment.start.offset;
+        }
+        self.first_index()
+    }
+
     /// Keeps `index` and everything after it until [`Self::unpin`], whatever is retained.
     pub fn pin(&mut self, index: u64) -> Pin {
         self.next_pin += 1;

@@ -1,20 +1,7 @@
 use super::*;
 
 fn floor() -> Floor {
-    Floor {
-        name: "Ground".into(),
-        level: 0,
-        width: Metres(20.0),
-        length: Metres(10.0),
-        height: Metres(3.0),
-        image: None,
-        access_points: Vec::new(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
-    }
+    Floor::bare("Ground", 0, 20.0, 10.0)
 }
 
 fn maps(floor: Floor) -> Maps {
@@ -64,6 +51,20 @@ fn what_is_wrong_with_a_map_is_named() {
     let gate = |range| Chokepoint { name: "Gate".into(), at: Point::new(1.0, 1.0), range };
     check_refused(|floor| floor.chokepoints = vec![gate(Metres(0.0))], "range of a chokepoint");
     check_refused(|floor| floor.chokepoints = vec![gate(Metres(2.0)); 2], "the chokepoint Gate");
+    let outlet = |port: &str| Outlet { port: port.into(), at: Point::new(1.0, 1.0) };
+    let switch = |reach, outlets| Switch {
+        name: "sw-1".into(),
+        at: Point::new(2.0, 2.0),
+        reach: Metres(reach),
+        outlets,
+    };
+    let refused = |switches: Vec<Switch>, expected| {
+        check_refused(|floor| floor.switches = switches, expected);
+    };
+    refused(vec![switch(0.0, Vec::new())], "reach of a switch");
+    refused(vec![switch(9.0, Vec::new()); 2], "the switch sw-1");
+    refused(vec![switch(9.0, vec![outlet("1"), outlet("1")])], "port 1 of the switch sw-1");
+    refused(vec![switch(9.0, vec![outlet("")])], "the name '' of a port");
     let line = Segment { from: Point::new(0.0, 0.0), to: Point::new(1.0, 0.0) };
     check_refused(
         |floor| floor.walls = vec![Wall { line, loss_db: 3.0 }; SHAPES_MAX + 1],

@@ -35,6 +35,7 @@ pub(crate) fn client(number: u64, at: Time, lobby: f32) -> Subject {
             }),
             association: Association::default(),
             tag: None,
+            switch_port: None,
             computed: None,
             controller: "192.0.2.1:16113".into(),
         },

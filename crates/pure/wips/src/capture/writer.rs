@@ -14,6 +14,7 @@ pub const COMMENT_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct Writer {
     interfaces: BTreeMap<(SensorId, Link, Option<u8>), u32>,
+    names: BTreeMap<SensorId, String>,
 }
 
 /// Options of blocks.
@@ -37,7 +38,12 @@ impl Writer {
             write_option(out, option::APPLICATION, b"OpenMSE");
             end_options(out);
         });
-        Self { interfaces: BTreeMap::new() }
+        Self { interfaces: BTreeMap::new(), names: BTreeMap::new() }
+    }
+
+    /// What a sensor is called, before its first packet; without a name it has its number.
+    pub fn name(&mut self, sensor: SensorId, name: &str) {
+        self.names.insert(sensor, name.to_owned());
     }
 
     /// Adds a packet, with a comment of its own.
@@ -64,12 +70,16 @@ impl Writer {
     fn interface(&mut self, out: &mut Vec<u8>, packet: &Packet<'_>) -> u32 {
         let next = self.interfaces.len() as u32;
         let Packet { sensor, link, fcs_bytes, .. } = *packet;
+        let name = self.names.get(&sensor);
         *self.interfaces.entry((sensor, link, fcs_bytes)).or_insert_with(|| {
             write_block(out, block::INTERFACE, |out| {
                 out.extend_from_slice(&link.number().to_le_bytes());
                 out.extend_from_slice(&[0; 2]); // reserved
                 out.extend_from_slice(&[0; 4]); // packets are not cut
-                write_option(out, option::NAME, format!("sensor {}", sensor.0).as_bytes());
+                let name = name.map_or_else(|| format!("sensor {}", sensor.0), Clone::clone);
+                let cut = name.floor_char_boundary(COMMENT_MAX);
+                let name = name.as_bytes().get(..cut).unwrap_or_default();
+                write_option(out, option::NAME, name);
                 if let Some(bytes) = fcs_bytes {
                     write_option(out, option::FCS_BYTES, &[bytes]);
                 }

@@ -99,7 +99,11 @@ impl Clones {
             return;
         }
         // The first radio goes on: there are two.
-        let both = watched.deviation.take().filter(|it| heard.at.since_us(it.at) <= TOGETHER_US);
+        let both = watched.deviation.take().filter(|it| {
+            // One that was silent is believed anew: what it contradicted before says nothing.
+            let is_newer = network.restarted.is_none_or(|restarted| it.at > restarted);
+            is_newer && heard.at.since_us(it.at) <= TOGETHER_US
+        });
         let (reached, detail, stray) = match both {
             Some(it) => {
                 let reached = (0..it.frames.min(threshold.frames))

@@ -3,7 +3,7 @@
 
 use model::Mac;
 
-use super::meter::Meter;
+use super::meter::{Meter, Reached};
 use super::{Found, Scene};
 use crate::dot11::Anomaly;
 use crate::dot11::data::{Content, Msdu, Payload, ethertype};
@@ -12,6 +12,7 @@ use crate::dot11::eapol::{Key, Message, Packet};
 use crate::dot11::management::{Management, Reason, Status};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
+use crate::profile::Threshold;
 use crate::table::Table;
 use crate::window::scattered;
 
@@ -21,6 +22,12 @@ const PAIRS_MAX: usize = 4_096;
 const NONCES_MAX: usize = 1_024;
 /// An exchange is over when nothing was said for so long (RFC 3748: 60 s for a person to type).
 const EXCHANGE_US: u64 = 60_000_000;
+/// What ended an exchange may be said again so soon: some captures hold a frame twice.
+const AGAIN_US: u64 = 1_000_000;
+
+/// So many times the threshold, where each frame is to another station. Ours: a sensor that comes in the
+/// middle of a morning hears the ends of some exchanges.
+const MANY: u32 = 5;
 
 /// Watches EAPOL.
 #[derive(Debug)]
@@ -29,14 +36,18 @@ pub(crate) struct Exchanges {
     /// Which network used a nonce.
     nonces: Table<u64, (Mac, CaptureTime)>,
     meters: Table<(Kind, Mac), Meter>,
+    /// Where a station got a PMKID last, and when.
+    collectors: Table<Mac, (Mac, CaptureTime)>,
 }
 
 /// What a network and one of its stations said lately.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each was said, or was not")]
 struct Exchange {
-    /// When a method was spoken last.
+    /// When a method was spoken last, until the exchange ended.
     method: CaptureTime,
+    /// When it ended.
+    ended: CaptureTime,
     /// The method is Wi-Fi Protected Setup, which ends every session with a failure.
     is_setup: bool,
     /// The station associated, and no message of a handshake came since.
@@ -53,6 +64,7 @@ impl Exchanges {
             pairs: Table::new(PAIRS_MAX),
             nonces: Table::new(NONCES_MAX),
             meters: Table::new(PAIRS_MAX),
+            collectors: Table::new(NONCES_MAX),
         }
     }
 
@@ -66,7 +78,14 @@ impl Exchanges {
             && let Some(pair) = heard.pair()
         {
             let exchange = self.pairs.entry(pair, Exchange::default);
+            let before = *exchange;
             *exchange = Exchange { is_fresh: true, ..Exchange::default() };
+            if before.is_unanswered() && !is_served(scene, pair) {
+                // It begins again, and has not answered before.
+                let from = Transmitter::Own { address: pair.1 };
+                let evidence = EvidenceSet::of(&[Evidence::Unanswered]);
+                self.count(scene, Kind::PmkidHarvest, pair, evidence, from, found);
+            }
         }
         let Some(eapol) = heard.eapol() else { return };
         let Some((bssid, station)) = heard.pair() else { return };
@@ -88,26 +107,26 @@ impl Exchanges {
         &mut self,
         scene: Scene<'_>,
         kind: Kind,
-        (bssid, station): (Mac, Mac),
+        pair: (Mac, Mac),
         evidence: EvidenceSet,
         transmitter: Transmitter,
         found: &mut Found,
     ) {
+        let threshold = scene.rules.threshold(kind);
+        if let Some(it) = self.counted(scene, (kind, pair.0), threshold) {
+            tell(scene, kind, pair, evidence, transmitter, it, found);
+        }
+    }
+
+    fn counted(
+        &mut self,
+        scene: Scene<'_>,
+        key: (Kind, Mac),
+        threshold: Threshold,
+    ) -> Option<Reached> {
         let heard = scene.heard;
-        if heard.is_retry() {
-            return;
-        }
-        let meter = self.meters.entry((kind, bssid), Meter::default);
-        if let Some(it) = meter.add(heard, scene.rules.threshold(kind)) {
-            found
-                .add(scene, kind, evidence.with(Evidence::Rate))
-                .by(transmitter)
-                .against(Some(station))
-                .about(Some(bssid))
-                .named(scene.air.ssid(bssid))
-                .frames(it.since, it.frames)
-                .by_reaction_if(evidence.has(Evidence::Refused));
-        }
+        let meter = self.meters.entry(key, Meter::default);
+        if heard.is_retry() { None } else { meter.add(heard, threshold) }
     }
 
     fn eap(&mut self, scene: Scene<'_>, pair: (Mac, Mac), eap: &Eap<'_>, found: &mut Found) {
@@ -131,6 +150,12 @@ impl Exchanges {
                         .detail(detail);
                 }
             }
+            Code::Success | Code::Failure
+                if exchange.ended != CaptureTime(0)
+                    && heard.at.since_us(exchange.ended) <= AGAIN_US =>
+            {
+                exchange.method = CaptureTime(0);
+            }
             Code::Success | Code::Failure if !is_running && heard.is_from_ap() => {
                 let kind = if eap.code == Code::Success {
                     Kind::PrematureEapSuccess
@@ -140,10 +165,21 @@ impl Exchanges {
                 let evidence = EvidenceSet::of(&[Evidence::Unasked])
                     .with_if(scene.is_stray(bssid), Evidence::SignalMismatch);
                 let from = Transmitter::Spoofed { address: bssid };
-                self.count(scene, kind, pair, evidence, from, found);
+                // A sensor misses exchanges of several stations, but not two in a row of one.
+                let own = self.counted(scene, (kind, station), scene.rules.threshold(kind));
+                let all = self.counted(scene, (kind, bssid), of_many(scene.rules.threshold(kind)));
+                if let Some(it) = own.or(all) {
+                    tell(scene, kind, pair, evidence, from, it, found);
+                }
             }
-            Code::Failure if heard.is_from_ap() && !exchange.is_setup => {
-                exchange.method = CaptureTime(0);
+            Code::Success if heard.is_from_ap() => {
+                (exchange.method, exchange.ended) = (CaptureTime(0), heard.at);
+            }
+            Code::Failure if heard.is_from_ap() && exchange.is_setup => {
+                (exchange.method, exchange.ended) = (CaptureTime(0), heard.at);
+            }
+            Code::Failure if heard.is_from_ap() => {
+                (exchange.method, exchange.ended) = (CaptureTime(0), heard.at);
                 let from = Transmitter::Own { address: station };
                 let evidence = EvidenceSet::of(&[Evidence::Refused]);
                 self.count(scene, Kind::EapBruteForce, pair, evidence, from, found);
@@ -186,9 +222,15 @@ impl Exchanges {
                         .named(scene.air.ssid(bssid));
                 }
                 self.nonce(scene, pair, key, found);
+                if key.pmkid().is_some() {
+                    self.collects(scene, pair, found);
+                }
             }
             Message::M2 => (exchange.has_second, exchange.is_fresh) = (true, false),
-            Message::M3 => *exchange = Exchange { method: before.method, ..Exchange::default() },
+            Message::M3 => {
+                let Exchange { method, ended, .. } = before;
+                *exchange = Exchange { method, ended, ..Exchange::default() };
+            }
             // A station reports frames whose check failed; the access point closes after two.
             Message::Request if key.info.error() => {
                 let from = Transmitter::Unnamed;
@@ -232,6 +274,30 @@ impl Exchanges {
         }
     }
 
+    /// A station that gets one PMKID after the other, from several networks, and answers none.
+    fn collects(&mut self, scene: Scene<'_>, pair: (Mac, Mac), found: &mut Found) {
+        let heard = scene.heard;
+        let (bssid, station) = pair;
+        let at = heard.at;
+        let last = self.collectors.entry(station, || (bssid, at));
+        let (other, since) = std::mem::replace(last, (bssid, at));
+        let kind = Kind::PmkidHarvest;
+        let threshold = scene.rules.threshold(kind);
+        let before = self.pairs.get(&(other, station));
+        let is_left = before.is_some_and(Exchange::is_unanswered);
+        if other == bssid || !is_left || is_served(scene, (other, station)) {
+            return;
+        }
+        let meter = self.meters.entry((kind, station), Meter::default);
+        if let Some(it) = meter.add(heard, threshold) {
+            found
+                .add(scene, kind, EvidenceSet::of(&[Evidence::Unanswered, Evidence::Rate]))
+                .by(Transmitter::Own { address: station })
+                .frames(it.since.min(since), it.frames)
+                .detail("from several networks");
+        }
+    }
+
     /// The access point gives up a handshake.
     fn refused(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
@@ -247,6 +313,43 @@ impl Exchanges {
             self.count(scene, Kind::PmkidHarvest, (bssid, station), evidence, from, found);
         }
     }
+}
+
+/// Of many stations, so many times as many.
+fn of_many(threshold: Threshold) -> Threshold {
+    Threshold { frames: threshold.frames.saturating_mul(MANY), ..threshold }
+}
+
+fn tell(
+    scene: Scene<'_>,
+    kind: Kind,
+    (bssid, station): (Mac, Mac),
+    evidence: EvidenceSet,
+    transmitter: Transmitter,
+    it: Reached,
+    found: &mut Found,
+) {
+    found
+        .add(scene, kind, evidence.with(Evidence::Rate))
+        .by(transmitter)
+        .against(Some(station))
+        .about(Some(bssid))
+        .named(scene.air.ssid(bssid))
+        .frames(it.since, it.frames)
+        .by_reaction_if(evidence.has(Evidence::Refused));
+}
+
+impl Exchange {
+    /// A PMKID was sent, and no second message came.
+    fn is_unanswered(&self) -> bool {
+        self.has_pmkid && self.first.is_some() && !self.has_second
+    }
+}
+
+/// Whether an access point sends a station what only one that has its key can read: then the sensor has
+/// missed the handshake.
+fn is_served(scene: Scene<'_>, (bssid, station): (Mac, Mac)) -> bool {
+    scene.air.joined(station).is_some_and(|it| it.bssid == bssid && it.is_encrypted)
 }
 
 /// The group of port access entities is for the access point too (IEEE 802.1X, 11.1.1).

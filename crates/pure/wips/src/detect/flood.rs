@@ -99,8 +99,11 @@ impl Floods {
             return;
         };
         let is_stray = scene.is_stray(from);
+        // A station that is connected has no reason to flood its own access point.
+        let is_named =
+            |address| is_stray || scene.air.joined(address).is_some_and(|it| it.bssid == bssid);
         let transmitter = match it.transmitter {
-            Transmitter::Own { address } if is_stray => Transmitter::Spoofed { address },
+            Transmitter::Own { address } if is_named(address) => Transmitter::Spoofed { address },
             other => other,
         };
         let evidence = it.evidence.with_if(is_stray, Evidence::SignalMismatch);
@@ -214,7 +217,7 @@ impl Floods {
         let crowd = self.crowds.entry((kind, channel), Crowd::default);
         if crowd.is_new(name)
             && let Some(it) = crowd.add(heard, threshold, from, name)
-            && (it.is_one_radio || heard.signal_dbm.is_none())
+            && (it.is_one_radio || it.is_led || heard.signal_dbm.is_none())
         {
             found
                 .add(scene, kind, it.evidence)
@@ -237,7 +240,8 @@ impl Floods {
         let threshold = scene.rules.threshold(kind);
         let crowd = self.crowds.entry((kind, Place::Network(bssid)), Crowd::default);
         if let Some(it) = crowd.add(heard, threshold, from, from.to_u64())
-            && (it.is_one_radio || heard.signal_dbm.is_none())
+            // Where the access point is too far to be heard, all of its stations are strangers.
+            && it.is_one_radio
         {
             found
                 .add(scene, kind, it.evidence)

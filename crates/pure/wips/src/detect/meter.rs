@@ -16,8 +16,22 @@ const ONE_RADIO_MIN: u32 = 10;
 const ONE_RADIO_DB: f32 = 3.0;
 /// A pause of a quarter of the span is longer than those between frames that reach a threshold.
 const PAUSES: u64 = 4;
+/// Frames that tell who sends most of a crowd. Ours: twice the lowest threshold.
+const LED_FRAMES: u32 = 60;
 /// Weight of a frame in the signal of a crowd.
 const SIGNAL_WEIGHT: f32 = 0.05;
+/// At the edge of hearing everybody is equally weak, and so not one radio. Ours: most cards hear nothing
+/// below -92 dBm.
+const EDGE_DBM: f32 = -86.0;
+/// Sequence numbers of one radio under many addresses follow each other; so many may be missed between
+/// two. Two radios do so once in 64 times.
+const NEXT_MAX: u16 = 64;
+/// So many frames in a row that do not follow begin the sequence anew: it was somebody else's.
+const ASTRAY: u8 = 3;
+/// Weight of a frame in the share of those that follow, and the share that one radio has at least where a
+/// third of the frames are of others.
+const SEQUENCE_WEIGHT: f32 = 0.1;
+const SEQUENCE_MIN: f32 = 0.6;
 
 /// A threshold was reached, or still is.
 #[derive(Debug, Clone, Copy)]
@@ -91,9 +105,45 @@ pub(crate) struct Crowd {
     deviation_db: f32,
     /// The newest transmitter when the threshold was reached: the first may have been an honest one.
     example: Mac,
+    /// Who sends most of it, and by how many frames more than all others (Boyer and Moore).
+    leader: Mac,
+    lead: u32,
+    frames: u32,
+    sequence: Sequence,
     implausible: u32,
     /// Those that went on as real stations do.
     completed: Distinct,
+}
+
+/// Whether the sequence numbers of many addresses are those of one counter.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sequence {
+    newest: Option<(Mac, u16)>,
+    /// When the counter was heard first.
+    since: CaptureTime,
+    astray: u8,
+    /// Which share of changes from one address to another follows.
+    share: f32,
+}
+
+impl Sequence {
+    fn learn(&mut self, at: CaptureTime, transmitter: Mac, number: u16) {
+        let Some((before, newest)) = self.newest else {
+            (self.newest, self.since) = (Some((transmitter, number)), at);
+            return;
+        };
+        let follows = number.wrapping_sub(newest) & 0x0fff <= NEXT_MAX;
+        if transmitter != before {
+            self.share += SEQUENCE_WEIGHT * (if follows { 1.0 } else { 0.0 } - self.share);
+        }
+        self.astray = if follows { 0 } else { self.astray + 1 };
+        if self.astray >= ASTRAY {
+            self.since = at;
+        }
+        if follows || self.astray >= ASTRAY {
+            (self.newest, self.astray) = (Some((transmitter, number)), 0);
+        }
+    }
 }
 
 /// What a crowd looks like.
@@ -102,6 +152,8 @@ pub(crate) struct CrowdReached {
     pub(crate) reached: Reached,
     /// One radio under many addresses.
     pub(crate) is_one_radio: bool,
+    /// One address sends most of it.
+    pub(crate) is_led: bool,
     pub(crate) evidence: EvidenceSet,
     pub(crate) transmitter: Transmitter,
 }
@@ -126,27 +178,29 @@ impl Crowd {
         if !self.meter.is_reached {
             self.example = transmitter;
         }
-        self.learn(heard);
+        self.learn(heard, transmitter);
         let transmitters = self.distinct.count();
         // After an access point restarts, a whole class comes back within seconds; they go on, though.
         let completed = self.completed.count_at(heard.dwell_us, threshold.span_us());
         let is_crowd =
             threshold.transmitters.is_some_and(|it| transmitters.saturating_sub(completed) >= it);
         let is_many = count >= threshold.frames && completed * 2 < transmitters;
-        let reached = self.meter.tell(count, is_many || is_crowd)?;
-        let is_one_radio = transmitters >= ONE_RADIO_MIN
-            && self.mean_dbm.is_some()
-            && self.deviation_db <= ONE_RADIO_DB;
+        let mut reached = self.meter.tell(count, is_many || is_crowd)?;
+        let is_one_place =
+            self.mean_dbm.is_some_and(|it| it > EDGE_DBM) && self.deviation_db <= ONE_RADIO_DB;
+        let is_one_counter = self.sequence.share >= SEQUENCE_MIN;
+        let is_one_radio = transmitters >= ONE_RADIO_MIN && (is_one_place || is_one_counter);
+        if is_one_radio && is_one_counter {
+            // What others sent before is no part of it.
+            reached.since = reached.since.max(self.sequence.since);
+        }
+        let is_led = self.is_led();
         let evidence = EvidenceSet::of(&[Evidence::Rate])
             .with_if(transmitters >= CROWD_MIN, Evidence::ManyTransmitters)
             .with_if(is_one_radio, Evidence::OneRadio)
             .with_if(self.implausible > 0, Evidence::ImplausibleAddresses);
-        let transmitter = if transmitters >= CROWD_MIN {
-            Transmitter::Invented { example: self.example }
-        } else {
-            Transmitter::Own { address: transmitter }
-        };
-        Some(CrowdReached { reached, is_one_radio, evidence, transmitter })
+        let transmitter = self.transmitter(transmitters, transmitter);
+        Some(CrowdReached { reached, is_one_radio, is_led, evidence, transmitter })
     }
 
     /// The transmitter behind `key` went on as real stations do.
@@ -163,15 +217,42 @@ impl Crowd {
 
     /// Who sends, if the threshold is reached.
     pub(crate) fn reached_by(&self) -> Option<Transmitter> {
-        let transmitter = if self.distinct.count() >= CROWD_MIN {
-            Transmitter::Invented { example: self.example }
-        } else {
-            Transmitter::Own { address: self.example }
-        };
+        let transmitter = self.transmitter(self.distinct.count(), self.example);
         self.meter.is_reached.then_some(transmitter)
     }
 
-    fn learn(&mut self, heard: &Heard<'_>) {
+    /// Who is to blame, where `newest` sent the newest frame: on a busy channel others send now and then.
+    fn transmitter(&self, transmitters: u32, newest: Mac) -> Transmitter {
+        if self.is_led() {
+            Transmitter::Own { address: self.leader }
+        } else if transmitters >= CROWD_MIN {
+            Transmitter::Invented { example: self.example }
+        } else {
+            Transmitter::Own { address: newest }
+        }
+    }
+
+    /// Whether one address sends three quarters of it: its lead is half of all then.
+    fn is_led(&self) -> bool {
+        self.lead * 2 >= self.frames
+    }
+
+    fn learn(&mut self, heard: &Heard<'_>, transmitter: Mac) {
+        if self.frames >= LED_FRAMES {
+            // Who led long ago does not lead now.
+            (self.frames, self.lead) = (self.frames / 2, self.lead / 2);
+        }
+        self.frames += 1;
+        if self.leader == transmitter {
+            self.lead += 1;
+        } else if self.lead == 0 {
+            (self.leader, self.lead) = (transmitter, 1);
+        } else {
+            self.lead -= 1;
+        }
+        if let Some(sequence) = heard.header().sequence {
+            self.sequence.learn(heard.at, transmitter, sequence.number);
+        }
         let Some(dbm) = heard.signal_dbm else { return };
         match &mut self.mean_dbm {
             None => self.mean_dbm = Some(dbm),

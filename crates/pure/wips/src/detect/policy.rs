@@ -2,17 +2,21 @@
 
 use model::Mac;
 
-use super::meter::Meter;
 use super::{Found, Scene};
 use crate::advert::Protection;
 use crate::dot11::authentication::Algorithm;
 use crate::dot11::data::Security;
 use crate::dot11::management::{Management, Status};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
+use crate::packet::CaptureTime;
 use crate::table::Table;
 
 /// Networks and stations whose faults were told.
 const TOLD_MAX: usize = 4_096;
+/// Traffic after hours is told of so often.
+const AGAIN_US: u64 = 60_000_000;
+/// What the name of every Wi-Fi Direct group begins with (Wi-Fi Peer-to-Peer 1.7, 3.2.1).
+const DIRECT: &[u8] = b"DIRECT-";
 /// What an SSID holds to be run by whoever shows it.
 const CODE: [&[u8]; 5] = [b"%n", b"%s%s", b"<script", b"${", b"'\""];
 
@@ -20,12 +24,15 @@ const CODE: [&[u8]; 5] = [b"%n", b"%s%s", b"<script", b"${", b"'\""];
 #[derive(Debug)]
 pub(crate) struct Policy {
     told: Table<(Kind, Mac), ()>,
-    strays: Table<Mac, Meter>,
+    /// When traffic after hours was told of last.
+    late: Table<Mac, CaptureTime>,
+    /// Stations that spoke to a network of the owner's with its key.
+    ours: Table<Mac, ()>,
 }
 
 impl Policy {
     pub(crate) fn new() -> Self {
-        Self { told: Table::new(TOLD_MAX), strays: Table::new(TOLD_MAX) }
+        Self { told: Table::new(TOLD_MAX), late: Table::new(TOLD_MAX), ours: Table::new(TOLD_MAX) }
     }
 
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
@@ -39,12 +46,14 @@ impl Policy {
         {
             self.once(scene, Kind::WepInUse, bssid, "shared key", found);
         }
-        if let Some(Management::AssociationResponse(it)) = heard.management()
+        if let Some(Management::AssociationResponse(it) | Management::ReassociationResponse(it)) =
+            heard.management()
             && it.status == Status::SUCCESS
         {
-            joins(scene, found);
+            self.joins(scene, found);
         }
         if heard.is_data() {
+            self.learn(scene);
             self.data(scene, found);
         }
     }
@@ -84,6 +93,9 @@ impl Policy {
         if advert.protection > Protection::Wep && !advert.has_pmf {
             self.once(scene, Kind::UnprotectedManagement, bssid, "", found);
         }
+        if advert.ssid.is_some_and(|it| it.starts_with(DIRECT)) {
+            self.once(scene, Kind::WifiDirect, bssid, "", found);
+        }
         if advert.wps.is_some() {
             self.once(scene, Kind::WpsInUse, bssid, "", found);
         }
@@ -112,17 +124,26 @@ impl Policy {
         {
             self.once(scene, Kind::WepInUse, bssid, "", found);
         }
-        let kind = Kind::MacSpoof;
-        if scene.rules.is_enabled(kind) && heard.is_protected() && scene.is_stray(from) {
-            let meter = self.strays.entry(from, Meter::default);
-            if let Some(it) = meter.add(heard, scene.rules.threshold(kind)) {
-                found
-                    .add(scene, kind, EvidenceSet::of(&[Evidence::SignalMismatch]))
-                    .by(Transmitter::Spoofed { address: from })
-                    .against(Some(from))
-                    .about(heard.bssid())
-                    .frames(it.since, it.frames);
-            }
+        self.after_hours(scene, found);
+    }
+
+    /// A managed network is used when nobody should be there. It is told again when it goes on.
+    fn after_hours(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let profile = &scene.rules.profile;
+        let Some(hours) = profile.hours.filter(|_| heard.has_payload()) else { return };
+        let Some((bssid, station)) = heard.pair().filter(|_| heard.has_time()) else { return };
+        if hours.contain(heard.at) || !profile.owns(bssid, scene.air.ssid(bssid)) {
+            return;
+        }
+        let told = self.late.entry(bssid, CaptureTime::default);
+        if *told == CaptureTime(0) || heard.at.since_us(*told) > AGAIN_US {
+            *told = heard.at;
+            found
+                .add(scene, Kind::AfterHours, EvidenceSet::of(&[Evidence::Policy]))
+                .by(Transmitter::Own { address: station })
+                .about(Some(bssid))
+                .named(scene.air.ssid(bssid));
         }
     }
 
@@ -146,23 +167,45 @@ impl Policy {
             .detail(detail);
     }
 
-    fn is_new(&mut self, kind: Kind, about: Mac) -> bool {
-        let mut is_new = false;
-        self.told.entry((kind, about), || is_new = true);
-        is_new
-    }
-}
-
-/// A managed station joins a network that is not managed.
-fn joins(scene: Scene<'_>, found: &mut Found) {
-    let Some((bssid, station)) = scene.heard.pair() else { return };
-    let managed = &scene.rules.profile.managed;
-    if managed.stations.contains(&station) && !managed.bssids.contains(&bssid) {
+    /// A managed station joins a network that is not managed.
+    fn joins(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let Some((bssid, station)) = scene.heard.pair() else { return };
+        let profile = &scene.rules.profile;
+        let is_ours =
+            || profile.managed.stations.contains(&station) || self.ours.get(&station).is_some();
+        let ssid = scene.air.ssid(bssid);
+        if profile.managed.is_empty() || profile.owns(bssid, ssid) || !is_ours() {
+            return;
+        }
+        let name = ssid.and_then(|it| std::str::from_utf8(it).ok());
+        if profile.knows(bssid, name) {
+            return;
+        }
         found
             .add(scene, Kind::Misassociation, EvidenceSet::of(&[Evidence::Policy]))
             .by(Transmitter::Own { address: station })
             .against(Some(station))
             .about(Some(bssid))
-            .named(scene.air.ssid(bssid));
+            .named(ssid);
+    }
+
+    /// Who has the key of a managed network is a station of the owner (as Aruba learns them).
+    fn learn(&mut self, scene: Scene<'_>) {
+        let heard = scene.heard;
+        let profile = &scene.rules.profile;
+        if profile.managed.is_empty() || !heard.is_protected() || !heard.is_from_ap() {
+            return;
+        }
+        if let Some((bssid, station)) = heard.pair()
+            && profile.owns(bssid, scene.air.ssid(bssid))
+        {
+            self.ours.entry(station, || ());
+        }
+    }
+
+    fn is_new(&mut self, kind: Kind, about: Mac) -> bool {
+        let mut is_new = false;
+        self.told.entry((kind, about), || is_new = true);
+        is_new
     }
 }

@@ -5,7 +5,7 @@
 
 use model::Mac;
 
-use super::meter::Meter;
+use super::meter::{Crowd, Meter};
 use super::{Found, Scene};
 use crate::dot11::action::Details;
 use crate::dot11::authentication::{Algorithm, Authentication};
@@ -18,6 +18,8 @@ use crate::table::Table;
 
 /// Stations that are followed at once.
 const STATIONS_MAX: usize = 4_096;
+/// Stations that are answered unasked at once. Each takes 700 bytes.
+const ANSWERED_MAX: usize = 256;
 /// An answer comes within that time of its request. Ours: two attempts of a slow station.
 const ANSWER_US: u64 = 1_000_000;
 /// A probe is answered within that time; stations listen 10 to 100 ms (`MaxChannelTime`).
@@ -39,6 +41,8 @@ pub(crate) struct Stations {
     strays: Table<(Kind, Mac), f32>,
     /// When a station asked for authentication, and for networks.
     asked: Table<Mac, Asked>,
+    /// Answers to a station that did not ask.
+    answers: Table<(Kind, Mac), Crowd>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,6 +57,7 @@ impl Stations {
             meters: Table::new(STATIONS_MAX),
             strays: Table::new(STATIONS_MAX),
             asked: Table::new(STATIONS_MAX),
+            answers: Table::new(ANSWERED_MAX),
         }
     }
 
@@ -168,7 +173,8 @@ impl Stations {
             }
             return;
         }
-        let is_failure = step.status != Status::SUCCESS && step.sae.is_none();
+        // SAE says by its status which way of hashing it has, and that it wants a token.
+        let is_failure = step.status != Status::SUCCESS && step.algorithm != Algorithm::SAE;
         if !is_failure || !heard.is_from_ap() {
             return;
         }
@@ -188,11 +194,15 @@ impl Stations {
                     .by_reaction();
             }
         } else {
-            let is_connected = scene.air.joined(to).is_some();
-            let evidence = EvidenceSet::of(&[Evidence::Unasked])
-                .with_if(is_connected, Evidence::Contradiction)
-                .with_if(scene.is_stray(from), Evidence::SignalMismatch);
-            self.count(scene, Kind::AuthenticationFailureSpoof, from, evidence, found);
+            let evidence = EvidenceSet::default()
+                .with_if(scene.air.joined(to).is_some(), Evidence::Contradiction)
+                .with_if(scene.is_stray(from), Evidence::SignalMismatch)
+                .with_if(scene.is_injected(from), Evidence::Injected);
+            // The sensor may hear an access point and not the stranger that it answers.
+            if evidence != EvidenceSet::default() {
+                let evidence = evidence.with(Evidence::Unasked);
+                self.count(scene, Kind::AuthenticationFailureSpoof, from, evidence, found);
+            }
         }
     }
 
@@ -205,21 +215,21 @@ impl Stations {
         }
         let is_null = heard.advert.is_some_and(|it| it.ssid_bytes == Some(0));
         let kind = if is_null { Kind::NullProbeResponse } else { Kind::ProbeResponseFlood };
-        let meter = self.meters.entry((kind, to), Meter::default);
-        let Some(it) = meter.add(heard, scene.rules.threshold(kind)) else { return };
-        let is_unknown = !scene.air.is_network(from);
-        let transmitter = if is_unknown {
-            Transmitter::Invented { example: from }
-        } else {
-            Transmitter::Own { address: from }
+        let crowd = self.answers.entry((kind, to), Crowd::default);
+        let threshold = scene.rules.threshold(kind);
+        let Some(it) = crowd.add(heard, threshold, from, from.to_u64()) else { return };
+        // Access points that beacon answer late; who floods in the name of one is heard from elsewhere.
+        let transmitter = match it.transmitter {
+            Transmitter::Own { address } if scene.is_stray(address) => {
+                Transmitter::Spoofed { address }
+            }
+            other => other,
         };
-        let evidence = EvidenceSet::of(&[Evidence::Rate, Evidence::Unasked])
-            .with_if(is_unknown, Evidence::ManyTransmitters);
         found
-            .add(scene, kind, evidence)
+            .add(scene, kind, it.evidence.with(Evidence::Unasked))
             .by(transmitter)
             .against(Some(to))
-            .frames(it.since, it.frames);
+            .frames(it.reached.since, it.reached.frames);
     }
 }
 

@@ -1,4 +1,7 @@
 //! WEP: one frame sent again and again, frames that change by a byte, many short fragments.
+//!
+//! Replayed to an access point, a frame comes back from it. Who pretends to be the access point sends to a
+//! station what no station had sent, and the station answers (Caffe Latte, Hirte).
 
 use model::Mac;
 
@@ -26,6 +29,8 @@ struct Source {
     same: Meter,
     grows: Meter,
     short: Meter,
+    /// It sent to an access point itself.
+    is_up: bool,
 }
 
 impl Wep {
@@ -46,6 +51,8 @@ impl Wep {
         let source = self.sources.entry(from, Source::default);
         let is_short = bytes.len() <= SHORT_BYTES && heard.header().control.more_fragments();
         let is_to_all = heard.header().destination().is_some_and(Mac::is_multicast);
+        source.is_up |= heard.is_to_ap();
+        let detail = if source.is_up { "" } else { "Caffe Latte or Hirte" };
         let differs = bytes.len().abs_diff(source.bytes);
         source.bytes = bytes.len();
         let threshold = |kind| scene.rules.threshold(kind);
@@ -54,7 +61,7 @@ impl Wep {
         }
         if is_to_all && differs == 0 {
             if let Some(it) = source.same.add(heard, threshold(Kind::WepReplay)) {
-                tell(scene, from, Kind::WepReplay, it, "", found);
+                tell(scene, from, Kind::WepReplay, it, detail, found);
             }
         } else if is_to_all
             && differs == 1

@@ -89,6 +89,64 @@ impl Dhcp {
     }
 }
 
+/// A piece of a connection, or the answer to a question about a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment<'a> {
+    /// Who sent it.
+    pub from_ip: Ipv4Addr,
+    /// To whom.
+    pub to_ip: Ipv4Addr,
+    /// Port of who sent it, and of who receives it.
+    pub ports: u32,
+    /// Its place in the connection (TCP), or the number of the question (DNS).
+    pub number: u32,
+    /// What it says.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Segment<'a> {
+    /// Reads TCP, and DNS over UDP. Source: RFC 9293, RFC 768, RFC 1035.
+    pub(crate) fn read(packet: &'a [u8]) -> Option<Self> {
+        const TCP: u8 = 6;
+        const UDP: u8 = 17;
+        const DNS: u16 = 53;
+        let head = packet.first_chunk::<20>()?;
+        let [first, _, b2, b3, _, _, flags, offset, _, protocol, _, _, ips @ ..] = *head;
+        let is_fragment = flags & 0x3f != 0 || offset != 0;
+        if first >> 4 != 4 || is_fragment {
+            return None;
+        }
+        let total = usize::from(u16::from_be_bytes([b2, b3]));
+        // What stands behind the packet fills up the frame.
+        let packet = packet.get(..total.min(packet.len()))?;
+        let mut cursor = Cursor(packet.get(usize::from(first & 0b1111) * 4..)?);
+        let (from, to) = (cursor.u16_be()?, cursor.u16_be()?);
+        let number = match protocol {
+            TCP => {
+                let number = cursor.u32_be()?;
+                cursor.bytes(4)?; // acknowledgement
+                let words = usize::from(cursor.u8()? >> 4);
+                // 13 bytes of the header are read.
+                cursor.bytes((words * 4).checked_sub(13)?)?;
+                number
+            }
+            UDP if from == DNS => {
+                cursor.bytes(4)?; // length and sum of UDP
+                u32::from(cursor.u16_be()?)
+            }
+            _ => return None,
+        };
+        let [a, b, c, d, e, f, g, h] = ips;
+        Some(Self {
+            from_ip: Ipv4Addr::new(a, b, c, d),
+            to_ip: Ipv4Addr::new(e, f, g, h),
+            ports: u32::from(from) << 16 | u32::from(to),
+            number,
+            payload: cursor.0,
+        })
+    }
+}
+
 fn ipv4(cursor: &mut Cursor<'_>) -> Option<Ipv4Addr> {
     cursor.array::<4>().copied().map(Ipv4Addr::from)
 }

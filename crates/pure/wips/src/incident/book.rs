@@ -85,6 +85,28 @@ impl Book {
         }
     }
 
+    /// Numbers incidents from `id` on; those that there are keep their numbers.
+    pub(crate) fn number_from(&mut self, id: u64) {
+        self.next_id = self.next_id.max(id);
+    }
+
+    /// Takes up an incident that went on when somebody else stopped looking. It can be quiet by now.
+    pub(crate) fn resume(&mut self, incident: Incident) {
+        self.number_from(incident.id + 1);
+        if self.open.len() < OPEN_MAX {
+            let told = incident.last;
+            self.open.insert(incident.id, Entry { incident, told, is_news: false });
+            self.next_check = CaptureTime(0);
+        }
+    }
+
+    /// Takes another idea of what is quiet.
+    pub(crate) fn set_quiet(&mut self, quiet: Quiet) {
+        self.quiet = quiet;
+        // Whatever the new one says, it is looked at with the next tick.
+        self.next_check = CaptureTime(0);
+    }
+
     /// Takes a detection with its severity here, and says which incident it belongs to.
     pub(crate) fn take(&mut self, detection: &Detection, severity: Severity) -> Option<u64> {
         let at = detection.at;
@@ -92,10 +114,11 @@ impl Book {
             .open
             .values()
             .find(|it| is_same(&it.incident, detection))
-            .or_else(|| self.open.values().find(|it| is_related(&it.incident, detection)));
+            .or_else(|| self.open.values().find(|it| is_related(&it.incident, detection)))
+            .map(|it| it.incident.id);
         let id = match found {
-            Some(entry) => entry.incident.id,
-            None if self.open.len() >= OPEN_MAX => {
+            Some(id) => id,
+            None if self.open.len() >= OPEN_MAX && !self.make_room(severity) => {
                 self.dropped += 1;
                 return None;
             }
@@ -192,6 +215,21 @@ impl Book {
         (!self.open.is_empty()).then_some(self.next_check)
     }
 
+    /// Ends the incident that matters least, and of those the one that was silent the longest, for one
+    /// that matters more: a flood of trifles must not hide an attack.
+    fn make_room(&mut self, severity: Severity) -> bool {
+        let least = self.open.values().min_by_key(|it| (it.incident.severity, it.incident.last));
+        let Some(id) = least.filter(|it| it.incident.severity < severity).map(|it| it.incident.id)
+        else {
+            return false;
+        };
+        let Some(mut entry) = self.open.remove(&id) else { return false };
+        entry.incident.standing = Standing::Quiet;
+        self.dropped += 1;
+        self.push(Change::Closed(entry.incident));
+        true
+    }
+
     fn note_quiet(&mut self, id: u64) {
         if let Some(entry) = self.open.get(&id) {
             self.next_check = self.next_check.min(quiet_from(self.quiet, &entry.incident));
@@ -275,7 +313,7 @@ fn opened(id: u64, detection: &Detection, severity: Severity) -> Incident {
 fn part_of(detection: &Detection) -> Part {
     Part {
         kind: detection.kind,
-        detail: detection.detail,
+        detail: detection.detail.into(),
         transmitter: detection.transmitter,
         victim: detection.victim,
         bssid: detection.bssid,
@@ -306,7 +344,7 @@ fn add(incident: &mut Incident, detection: &Detection, severity: Severity) -> bo
             part.transmitter = part.transmitter.sharpened(detection.transmitter);
             part.victim = common(part.victim, detection.victim);
             if part.detail.is_empty() {
-                part.detail = detection.detail;
+                part.detail = detection.detail.into();
             }
             let fidelity = part.evidence.fidelity();
             is_news |= fidelity.word() != part.fidelity.word();
@@ -345,5 +383,44 @@ fn common(one: Option<Mac>, other: Option<Mac>) -> Option<Mac> {
     match (one, other) {
         (Some(one), Some(other)) => (one == other).then_some(one),
         _ => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::{EvidenceSet, Transmitter};
+
+    fn detection(kind: Kind, number: u64) -> Detection {
+        let bssid = Some(Mac::from_u64(number));
+        Detection {
+            kind,
+            at: CaptureTime(number),
+            since: CaptureTime(number),
+            transmitter: Transmitter::Unnamed,
+            victim: None,
+            bssid,
+            ssid: None,
+            channel: None,
+            frames: 1,
+            evidence: EvidenceSet::default(),
+            detail: "",
+            is_reaction: false,
+        }
+    }
+
+    #[test]
+    fn a_flood_of_trifles_does_not_hide_an_attack() {
+        let mut book = Book::new(Quiet { min_us: 1, max_us: u64::MAX });
+        for number in 1..=OPEN_MAX as u64 {
+            book.take(&detection(Kind::OpenNetwork, number), Severity::Informational);
+        }
+        let one_more = detection(Kind::OpenNetwork, 9_000);
+        assert_eq!(book.take(&one_more, Severity::Informational), None);
+        let attack = book.take(&detection(Kind::EvilTwin, 9_001), Severity::Critical).unwrap();
+        assert!(book.open().any(|it| it.id == attack));
+        assert_eq!(book.open().count(), OPEN_MAX);
+        assert!(!book.open().any(|it| it.id == 1), "who was silent the longest made room");
+        assert_eq!(book.dropped(), 2);
     }
 }

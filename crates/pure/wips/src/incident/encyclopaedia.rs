@@ -135,6 +135,9 @@ kinds! {
     DelbaSpoof, AccessPoint, Major, "Block acknowledgement: DELBA",
         "Somebody ends the block acknowledgement of a station again and again.",
         "Require protected management frames (802.11w), which cover these actions.";
+    BlockAckRequestSpoof, AccessPoint, Major, "Block acknowledgement: request",
+        "Somebody moves the window of a receiver far ahead by a request in the name of the sender, and its data is dropped.",
+        "Nothing in the protocol stops it; find the transmitter by its signal.";
     MalformedFrames, AccessPoint, Major, "Malformed frames",
         "Frames whose elements contradict their lengths or the standard: somebody fuzzes drivers.",
         "Keep firmware and drivers up to date. Find the transmitter by its signal.";
@@ -213,9 +216,15 @@ kinds! {
     AdHocImpersonation, Impersonation, Major, "Ad-hoc network with the SSID of another",
         "Stations without an access point use the name of an infrastructure network.",
         "Find the stations. Forbid ad-hoc networks in their configuration.";
+    LookAlikeSsid, Impersonation, Minor, "SSID that looks like a managed one",
+        "An access point has a name that people read as one of the owner's: another letter of the same shape, or one letter more or less.",
+        "Find it by its signal. Approve the name if it is harmless.";
+    CanarySsid, Impersonation, Minor, "Canary asked for",
+        "A device asks for a network that does not exist and that only the owner's papers name.",
+        "Find out who read them. An access point that answers is told as karma.";
     MacSpoof, Impersonation, Minor, "MAC address spoofed",
-        "Two radios use the address of one station.",
-        "Look at the recorded frames before acting: this is often harmless.";
+        "Two radios use the address of one station: its data comes from two places with numbers of two counters.",
+        "Look at the recorded frames before acting. Where addresses alone let stations in, let keys do it.";
     Misassociation, Impersonation, Minor, "Managed station elsewhere",
         "A managed station joins a network that is not managed.",
         "Restrict the networks of managed stations.";
@@ -240,6 +249,15 @@ kinds! {
     FragAttack, Penetration, Critical, "Fragmentation and aggregation attack (FragAttacks)",
         "Fragments or aggregated frames that no honest station sends: data is put into a protected network.",
         "Update stations and access points (CVE-2020-24586 to 24588, 26139 to 26147).";
+    InjectedData, Penetration, Critical, "Injected data (AirPwn)",
+        "A station of an open network gets two answers to one question: somebody was quicker than the right one.",
+        "Encrypt the network (OWE or WPA3). Find the transmitter by its signal.";
+    FakeDhcpServer, Penetration, Major, "Fake DHCP server",
+        "A station of an open network gives out internet addresses, and with them itself as the way out.",
+        "Find the station. Let access points refuse such packets of stations.";
+    ArpPoisoning, Penetration, Major, "ARP poisoning",
+        "A station of an open network claims the internet address of another one again and again.",
+        "Find the station. Keep stations of open networks apart from each other.";
     WepReplay, Penetration, Critical, "WEP replay",
         "One encrypted frame is sent again and again to make traffic, from which the WEP key is computed.",
         "Replace WEP.";
@@ -267,6 +285,12 @@ kinds! {
     SoftAccessPoint, Policy, Minor, "Station became an access point",
         "The address of a station sends beacons.",
         "Forbid connection sharing in the configuration of managed stations.";
+    WifiDirect, Policy, Informational, "Wi-Fi Direct",
+        "A device, most often a printer or a television, is an access point for its neighbours.",
+        "Turn it off where devices hang on the owner's wire as well.";
+    AfterHours, Policy, Informational, "Traffic after hours",
+        "A network is used outside the hours of the profile.",
+        "See who stays that late.";
     RogueAccessPoint, Policy, Minor, "Unknown access point with a managed SSID",
         "A managed SSID on a BSSID that is not of the trusted infrastructure.",
         "Add it to the trusted infrastructure, or find it and remove it.";
@@ -294,6 +318,20 @@ kinds! {
     WpsInUse, Policy, Informational, "WPS in use",
         "A network offers WPS, whose PIN can be guessed.",
         "Turn WPS off.";
+}
+
+impl Kind {
+    /// Whether stations are thrown off by it.
+    pub(crate) fn is_disconnection(self) -> bool {
+        matches!(
+            self,
+            Self::DeauthenticationFlood
+                | Self::DeauthenticationBroadcast
+                | Self::DisassociationFlood
+                | Self::DisassociationBroadcast
+                | Self::SpoofedDisconnect
+        )
+    }
 }
 
 #[cfg(test)]

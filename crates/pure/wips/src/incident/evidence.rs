@@ -153,6 +153,12 @@ impl Serialize for EvidenceSet {
     }
 }
 
+impl<'de> Deserialize<'de> for EvidenceSet {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<Evidence>::deserialize(deserializer).map(|all| Self::of(&all))
+    }
+}
+
 /// How sure an incident is, from 0 to 100.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,

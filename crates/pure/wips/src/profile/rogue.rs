@@ -10,6 +10,10 @@
 use model::Mac;
 use serde::{Deserialize, Serialize};
 
+use crate::dot11::Channel;
+use crate::incident::Hearing;
+use crate::packet::CaptureTime;
+
 /// What an access point of others is.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -35,6 +39,8 @@ pub struct Rogue {
     pub bssid: Mac,
     /// Its name.
     pub ssid: Option<String>,
+    /// Where it is, as it says itself.
+    pub channel: Option<Channel>,
     /// Whether its name is one of ours.
     pub has_managed_ssid: bool,
     /// Whether it needs no key.
@@ -43,6 +49,12 @@ pub struct Rogue {
     pub requires_pmf: bool,
     /// The strongest signal of it.
     pub rssi_dbm: Option<i8>,
+    /// Who hears its beacons, and how strongly: where it is.
+    pub heard_by: Vec<Hearing>,
+    /// When it was heard first.
+    pub first: CaptureTime,
+    /// When it was heard last.
+    pub last: CaptureTime,
     /// How long it has been heard.
     pub lasted_s: u32,
     /// How many sensors hear it.
@@ -194,10 +206,14 @@ mod tests {
         Rogue {
             bssid: Mac([2, 0, 0, 0, 0, 9]),
             ssid: Some("Guest 5".to_owned()),
+            channel: None,
             has_managed_ssid: false,
             is_open: true,
             requires_pmf: false,
             rssi_dbm: Some(-60),
+            heard_by: Vec::new(),
+            first: CaptureTime(0),
+            last: CaptureTime(100_000_000),
             lasted_s: 100,
             sensors: 1,
             stations: 0,

@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use model::map::{Radio, RegionKind};
-use model::{Band, Mac};
+use model::{Band, CivicAddress, Mac};
 use serde::Deserialize;
 
 /// The whole file.
@@ -66,6 +66,8 @@ pub(super) struct FloorTable {
     #[serde(default)]
     pub(super) chokepoints: Vec<ChokepointTable>,
     #[serde(default)]
+    pub(super) switches: Vec<SwitchTable>,
+    #[serde(default)]
     pub(super) aps: Vec<ApTable>,
 }
 
@@ -103,6 +105,28 @@ pub(super) struct ChokepointTable {
     /// How far away it triggers tags.
     #[serde(default = "chokepoint_range")]
     pub(super) range: f32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SwitchTable {
+    pub(super) name: String,
+    pub(super) at: [f32; 2],
+    /// What was entered on the switch, by the names of the parts.
+    #[serde(default)]
+    pub(super) civic: CivicAddress,
+    /// Ports that come out at a known place.
+    #[serde(default)]
+    pub(super) outlets: Vec<OutletTable>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OutletTable {
+    pub(super) port: String,
+    pub(super) at: [f32; 2],
+    #[serde(default)]
+    pub(super) civic: CivicAddress,
 }
 
 #[derive(Debug, Clone, Deserialize)]

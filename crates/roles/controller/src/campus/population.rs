@@ -3,12 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use model::geometry::Point;
-use model::{Association, Band, Category, Mac, Time};
+use model::{Association, Band, Category, CivicAddress, Mac, SwitchPort, Time};
 use rand_pcg::Pcg32;
 
 use super::CampusError;
 use super::chance::{hash, normal, share};
-use super::document::{ClientsTable, Document, StillTable, TagsTable, WalksTable, WiredTable};
+use super::document::{
+    CampusTable, ClientsTable, Document, StillTable, SwitchTable, TagsTable, WalksTable, WiredTable,
+};
 use super::tag::{CALL_MS, Tag};
 use super::walk::{Manner, Walker};
 use super::world::World;
@@ -166,6 +168,22 @@ pub(super) fn wired(tables: &[WiredTable]) -> Result<Vec<WiredClient>, CampusErr
         }
     }
     Ok(wired)
+}
+
+/// The addresses that were entered on switches and for their ports.
+pub(super) fn switch_ports(campuses: &[CampusTable]) -> Vec<SwitchPort> {
+    let floors = campuses.iter().flat_map(|it| &it.building).flat_map(|it| &it.floor);
+    let of = |switch: &SwitchTable, port: &str, civic: &CivicAddress| SwitchPort {
+        switch: switch.name.as_str().into(),
+        port: port.into(),
+        civic: civic.clone(),
+    };
+    let of_switch = |it: &SwitchTable| {
+        let outlets = it.outlets.iter().map(|outlet| of(it, &outlet.port, &outlet.civic));
+        [of(it, "", &it.civic)].into_iter().chain(outlets).collect::<Vec<_>>()
+    };
+    let all = floors.flat_map(|it| &it.switches).flat_map(of_switch);
+    all.filter(|it| !it.civic.is_empty()).collect()
 }
 
 /// The address of the `nth` element of a kind.

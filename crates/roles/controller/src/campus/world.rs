@@ -3,8 +3,8 @@
 
 use model::geometry::{Point, Polygon, Segment};
 use model::map::{
-    AccessPoint, Building, Campus, Chokepoint, FLOOR_SIDE_MAX, Floor, MapError, MapId, Maps, Radio,
-    Region, Wall, Zone,
+    AccessPoint, Building, Campus, Chokepoint, FLOOR_SIDE_MAX, Floor, MapError, MapId, Maps,
+    Outlet, Radio, Region, Switch, Wall, Zone,
 };
 use model::{Band, Dbm, Mac, Metres};
 
@@ -200,19 +200,25 @@ fn map_of_floor(path: &str, table: &FloorTable) -> Result<Floor, CampusError> {
         .regions
         .iter()
         .map(|region| Region { kind: region.kind, outline: outline(&region.area) });
+    let switches = table.switches.iter().map(|it| Switch {
+        name: it.name.clone(),
+        at: Point::new(it.at[0], it.at[1]),
+        reach: Switch::usual_reach(),
+        outlets: it
+            .outlets
+            .iter()
+            .map(|it| Outlet { port: it.port.clone(), at: Point::new(it.at[0], it.at[1]) })
+            .collect(),
+    });
     Ok(Floor {
-        name: table.name.clone(),
-        level: table.level,
-        width: Metres(table.width),
-        length: Metres(table.length),
         height: Metres(table.height),
-        image: None,
         access_points: aps.map(|(nth, ap)| access_point(path, nth, ap)).collect(),
         walls,
         regions: regions.collect(),
-        rails: Vec::new(),
         chokepoints: chokepoints.collect(),
+        switches: switches.collect(),
         zones: zones.collect(),
+        ..Floor::bare(&table.name, table.level, table.width, table.length)
     })
 }
 

@@ -324,18 +324,10 @@ fn maps(meta: &Meta, access_points: Vec<AccessPoint>, obstacles: Obstacles) -> M
         .map(|outline| Region { kind: RegionKind::Exclusion, outline })
         .collect();
     let floor = Floor {
-        name: "Office".into(),
-        level: 0,
-        width: Metres(meta.area_m[0]),
-        length: Metres(meta.area_m[1]),
         height: STOREY_HEIGHT,
-        image: None,
         access_points,
-        walls: Vec::new(),
         regions,
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
+        ..Floor::bare("Office", 0, meta.area_m[0], meta.area_m[1])
     };
     let building = Building { name: "Office".into(), floors: vec![floor] };
     let campus = Campus { name: meta.name.clone(), buildings: vec![building] };

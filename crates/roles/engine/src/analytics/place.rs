@@ -103,7 +103,6 @@ fn floors_of<'m>(campus: &'m Campus, building: &'m Building) -> impl Iterator<It
 
 #[cfg(test)]
 mod tests {
-    use model::Metres;
     use model::geometry::Polygon;
     use model::map::{Floor, Zone};
 
@@ -111,17 +110,6 @@ mod tests {
 
     fn maps() -> Maps {
         let floor = |name: &str, zones: &[&str]| Floor {
-            name: name.into(),
-            level: 0,
-            width: Metres(20.0),
-            length: Metres(20.0),
-            height: Metres(3.0),
-            image: None,
-            access_points: Vec::new(),
-            walls: Vec::new(),
-            regions: Vec::new(),
-            rails: Vec::new(),
-            chokepoints: Vec::new(),
             zones: zones
                 .iter()
                 .map(|name| Zone {
@@ -129,6 +117,7 @@ mod tests {
                     outline: Polygon::rectangle(0.0, 0.0, 5.0, 5.0),
                 })
                 .collect(),
+            ..Floor::bare(name, 0, 20.0, 20.0)
         };
         let building = |name: &str, floors: Vec<Floor>| Building { name: name.into(), floors };
         Maps {

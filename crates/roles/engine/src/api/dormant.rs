@@ -15,7 +15,7 @@ use store::Store;
 use super::access::SESSION_IDLE_MS;
 use super::elements::Counts;
 use super::error::{ApiError, blocking};
-use super::server::{About, Duty, PRODUCT, ServerInfo, livez, memory_mb};
+use super::server::{About, Duty, PRODUCT, ServerInfo, WipsInfo, livez, memory_mb};
 use crate::config::Config;
 use crate::elements::Elements;
 
@@ -27,6 +27,8 @@ pub struct Dormant {
     starts: u64,
     https: String,
     history_days: u64,
+    /// Whether it will watch for intrusions when it serves.
+    is_watching: bool,
     /// Of a service that has none of the elements yet.
     limits: Elements,
     /// Nobody's while a snapshot takes its place.
@@ -42,6 +44,7 @@ impl Dormant {
             starts,
             https: config.https.listen.to_string(),
             history_days: config.history.keep_days,
+            is_watching: config.wips.enabled,
             limits: Elements::new(&config.tracking),
             store: RwLock::default(),
         }
@@ -107,6 +110,12 @@ async fn info(FromState(dormant): FromState<Arc<Dormant>>) -> Result<Json<Server
         log_level: tracing::level_filters::LevelFilter::current().to_string().to_uppercase(),
         session_timeout_minutes: SESSION_IDLE_MS / 60_000,
         counts: Counts::of(&dormant.limits),
+        wips: Some(WipsInfo {
+            is_enabled: dormant.is_watching,
+            is_up: false,
+            monitor_mode_aps: 0,
+            local_mode_aps: 0,
+        }),
         sessions: Vec::new(),
     }))
 }

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::Mac;
 use model::geometry::Segment;
-use model::map::{AccessPoint, Chokepoint, Floor, MapId, Maps, Region, Wall, Zone};
+use model::map::{AccessPoint, Chokepoint, Floor, MapId, Maps, Region, Switch, Wall, Zone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,6 +31,8 @@ pub struct Drawing {
     rails: Vec<Segment>,
     /// Absent: as they are. The console does not draw them.
     chokepoints: Option<Vec<Chokepoint>>,
+    /// Absent: as they are. The console does not draw them.
+    switches: Option<Vec<Switch>>,
     zones: Vec<Zone>,
 }
 
@@ -104,9 +106,19 @@ async fn draw(
     }
     let mut maps = site.maps.clone();
     let floor = floor_mut(&mut maps, id).ok_or_else(|| no_floor(&id.to_string()))?;
-    let Drawing { access_points, walls, regions, rails, chokepoints, zones } = drawing;
+    let Drawing { access_points, walls, regions, rails, chokepoints, switches, zones } = drawing;
     let chokepoints = chokepoints.unwrap_or_else(|| floor.chokepoints.clone());
-    *floor = Floor { access_points, walls, regions, rails, chokepoints, zones, ..floor.clone() };
+    let switches = switches.unwrap_or_else(|| floor.switches.clone());
+    *floor = Floor {
+        access_points,
+        walls,
+        regions,
+        rails,
+        chokepoints,
+        switches,
+        zones,
+        ..floor.clone()
+    };
     maps.validate().map_err(|error| ApiError::bad_request(error.to_string()))?;
     let maps = Arc::new(maps);
     let revision = shared.writer.save_maps(Arc::clone(&maps)).await?;

@@ -151,6 +151,7 @@ pub(super) async fn save(
         let refused = |error: notify::DefinitionError| ApiError::bad_request(error.to_string());
         definition.reveal(old).map_err(refused)?;
         definition.validate().map_err(refused)?;
+        notifications::Notifications::check_words(&definition).map_err(ApiError::bad_request)?;
         let checked = shared.notifications.check(&definition);
         checked.map_err(|error| ApiError::bad_request(error.to_string()))?;
         if old.is_none() && known.len() >= DEFINITIONS_MAX {

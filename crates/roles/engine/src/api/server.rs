@@ -21,6 +21,7 @@ use utoipa::ToSchema;
 use super::elements::Counts;
 use super::error::{ApiError, blocking};
 use super::{Shared, State};
+use crate::wips::Guard;
 
 /// The product's name.
 pub const PRODUCT: &str = "OpenMSE Mobility Services Engine";
@@ -96,8 +97,24 @@ pub struct ServerInfo {
     pub session_timeout_minutes: u64,
     /// Elements.
     pub counts: Counts,
+    /// The wIPS service; absent from a release that has none.
+    #[serde(default)]
+    pub wips: Option<WipsInfo>,
     /// Who is logged in.
     pub sessions: Vec<SessionInfo>,
+}
+
+/// The wIPS service, as licences see it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct WipsInfo {
+    /// Whether it is configured.
+    pub is_enabled: bool,
+    /// Whether it works.
+    pub is_up: bool,
+    /// Distinct access points that are sensors and nothing else.
+    pub monitor_mode_aps: usize,
+    /// Distinct access points that serve clients and are sensors besides.
+    pub local_mode_aps: usize,
 }
 
 /// One log-in session.
@@ -150,8 +167,19 @@ pub async fn info(FromState(shared): State) -> Result<Json<ServerInfo>, ApiError
         log_level: tracing::level_filters::LevelFilter::current().to_string().to_uppercase(),
         session_timeout_minutes: super::access::SESSION_IDLE_MS / 60_000,
         counts: Counts::of(&shared.elements.read()),
+        wips: Some(wips(&shared)),
         sessions: sessions.into_iter().map(session).collect(),
     }))
+}
+
+fn wips(shared: &Shared) -> WipsInfo {
+    let tally = shared.wips.as_ref().map(Guard::tally).unwrap_or_default();
+    WipsInfo {
+        is_enabled: shared.wips.is_some(),
+        is_up: shared.wips.as_ref().is_some_and(Guard::is_up),
+        monitor_mode_aps: tally.monitor_mode_aps,
+        local_mode_aps: tally.local_mode_aps,
+    }
 }
 
 /// Whether the engine does its work; 503 when no controller is connected though some are configured.
@@ -276,6 +304,15 @@ fn registry(shared: &Shared) -> Registry {
         );
     }
     notifications(shared, &mut registry);
+    if let Some(guard) = &shared.wips {
+        let seen = guard.seen();
+        let mut count = |name, help, value| registry.register(name, help, ConstCounter::new(value));
+        count("wips_packets", "Captured packets looked at", seen.counts.packets);
+        count("wips_dropped", "Captured packets that there was no room for", guard.dropped());
+        count("wips_late", "Captured packets that came too late to be in order", seen.late);
+        let open: usize = guard.records().tally().values().sum();
+        registry.register("wips_open", "Incidents that go on", ConstGauge::new(open as i64));
+    }
     let unplaced = counters.unplaced_access_points.load(Ordering::Relaxed);
     registry.register(
         "unplaced_access_points",

@@ -1,4 +1,3 @@
-use model::Metres;
 use model::map::{Building, Campus, Floor};
 use proptest::prelude::*;
 
@@ -17,20 +16,7 @@ const SVG: &[u8] = br##"<?xml version="1.0" encoding="UTF-8"?>
 </svg>"##;
 
 fn floor(name: &str, image: Option<FloorImage>) -> Floor {
-    Floor {
-        name: name.into(),
-        level: 0,
-        width: Metres(20.7),
-        length: Metres(10.1),
-        height: Metres(3.0),
-        image,
-        access_points: Vec::new(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
-    }
+    Floor { image, ..Floor::bare(name, 0, 20.7, 10.1) }
 }
 
 fn described(content: &[u8], media_type: &str) -> FloorImage {

@@ -92,5 +92,6 @@ fn own(kind: &EventKind) -> Value {
         EventKind::Emergency { reason } => json!({"emergencyReason": names::emergency(*reason)}),
         EventKind::Chokepoint { name } => json!({"chokepointName": &**name}),
         EventKind::LocationUpdate => json!({}),
+        EventKind::Alert(alert) => names::alert(alert),
     }
 }

@@ -7,20 +7,7 @@ use serde_json::Value;
 use super::*;
 
 fn maps() -> Maps {
-    let floor = |name: &str| Floor {
-        name: name.into(),
-        level: 0,
-        width: Metres(20.0),
-        length: Metres(10.0),
-        height: Metres(3.0),
-        image: None,
-        access_points: Vec::new(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
-    };
+    let floor = |name: &str| Floor::bare(name, 0, 20.0, 10.0);
     let building = Building { name: "Main".into(), floors: vec![floor("Ground"), floor("First")] };
     Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
 }
@@ -42,6 +29,7 @@ fn client(last: u8, floor: &str, association: Association) -> Element {
         }),
         association,
         tag: None,
+        switch_port: None,
         computed: None,
         controller: "wlc.example".into(),
     }

@@ -3,11 +3,12 @@
 //! `{"StreamingNotification": {.., "location": {..}}}` for positions, `{"ContainmentEvent": {..}}` and
 //! the like for events (`reference/nmsp-mse-cmx.md` section B.8); `<ContainmentTrackEvent ../>` and
 //! the like in XML (section B.6). The names of what MSE 8 has no sample of are formed alike, and ours.
-//! In XML `state` is `clear` for an element that left an area or the network, and `set` otherwise.
+//! In XML `state` is `clear` for an element that left an area or the network and for an incident that is
+//! over, and `set` otherwise.
 
 use model::map::FloorRef;
 use model::{Category, Metres, Position, Time};
-use notify::{Boundary, Event, EventKind};
+use notify::{Alert, Boundary, Event, EventKind, Phase};
 use serde_json::{Value, json};
 
 use super::xml;
@@ -28,11 +29,14 @@ pub fn json(event: &Event, floor: Option<&FloorRef<'_>>, sender: &str) -> Value 
 pub fn xml(event: &Event, floor: Option<&FloorRef<'_>>) -> String {
     let element = &event.subject.element;
     let (name, own) = own_xml(event, floor);
-    let is_clear = matches!(
-        event.kind,
+    let is_clear = match &event.kind {
         EventKind::Containment { boundary: Boundary::Outside, .. }
-            | EventKind::Association { associated: false }
-    );
+        | EventKind::Association { associated: false } => true,
+        EventKind::Alert(alert) => {
+            matches!(&**alert, Alert::Incident(it) if it.phase == Phase::Closed)
+        }
+        _ => false,
+    };
     let mut attributes = json!({
         "state": if is_clear { "clear" } else { "set" },
         "trackDefn": &*event.definition,
@@ -121,6 +125,18 @@ fn own(event: &Event, floor: Option<&FloorRef<'_>>) -> (&'static str, Value) {
         EventKind::LocationUpdate => {
             ("StreamingNotification", json!({"location": location(event, floor)}))
         }
+        EventKind::Alert(alert) => {
+            let mut own = names::alert(alert);
+            if let Some(all) = own.as_object_mut() {
+                all.insert("locationMapHierarchy".to_owned(), path.into());
+            }
+            let name = match **alert {
+                Alert::Incident(_) => "IncidentEvent",
+                Alert::Rogue { .. } => "RogueEvent",
+                Alert::SensorSilent { .. } => "SensorSilentEvent",
+            };
+            (name, own)
+        }
     }
 }
 
@@ -200,6 +216,20 @@ fn own_xml(event: &Event, floor: Option<&FloorRef<'_>>) -> (&'static str, Value)
             let at = element.position.as_ref().map(|it| Coordinate::new(it.point, Metres(0.0)));
             let at = at.map(Coordinate::flat).unwrap_or_default();
             ("UpdateTrackEvent", json!({"x": at["x"], "y": at["y"], "floor": path}))
+        }
+        EventKind::Alert(alert) => {
+            let mut own = names::alert(alert);
+            if let Some(kinds) = own.get_mut("attackKinds") {
+                // An attribute is one text.
+                let words = kinds.as_array().into_iter().flatten().filter_map(Value::as_str);
+                *kinds = words.collect::<Vec<_>>().join(" ").into();
+            }
+            let name = match **alert {
+                Alert::Incident(_) => "IncidentTrackEvent",
+                Alert::Rogue { .. } => "RogueTrackEvent",
+                Alert::SensorSilent { .. } => "SensorSilentTrackEvent",
+            };
+            (name, own)
         }
     }
 }

@@ -3,7 +3,7 @@
 use model::BatteryLevel;
 use node::clock;
 use node::notifier::{Message, Severity, Variable};
-use notify::{Boundary, Event, EventKind, Format, Receiver};
+use notify::{Alert, Boundary, Event, EventKind, Format, Gravity, Phase, Receiver};
 
 use super::names;
 use crate::cmx;
@@ -62,6 +62,7 @@ pub fn line(event: &Event) -> String {
         EventKind::Emergency { reason } => format!("calls for help: {}", names::emergency(*reason)),
         EventKind::Chokepoint { name } => format!("was triggered by {name}"),
         EventKind::LocationUpdate => "has a new position".to_owned(),
+        EventKind::Alert(alert) => return alert_line(event, alert),
     };
     let at = match (&event.kind, &event.subject.place) {
         (EventKind::Containment { .. } | EventKind::AreaChange { .. }, _) | (_, None) => {
@@ -73,8 +74,54 @@ pub fn line(event: &Event) -> String {
     format!("{}: {}{} {what}{at}", event.definition, element.mac, user.unwrap_or_default())
 }
 
+/// `air: incident 12 opened: Evil twin (CRITICAL) by 02:00:00:00:03:00 (own), network corp, on ..`
+fn alert_line(event: &Event, alert: &Alert) -> String {
+    let place = event.subject.place.as_ref();
+    let at = place.map(|place| format!(", on {}", place.floor)).unwrap_or_default();
+    let named = |ssid: &Option<Box<str>>| {
+        let ssid = ssid.as_deref().map(str::escape_debug);
+        ssid.map(|ssid| format!(", network {ssid}")).unwrap_or_default()
+    };
+    let what = match alert {
+        Alert::Incident(it) => {
+            let phase = match it.phase {
+                Phase::Opened => "opened",
+                Phase::Closed => "closed",
+            };
+            let by = it.transmitter.map_or_else(|| "nobody named".to_owned(), |it| it.to_string());
+            let victim = it.victim.map(|it| format!(" against {it}")).unwrap_or_default();
+            format!(
+                "incident {} {phase}: {} ({}) by {by} ({}){victim}{}",
+                it.id,
+                it.name,
+                names::gravity(it.seen.severity),
+                it.who,
+                named(&it.ssid)
+            )
+        }
+        Alert::Rogue { class, reason, ssid } => {
+            let mac = event.subject.element.mac;
+            format!("{class} access point {mac} found: {reason}{}", named(ssid))
+        }
+        Alert::SensorSilent { sensor, controller, text } => {
+            let why = if text.is_empty() { String::new() } else { format!(": {text}") };
+            format!("nothing comes from sensor {sensor} of {controller}{why}")
+        }
+    };
+    format!("{}: {what}{at}", event.definition)
+}
+
 fn severity(kind: &EventKind) -> Severity {
     match kind {
+        EventKind::Alert(alert) => match &**alert {
+            Alert::Incident(it) if it.phase == Phase::Closed => Severity::Notice,
+            Alert::Incident(it) => match it.seen.severity {
+                Gravity::Critical => Severity::Alert,
+                Gravity::Major | Gravity::Minor => Severity::Warning,
+                Gravity::Informational => Severity::Notice,
+            },
+            Alert::Rogue { .. } | Alert::SensorSilent { .. } => Severity::Warning,
+        },
         EventKind::Emergency { .. } => Severity::Alert,
         EventKind::Absence { .. } | EventKind::Battery { level: BatteryLevel::Low } => {
             Severity::Warning

@@ -4,8 +4,8 @@
 //! are its best reading.
 
 use model::{BatteryLevel, Category, Emergency, Metres};
-use notify::{AreaType, Boundary, Condition, EventKind};
-use serde_json::Value;
+use notify::{Alert, AreaType, Boundary, Condition, EventKind, Gravity, Phase};
+use serde_json::{Value, json};
 
 /// International foot in metres, exact.
 const FOOT_M: f32 = 0.3048;
@@ -58,6 +58,9 @@ pub fn condition(condition: &Condition) -> &'static str {
         Condition::Emergency { .. } => "Emergency",
         Condition::Chokepoint { .. } => "Chokepoint",
         Condition::LocationUpdate => "LocationUpdate",
+        Condition::Incident { .. } => "Incident",
+        Condition::Rogue { .. } => "Rogue",
+        Condition::SensorSilent => "SensorSilent",
     }
 }
 
@@ -73,6 +76,53 @@ pub fn event(kind: &EventKind) -> &'static str {
         EventKind::Emergency { .. } => "emergency",
         EventKind::Chokepoint { .. } => "chokepoint",
         EventKind::LocationUpdate => "locationupdate",
+        EventKind::Alert(alert) => match **alert {
+            Alert::Incident(_) => "incident",
+            Alert::Rogue { .. } => "rogue",
+            Alert::SensorSilent { .. } => "sensorsilent",
+        },
+    }
+}
+
+/// What the wIPS service saw, as all bodies have it; the keys are ours.
+pub fn alert(alert: &Alert) -> Value {
+    match alert {
+        Alert::Incident(it) => json!({
+            "incidentId": it.id,
+            "incidentState": match it.phase {
+                Phase::Opened => "OPENED",
+                Phase::Closed => "CLOSED",
+            },
+            "severity": gravity(it.seen.severity),
+            "attack": &*it.name,
+            "attackKinds": it.seen.kinds.iter().map(|(kind, _)| &**kind).collect::<Vec<_>>(),
+            "fidelity": it.fidelity,
+            "transmitterKind": &*it.who,
+            "transmitter": it.transmitter.map(|mac| mac.to_string()).unwrap_or_default(),
+            "victim": it.victim.map(|mac| mac.to_string()).unwrap_or_default(),
+            "ssid": it.ssid.as_deref().unwrap_or_default(),
+            "frames": it.frames,
+        }),
+        Alert::Rogue { class, reason, ssid } => json!({
+            "rogueClass": &**class,
+            "reason": &**reason,
+            "ssid": ssid.as_deref().unwrap_or_default(),
+        }),
+        Alert::SensorSilent { sensor, controller, text } => json!({
+            "sensor": &**sensor,
+            "controller": &**controller,
+            "reason": &**text,
+        }),
+    }
+}
+
+/// `CRITICAL`
+pub fn gravity(gravity: Gravity) -> &'static str {
+    match gravity {
+        Gravity::Informational => "INFORMATIONAL",
+        Gravity::Minor => "MINOR",
+        Gravity::Major => "MAJOR",
+        Gravity::Critical => "CRITICAL",
     }
 }
 
@@ -139,8 +189,6 @@ pub fn number(value: &Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

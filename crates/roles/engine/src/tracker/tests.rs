@@ -1,6 +1,6 @@
 use model::geometry::Point;
-use model::map::{AccessPoint, Building, Campus, Chokepoint, Floor, Maps};
-use model::{Band, Battery, Dbm, Encounter, Metres};
+use model::map::{AccessPoint, Building, Campus, Chokepoint, Floor, Maps, Outlet, Switch};
+use model::{Band, Battery, CivicAddress, CivicPart, Dbm, Encounter, Metres};
 use nmsp::Attachment;
 
 use super::*;
@@ -21,18 +21,9 @@ fn maps() -> Maps {
         radios: Vec::new(),
     };
     let floor = Floor {
-        name: "Ground".to_owned(),
-        level: 0,
-        width: Metres(20.0),
-        length: Metres(20.0),
-        height: Metres(3.0),
-        image: None,
         access_points: (0..4).map(access_point).collect(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
         chokepoints: vec![Chokepoint { name: "Gate".to_owned(), at: GATE, range: Metres(2.0) }],
-        zones: Vec::new(),
+        ..Floor::bare("Ground", 0, 20.0, 20.0)
     };
     let building = Building { name: "Main".to_owned(), floors: vec![floor] };
     Maps { campuses: vec![Campus { name: "North".to_owned(), buildings: vec![building] }] }
@@ -44,22 +35,12 @@ fn tracker(history: Option<History>) -> Tracker {
 }
 
 fn empty() -> Report {
-    Report {
-        controller: "wlc".into(),
-        measured: Vec::new(),
-        readings: Vec::new(),
-        informations: Vec::new(),
-        statistics: Vec::new(),
-        attachments: Vec::new(),
-        access_points: Vec::new(),
-        departures: Vec::new(),
-        tags: Vec::new(),
-    }
+    Report { controller: "wlc".into(), ..Report::default() }
 }
 
 /// The tag says this about itself.
 fn said(report: TagReport) -> Task {
-    Task::Report(Report { tags: vec![TagInformation { mac: TAG, report }], ..empty() })
+    Task::Report(Box::new(Report { tags: vec![TagInformation { mac: TAG, report }], ..empty() }))
 }
 
 /// The client is heard by all four access points, the first loudest by `lead_db`.
@@ -75,7 +56,7 @@ fn heard((category, mac): (Category, Mac), at: Time, lead_db: f32) -> Task {
         at,
     };
     let readings: Vec<Reading> = (0..4).map(reading).collect();
-    Task::Report(Report { measured: vec![(category, mac, 4)], readings, ..empty() })
+    Task::Report(Box::new(Report { measured: vec![(category, mac, 4)], readings, ..empty() }))
 }
 
 fn information(associated: bool) -> Information {
@@ -87,10 +68,10 @@ fn information(associated: bool) -> Information {
 fn being_known_is_not_being_heard() {
     let mut tracker = tracker(None);
     let elements = tracker.elements();
-    let told = |informations| Task::Report(Report { informations, ..empty() });
+    let told = |informations| Task::Report(Box::new(Report { informations, ..empty() }));
     tracker.handle(START, told(vec![information(false)]));
     let counted = vec![information(true)];
-    tracker.handle(START, Task::Report(Report { statistics: counted, ..empty() }));
+    tracker.handle(START, Task::Report(Box::new(Report { statistics: counted, ..empty() })));
     assert!(elements.read().is_empty(), "neither probing nor counters make an element");
 
     tracker.handle(START, told(vec![information(true)]));
@@ -108,21 +89,63 @@ fn being_known_is_not_being_heard() {
 fn a_plugged_in_station_is_there_for_as_long_as_its_controller_is() {
     let mut tracker = tracker(None);
     let elements = tracker.elements();
-    let attachment = Attachment {
-        mac: WIRED,
-        attached: true,
-        port: "Gi1/0/7".to_owned(),
-        username: String::new(),
-        ip_addresses: Vec::new(),
-    };
-    tracker.handle(START, Task::Report(Report { attachments: vec![attachment], ..empty() }));
+    tracker.handle(START, attached("Gi1/0/7", true));
     let active = || elements.read().count(Category::WiredClient).active;
     for minute in 1..200 {
-        tracker.handle(START.plus_ms(minute * MINUTE_MS), Task::Report(empty()));
+        tracker.handle(START.plus_ms(minute * MINUTE_MS), Task::Report(Box::new(empty())));
     }
     assert_eq!(active(), 1, "its controller reports");
     tracker.handle(START.plus_ms(261 * MINUTE_MS), Task::Tick);
     assert_eq!(active(), 0, "its controller has been silent for an hour");
+}
+
+/// The wired station comes to a port, or leaves it.
+fn attached(port: &str, attached: bool) -> Task {
+    let (username, ip_addresses) = (String::new(), Vec::new());
+    let attachment =
+        Attachment { mac: WIRED, attached, port: port.to_owned(), username, ip_addresses };
+    Task::Report(Box::new(Report { attachments: vec![attachment], ..empty() }))
+}
+
+#[test]
+fn a_wired_client_is_at_its_outlet_or_around_its_switch_and_has_the_address_of_its_port() {
+    let mut maps = maps();
+    let outlet = Outlet { port: "1/0/7".to_owned(), at: Point::new(3.0, 4.0) };
+    let (at, reach) = (Point::new(10.0, 10.0), Metres(45.0));
+    let switch = Switch { name: "sw-1".to_owned(), at, reach, outlets: vec![outlet] };
+    maps.campuses[0].buildings[0].floors[0].switches = vec![switch];
+    let site = CurrentSite::new(Site::new(1, maps.clone()));
+    let mut tracker = Tracker::new(&Tracking::default(), site.clone(), None);
+    let elements = tracker.elements();
+    let place = || {
+        let elements = elements.read();
+        let found = elements.find(Category::WiredClient, WIRED).unwrap().position;
+        found.map(|at| format!("{} {} {}", at.point.x, at.point.y, at.confidence.0))
+    };
+    let room = || {
+        let elements = elements.read();
+        let port = elements.find(Category::WiredClient, WIRED).unwrap().switch_port.clone();
+        port.unwrap().civic.0.get(&CivicPart::Room).map(ToString::to_string)
+    };
+    let located = || elements.read().count(Category::WiredClient).located;
+    tracker.handle(START, attached("sw-1 1/0/7", true));
+    assert_eq!(place().as_deref(), Some("3 4 5"), "at the outlet");
+    assert_eq!((room(), located()), (None, 1));
+
+    let civic = CivicAddress([(CivicPart::Room, "2.14".into())].into());
+    let told = SwitchPort { switch: "sw-1".into(), port: "".into(), civic };
+    tracker.handle(START, Task::Report(Box::new(Report { switch_ports: vec![told], ..empty() })));
+    assert_eq!(room().as_deref(), Some("2.14"), "what is told later is learned as well");
+    tracker.handle(START, attached("sw-1 1/0/8", true));
+    assert_eq!(place().as_deref(), Some("10 10 45"), "around its switch");
+    assert_eq!(room().as_deref(), Some("2.14"));
+    tracker.handle(START, attached("sw-2 1/0/8", true));
+    assert_eq!((place(), room(), located()), (None, None, 0), "no map has this switch");
+
+    maps.campuses[0].buildings[0].floors[0].switches[0].name = "sw-2".to_owned();
+    site.replace(Site::new(2, maps));
+    tracker.handle(START, Task::SiteChanged(None));
+    assert_eq!((place().as_deref(), located()), (Some("10 10 45"), 1), "the new maps have it");
 }
 
 #[test]

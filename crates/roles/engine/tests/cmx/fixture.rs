@@ -144,20 +144,7 @@ pub(crate) fn elements() -> Vec<Element> {
 }
 
 fn floor(name: &str, level: i16) -> Floor {
-    Floor {
-        name: name.into(),
-        level,
-        width: Metres(20.7),
-        length: Metres(17.6),
-        height: Metres(3.0),
-        image: None,
-        access_points: Vec::new(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
-    }
+    Floor::bare(name, level, 20.7, 17.6)
 }
 
 fn access_point(last: u8, name: &str, x: f32, radios: &[(Band, u8)]) -> AccessPoint {
@@ -195,6 +182,7 @@ fn element(category: Category, last: u8, floor: &str, x: f32, y: f32) -> Element
         }),
         association: Association::default(),
         tag: None,
+        switch_port: None,
         computed: None,
         controller: "192.0.2.1:16113".into(),
     }

@@ -17,13 +17,14 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use engine::accounts::add_user;
 use engine::config::{
-    Analytics, Config, ControllerConfig, History, Https, Notifications, Tracking,
+    Analytics, Config, ControllerConfig, History, Https, Notifications, Tracking, Wips,
 };
 use engine::{Engine, StartError};
 use serde_json::Value;
 use store::{Role, Store};
 use tokio::net::TcpStream;
 
+pub(crate) mod air;
 pub(crate) mod http;
 pub(crate) mod live;
 pub(crate) mod monitor;
@@ -89,6 +90,7 @@ pub(crate) fn config(dir: &Dir, controllers: &[ControllerConfig]) -> Config {
         history: History::default(),
         analytics: Analytics::default(),
         notifications: Notifications::default(),
+        wips: Wips::default(),
     }
 }
 

@@ -202,20 +202,7 @@ fn rssi(ap_level: i16, ap: &AccessPoint, level: i16, place: Point) -> Dbm {
 }
 
 fn floor(name: &str, level: i16) -> Floor {
-    Floor {
-        name: name.into(),
-        level,
-        width: Metres(20.0),
-        length: Metres(16.0),
-        height: Metres(3.0),
-        image: None,
-        access_points: Vec::new(),
-        walls: Vec::new(),
-        regions: Vec::new(),
-        rails: Vec::new(),
-        chokepoints: Vec::new(),
-        zones: Vec::new(),
-    }
+    Floor::bare(name, level, 20.0, 16.0)
 }
 
 fn image(content: &[u8], media_type: &str, width_px: u32, height_px: u32) -> FloorImage {

@@ -424,9 +424,8 @@ impl Driver {
         if self.sending.is_some() || self.is_preparing {
             return;
         }
-        let keep_from = position.index.saturating_sub(KEEP_BYTES / self.storage.mean_bytes());
         let had_holes = !self.storage.holes().is_empty();
-        match self.storage.retain_from(keep_from) {
+        match self.storage.retain(position.index, KEEP_BYTES) {
             Ok(first) => {
                 self.tell(Input::Retained(first));
                 // What could not be read may have been among what is not kept any more.

@@ -27,8 +27,6 @@ const RECORD: &str = "record";
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// Bytes that are read from the journal at once. Ours: a message to the peer or to the service.
 pub(crate) const READ_BYTES: usize = 4 << 20;
-/// What an entry takes on disk besides its payload. Ours: a little more than the journal's header.
-const RECORD_BYTES: usize = 64;
 /// Bytes of the newest entries that are kept in memory, so that shipping and applying them does not
 /// wait for the disk. Ours: a second of the fastest stream that was measured.
 const RECENT_BYTES_MAX: usize = 32 << 20;
@@ -207,9 +205,13 @@ impl Storage {
         begun
     }
 
-    /// Lets go what is before that index, as far as whole segments are; says what is kept.
-    pub(crate) fn retain_from(&mut self, index: u64) -> Result<u64, Error> {
-        self.first = self.run(move |journal| journal.retain_from(index.max(1)))?;
+    /// Lets go what is below that index but for the last so many bytes, as far as whole segments are;
+    /// says what is kept.
+    pub(crate) fn retain(&mut self, index: u64, keep_bytes: u64) -> Result<u64, Error> {
+        self.first = self.run(move |journal| {
+            let from = journal.index_below(index, keep_bytes);
+            journal.retain_from(from)
+        })?;
         self.note_holes();
         Ok(self.first)
     }
@@ -241,12 +243,6 @@ impl Storage {
         let name = self.run(Journal::scrub);
         self.note_holes();
         name
-    }
-
-    /// How long an entry is on disk, of those that were written lately.
-    pub(crate) fn mean_bytes(&self) -> u64 {
-        let count = self.recent.entries.len().max(1);
-        (self.recent.bytes / count + RECORD_BYTES) as u64
     }
 
     /// The first index that the journal keeps.
