@@ -216,6 +216,7 @@ async fn receive(remote: &Remote, socket: &mut WebSocket) -> Ended {
                 if let Err(error) = stream.push(&bytes) {
                     return error.into();
                 }
+                lane.settle().await;
             }
             Some(Ok(Message::Text(text))) if text.is_empty() => lane.entry.captures(None, heard),
             Some(Ok(Message::Text(text))) => {

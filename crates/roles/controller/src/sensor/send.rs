@@ -37,7 +37,7 @@ use wips::{CaptureTime, Link, Packet, SensorId};
 
 use super::config::{Kind, SensorConfig};
 use super::interface::{self, Listening};
-use super::lane::Lane;
+use super::lane::{Lane, Waiting};
 use super::register::{Entry, Watch};
 use super::remote::{DEAD, PATH};
 use super::sights::Sights;
@@ -196,8 +196,10 @@ fn piped() -> SensorConfig {
 
 /// Reads a capture from a stream until it ends.
 async fn read(lane: Lane, mut input: Pin<Box<dyn AsyncRead + Send>>) -> Result<(), SendError> {
-    let mut stream = Stream::new(&Arc::new(lane));
+    let lane = Arc::new(lane);
+    let mut stream = Stream::new(&lane);
     loop {
+        lane.settle().await;
         let count = input.read(stream.space()).await;
         match count.map(|count| (count, stream.filled(count))) {
             Ok((0, _)) => break,
@@ -285,7 +287,7 @@ struct Sender {
 
 impl Sender {
     /// Until the queue has come to its end.
-    async fn run(self, mut waiting: mpsc::Receiver<CapturedPacket>) {
+    async fn run(self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut backoff = Backoff::new();
         let mut is_first = true;
         while let Some(mut socket) = self.connected(&mut waiting, &mut backoff, is_first).await {
@@ -311,7 +313,7 @@ impl Sender {
     /// meanwhile is thrown away.
     async fn connected(
         &self,
-        waiting: &mut mpsc::Receiver<CapturedPacket>,
+        waiting: &mut mpsc::Receiver<Waiting>,
         backoff: &mut Backoff,
         is_first: bool,
     ) -> Option<Socket> {
@@ -344,7 +346,7 @@ impl Sender {
     async fn carry(
         &self,
         socket: &mut Socket,
-        waiting: &mut mpsc::Receiver<CapturedPacket>,
+        waiting: &mut mpsc::Receiver<Waiting>,
     ) -> Result<(), SendError> {
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes, None);
@@ -354,13 +356,14 @@ impl Sender {
         loop {
             tokio::select! {
                 packet = waiting.recv() => {
-                    let Some(packet) = packet else {
+                    let Some(Waiting { packet, .. }) = packet else {
                         return self.send(socket, Message::Binary(bytes.into())).await;
                     };
                     let deadline = Instant::now() + MESSAGE_WAIT;
                     write(&mut writer, &mut bytes, &packet);
                     while bytes.len() < MESSAGE_BYTES
-                        && let Ok(Some(next)) = timeout_at(deadline, waiting.recv()).await
+                        && let Ok(Some(Waiting { packet: next, .. })) =
+                            timeout_at(deadline, waiting.recv()).await
                     {
                         write(&mut writer, &mut bytes, &next);
                     }
