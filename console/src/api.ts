@@ -160,6 +160,28 @@ export interface Association {
   bytes_received: number;
 }
 
+/** What a tag said last about itself. */
+export interface TagReport {
+  at: number;
+  battery?: { percent: number; tolerance_percent: number };
+  emergency?: string;
+  encounter?: { chokepoint: string; since: number; until: number };
+  telemetry?: {
+    motion_percent?: number;
+    temperature_c?: number;
+    humidity_percent?: number;
+    pressure_hpa?: number;
+  };
+}
+
+/** What a wired client is plugged into. */
+export interface SwitchPort {
+  /** Empty when it is the one that reports. */
+  switch: string;
+  port: string;
+  civic?: Record<string, string>;
+}
+
 export interface Element {
   category: Category;
   mac: string;
@@ -169,6 +191,8 @@ export interface Element {
   strongest: Reading | null;
   position: Position | null;
   association: Association;
+  tag?: TagReport;
+  switch_port?: SwitchPort;
   controller: string;
   missing: boolean;
   zones: string[];

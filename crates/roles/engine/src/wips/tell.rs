@@ -265,6 +265,7 @@ fn element(mac: Mac, place: Option<Place>, controller: &str) -> Element {
         position,
         association: Association::default(),
         tag: None,
+        switch_port: None,
         computed: None,
         controller: controller.into(),
     }
