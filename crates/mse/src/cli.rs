@@ -10,6 +10,7 @@ use crate::output::EXIT_CODES;
 
 pub(crate) mod ha;
 pub(crate) mod node;
+pub(crate) mod sensor;
 pub(crate) mod service;
 pub(crate) mod setup;
 
@@ -126,6 +127,11 @@ pub(crate) enum Command {
         )]
         config: PathBuf,
     },
+    /// Capture here, and send it to a controller that is elsewhere.
+    ///
+    /// The controller needs a [[sensor]] with kind = "remote" and this sensor's key hash, which
+    /// `mse init --data /var/lib/mse-sensor` prints. See docs/guide/sensors.md.
+    Sensor(Box<sensor::Sensor>),
     /// Check configuration files without starting anything.
     CheckConfig {
         /// Files of an engine, a controller, a node or a witness, or a campus.
@@ -236,6 +242,7 @@ impl Arguments {
                 | Command::Controller { .. }
                 | Command::Monitor { .. }
                 | Command::Witness { .. }
+                | Command::Sensor(_)
         );
         self.log.as_deref().unwrap_or(if is_role { "info" } else { "warn" })
     }

@@ -12,6 +12,7 @@ mod maps;
 mod nmsp;
 mod notifications;
 mod roles;
+mod sensor;
 mod server_info;
 mod service;
 mod show;
@@ -40,6 +41,7 @@ pub(crate) async fn run(
         Command::Monitor { config, detached } => roles::monitor(&config, detached).await,
         Command::Service { command } => service::run(output, command).await,
         Command::Witness { config } => roles::witness(&config).await,
+        Command::Sensor(arguments) => sensor::run(output, *arguments).await,
         Command::CheckConfig { files } => check_config::run(output, &files),
         Command::Setup(arguments) => crate::setup::run(output, &arguments),
         Command::Getserverinfo { node } => server_info::run(output, &node.place()?).await,

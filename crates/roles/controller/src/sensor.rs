@@ -9,7 +9,8 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`config`] | `[sensors]` and `[[sensor]]` |
-//! | `file`, `fifo`, `interface` | where packets come from |
+//! | `file`, `fifo`, `interface`, `remote` | where packets come from |
+//! | [`send`] | the other end of a remote one |
 //! | `stream`, `clock` | bytes become packets, and packets get a time that can be believed |
 //! | `lane`, `cut` | one sensor's way to the engines, and what of a packet is worth sending |
 //! | `collect` | packets of all sensors become batches |
@@ -21,12 +22,13 @@
 //!
 //! # Cost sketch
 //!
-//! * threads: none of their own; a thousand sensors are a thousand tasks, and files are read by at most
-//!   [`READERS_MAX`] threads of tokio's pool
+//! * threads: none of their own; a thousand sensors are a thousand tasks, and no more than
+//!   [`READERS_MAX`] files are read at a time
 //! * memory: 64 to 200 KiB of buffers per sensor, and at most 16 MiB of waiting packets in all
 //! * CPU: a packet is parsed once here, and copied once
 
 pub mod config;
+pub mod send;
 
 mod clock;
 mod collect;
@@ -36,24 +38,31 @@ mod file;
 mod interface;
 mod lane;
 mod register;
+mod remote;
 mod sights;
 mod stream;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::Mac;
 use nmsp::Sensor;
 use node::clock::Steady;
+use node::identity::Identity;
+use node::tls;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::feed::Feed;
+use crate::server::StartError;
 use config::Kind;
 use lane::Lane;
 use register::{Register, Watch};
+use remote::Remotes;
 use sights::Sights;
 
 /// Packets that wait to be sent, of all sensors. Ours: two seconds of a busy channel; they hold at most
@@ -77,21 +86,25 @@ const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 pub struct Fleet {
     register: Register,
     clock: Steady,
+    /// Where remote sensors connect to, if there are any.
+    pub address: Option<SocketAddr>,
 }
 
 impl Fleet {
-    /// Starts all sensors of `config` in `services`; `own` are one's own access points.
-    pub fn start(
+    /// Starts all sensors of `config` in `services`; `own` are one's own access points, and `identity`
+    /// is what remote sensors are shown.
+    pub async fn start(
         config: &Config,
         own: impl IntoIterator<Item = Mac>,
+        identity: &Identity,
         feed: &Feed,
         services: &mut JoinSet<()>,
-    ) -> Self {
+    ) -> Result<Self, StartError> {
         let clock = Steady::new();
         let register = Register::new(&config.sensor, clock.now());
-        let fleet = Self { register, clock };
+        let mut fleet = Self { register, clock, address: None };
         if config.sensor.is_empty() {
-            return fleet;
+            return Ok(fleet);
         }
         raise_files(config.sensor.len());
         let own = own
@@ -106,6 +119,7 @@ impl Fleet {
         services.spawn(watch(fleet.clone(), feed.clone()));
 
         let readers = Arc::new(Semaphore::new(READERS_MAX));
+        let mut remotes = Vec::new();
         for (entry, sensor) in fleet.register.entries().zip(&config.sensor) {
             let entry = Arc::clone(entry);
             let lane = Lane::new(entry, queue.clone(), Arc::clone(&sights), feed.clone(), clock);
@@ -119,12 +133,19 @@ impl Fleet {
                     let listening = interface::Listening { interface, channels_mhz, dwell };
                     services.spawn(interface::run(lane, listening));
                 }
-                Kind::Remote { .. } => {
-                    lane.entry.fails(&"this kind of sensor is not built yet");
-                }
+                Kind::Remote { key_hash } => remotes.push((key_hash, lane)),
             }
         }
-        fleet
+        if !remotes.is_empty() {
+            let address = config.sensors.listen;
+            let listen_error = |source| StartError::LocalSensors { address, source };
+            let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+            fleet.address = Some(listener.local_addr().map_err(listen_error)?);
+            // Whose key it is the sensors know, who then also say it to one that is refused.
+            let tls = Arc::new(tls::nmsp_server(identity, None)?);
+            services.spawn(remote::listen(listener, tls, Remotes::new(remotes)));
+        }
+        Ok(fleet)
     }
 
     /// How each sensor is.

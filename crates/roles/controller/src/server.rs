@@ -49,6 +49,14 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The same, for remote sensors.
+    #[error("cannot listen on {address}: {source}; change sensors.listen, or stop what uses it")]
+    LocalSensors {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The socket cannot be made.
     #[error("cannot make {}: {source}", path.display())]
     LocalSocket {
@@ -118,7 +126,7 @@ impl Controller {
             accepting.accept(accepted)
         }));
         let own: Vec<Mac> = source.access_points().iter().map(|it| it.mac).collect();
-        let fleet = Fleet::start(config, own, &feed, &mut services);
+        let fleet = Fleet::start(config, own, &identity, &feed, &mut services).await?;
         // Sensors alone have no source that could be exhausted.
         if source.deadline().is_some() {
             services.spawn(report(source, feed.clone()));

@@ -9,9 +9,9 @@
 
 use wips::CaptureTime;
 
-/// A stream's times are believed when they are no further behind than this. Ours: tcpdump without `-U`
-/// holds packets back until its buffer is full.
-const BEHIND_US_MAX: u64 = 10_000_000;
+/// A stream's times are believed when they are no further behind than this. Ours: what travels and waits
+/// is late, and an engine believes the times of a controller up to 5 s; beyond that it moves all of them.
+const BEHIND_US_MAX: u64 = 4_000_000;
 /// And no further ahead than this. Ours: what clocks that are set over the network differ by, with room.
 const AHEAD_US_MAX: u64 = 2_000_000;
 /// A longer pause in a file is shortened to this: it is a clock that was set, or nobody wants to wait for
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_right_is_believed() {
         let mut clock = LiveClock::default();
-        for said in [ago(9), NOW, NOW.plus_us(SECOND_US), ago(3)] {
+        for said in [ago(4), NOW, NOW.plus_us(SECOND_US), ago(3)] {
             assert_eq!(clock.place(said, NOW), said);
         }
         assert_eq!(clock.note(), None);

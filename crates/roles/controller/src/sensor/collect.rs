@@ -7,6 +7,7 @@ use nmsp::limits::{CAPTURED_BYTES_MAX, FRAME_BODY_MAX};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use super::lane::Waiting;
 use super::register::Register;
 use crate::feed::Feed;
 
@@ -21,18 +22,15 @@ const PACKET_HEAD_BYTES: usize = 23;
 const _: () = assert!(BATCH_BYTES + CAPTURED_BYTES_MAX + PACKET_HEAD_BYTES <= FRAME_BODY_MAX);
 
 /// Sends what is in the queue, until nobody can fill it any more.
-pub(super) async fn collect(
-    mut waiting: mpsc::Receiver<CapturedPacket>,
-    feed: Feed,
-    register: Register,
-) {
+pub(super) async fn collect(mut waiting: mpsc::Receiver<Waiting>, feed: Feed, register: Register) {
     let bytes_of = |packet: &CapturedPacket| packet.bytes.len() + PACKET_HEAD_BYTES;
-    while let Some(first) = waiting.recv().await {
+    while let Some(Waiting { packet: first, .. }) = waiting.recv().await {
         let deadline = Instant::now() + BATCH_MAX;
         let mut bytes = bytes_of(&first);
         let mut batch = vec![first];
         while bytes < BATCH_BYTES
-            && let Ok(Some(next)) = timeout_at(deadline, waiting.recv()).await
+            && let Ok(Some(Waiting { packet: next, .. })) =
+                timeout_at(deadline, waiting.recv()).await
         {
             bytes += bytes_of(&next);
             batch.push(next);

@@ -299,7 +299,8 @@ impl SensorConfig {
         }
     }
 
-    fn validate(&self) -> Result<(), SensorError> {
+    /// Checks what one value alone cannot show.
+    pub fn validate(&self) -> Result<(), SensorError> {
         let range =
             |key, value, min, max| check(&format!("sensor '{}'", self.name), key, value, min, max);
         range("silent_s", self.silent_s, 1, SILENT_S_MAX)?;

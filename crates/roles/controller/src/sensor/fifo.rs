@@ -1,6 +1,6 @@
 //! A FIFO that somebody writes captures into: `tcpdump -U -w fifo`, or any program that writes pcap.
 //!
-//! A writer that ends is followed by the next one, whose capture begins anew.
+//! A writer that ends is followed by the next one, whose capture begins anew: `file` opens it again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,35 +8,20 @@ use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 
-use super::Backoff;
 use super::lane::Lane;
 use super::stream::{Stream, StreamError};
 
 /// Why a FIFO is not read.
 #[derive(Debug, thiserror::Error)]
-enum FifoError {
+pub(super) enum FifoError {
     #[error("cannot read the FIFO {path}: {source}")]
     LocalFifo { path: String, source: std::io::Error },
     #[error("the writer of the FIFO {path}: {source}")]
     PeerWriter { path: String, source: StreamError },
 }
 
-/// Reads captures, one after the other, until the FIFO is gone.
-pub(super) async fn read(lane: &Arc<Lane>, path: &Path) {
-    let mut backoff = Backoff::new();
-    while path.exists() {
-        match capture(lane, path).await {
-            Ok(()) => backoff = Backoff::new(),
-            Err(error) => {
-                lane.entry.fails(&error);
-                backoff.wait().await;
-            }
-        }
-    }
-}
-
 /// Reads what one writer writes.
-async fn capture(lane: &Arc<Lane>, path: &Path) -> Result<(), FifoError> {
+pub(super) async fn read(lane: &Arc<Lane>, path: &Path) -> Result<(), FifoError> {
     let shown = || path.display().to_string();
     let fifo_error = |source| FifoError::LocalFifo { path: shown(), source };
     let writer_error = |source| FifoError::PeerWriter { path: shown(), source };
@@ -57,5 +42,6 @@ async fn capture(lane: &Arc<Lane>, path: &Path) -> Result<(), FifoError> {
             lane.entry.captures(None, lane.clock.now());
         }
         stream.filled(count).map_err(writer_error)?;
+        lane.settle().await;
     }
 }

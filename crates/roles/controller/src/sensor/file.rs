@@ -47,6 +47,9 @@ enum FileError {
     /// Its maker wrote something else.
     #[error("{}: {source}", path.display())]
     PeerCapture { path: PathBuf, source: StreamError },
+    /// It is a FIFO, and something is wrong with that.
+    #[error(transparent)]
+    Fifo(#[from] fifo::FifoError),
     /// There is nothing to play.
     #[error("{} holds no packet", path.display())]
     ConfigEmpty { path: PathBuf },
@@ -59,10 +62,13 @@ pub(super) async fn run(lane: Lane, path: PathBuf, pace: Pace, readers: Arc<Sema
     loop {
         let player = Player { lane: &lane, path: &path, readers: &readers };
         let played = match player.is_fifo().await {
-            Ok(true) => {
-                fifo::read(&lane, &path).await;
-                continue;
-            }
+            Ok(true) => match fifo::read(&lane, &path).await {
+                Ok(()) => {
+                    backoff = Backoff::new();
+                    continue;
+                }
+                Err(error) => Err(error.into()),
+            },
             Ok(false) => player.play(pace, known.take()).await,
             Err(error) => Err(error),
         };

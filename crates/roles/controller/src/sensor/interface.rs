@@ -25,7 +25,6 @@ use wips::{Link, Packet};
 use self::socket::PacketSocket;
 use self::tuner::{TuneError, Tuner};
 use super::Backoff;
-use super::clock::LiveClock;
 use super::lane::Lane;
 
 /// Why an interface is not listened to.
@@ -151,7 +150,6 @@ fn socket_error(name: &str, source: io::Error) -> InterfaceError {
 /// Hands on packets until the socket fails.
 async fn receive(lane: &Lane, socket: &PacketSocket, link: Link) -> io::Error {
     let mut buffer = socket::buffer();
-    let mut clock = LiveClock::default();
     let mut lost = 0;
     loop {
         let received = match socket.receive(&mut buffer).await {
@@ -169,9 +167,8 @@ async fn receive(lane: &Lane, socket: &PacketSocket, link: Link) -> io::Error {
         let bytes = buffer.get(..received.bytes).unwrap_or_default();
         let mut packet = Packet::new(received.at, lane.sensor(), link, bytes);
         packet.wire_bytes = received.wire_bytes.max(bytes.len());
-        // The wall clock may be set between the kernel and here, and by nothing else be wrong.
-        let at = clock.place(received.at, received.at);
-        lane.offer(lane.take(&packet, at));
+        // The kernel's clock is ours.
+        lane.offer(lane.take(&packet, received.at));
     }
 }
 

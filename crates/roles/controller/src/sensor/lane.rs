@@ -6,24 +6,38 @@ use std::time::Duration;
 use nmsp::CapturedPacket;
 use nmsp::limits::CAPTURED_BYTES_MAX;
 use node::clock::Steady;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use wips::{CaptureTime, Packet, SensorId};
 
-use super::cut;
 use super::register::Entry;
 use super::sights::Sights;
+use super::{QUEUE_PACKETS, cut};
 use crate::feed::Feed;
 
+/// Packets of one sensor that wait to be sent: a flood on one channel, or a hostile sensor, leaves room for
+/// the others.
+const SHARE_PACKETS: usize = QUEUE_PACKETS / 4;
+/// A live sensor waits no longer for room: what it hears next is worth more. Ours.
+const SETTLE_MAX: Duration = Duration::from_millis(200);
 /// A file waits for slow engines in steps of this.
 const ROOM_STEP: Duration = Duration::from_millis(20);
 /// And no longer than this: an engine that stands still is not worth more. Ours.
 const ROOM_STEPS_MAX: usize = 50;
 
+/// A packet in the queue.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) packet: CapturedPacket,
+    /// Its place in the sensor's share, given back when the packet is taken out.
+    _place: OwnedSemaphorePermit,
+}
+
 /// One sensor's way to the engines.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) entry: Arc<Entry>,
-    queue: mpsc::Sender<CapturedPacket>,
+    queue: mpsc::Sender<Waiting>,
+    share: Arc<Semaphore>,
     sights: Arc<Mutex<Sights>>,
     feed: Feed,
     pub(super) clock: Steady,
@@ -32,12 +46,13 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(
         entry: Arc<Entry>,
-        queue: mpsc::Sender<CapturedPacket>,
+        queue: mpsc::Sender<Waiting>,
         sights: Arc<Mutex<Sights>>,
         feed: Feed,
         clock: Steady,
     ) -> Self {
-        Self { entry, queue, sights, feed, clock }
+        let share = Arc::new(Semaphore::new(SHARE_PACKETS));
+        Self { entry, queue, share, sights, feed, clock }
     }
 
     /// The sensor's number.
@@ -66,16 +81,29 @@ impl Lane {
 
     /// Hands a packet on, if there is room.
     pub(super) fn offer(&self, packet: CapturedPacket) {
-        if self.queue.try_send(packet).is_err() {
+        let place = Arc::clone(&self.share).try_acquire_owned().ok();
+        let sent = place.map(|place| self.queue.try_send(Waiting { packet, _place: place }));
+        if !matches!(sent, Some(Ok(()))) {
             self.entry.dropped(1);
         }
     }
 
     /// Hands a packet on as soon as there is room: for what has time.
     pub(super) async fn hand(&self, packet: CapturedPacket) {
-        if self.queue.send(packet).await.is_err() {
+        let sent = match Arc::clone(&self.share).acquire_owned().await {
+            Ok(place) => self.queue.send(Waiting { packet, _place: place }).await.is_ok(),
+            Err(_) => false,
+        };
+        if !sent {
             self.entry.dropped(1);
         }
+    }
+
+    /// Waits a moment until half of the sensor's share is free: a burst of what comes through a pipe or a
+    /// connection, which hold it back meanwhile, is not lost to a busy machine.
+    pub(super) async fn settle(&self) {
+        let half = self.share.acquire_many(SHARE_PACKETS as u32 / 2);
+        let _ = tokio::time::timeout(SETTLE_MAX, half).await;
     }
 
     /// Waits a moment for engines that are slow.
@@ -86,5 +114,37 @@ impl Lane {
             }
             tokio::time::sleep(ROOM_STEP).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Time;
+    use wips::Link;
+
+    use super::*;
+    use crate::source::Nothing;
+
+    #[tokio::test]
+    async fn a_flood_leaves_room_for_the_other_sensors() {
+        let (queue, mut waiting) = mpsc::channel(QUEUE_PACKETS);
+        let lane = |number| {
+            let text = "name = 'x'\nkind = 'file'\npath = 'x'";
+            let entry = Arc::new(Entry::new(number, &toml::from_str(text).unwrap(), Time(0)));
+            let feed = Feed::new(&Nothing::default());
+            Lane::new(entry, queue.clone(), Arc::default(), feed, Steady::new())
+        };
+        let (flood, quiet) = (lane(0), lane(1));
+        let packet = Packet::new(CaptureTime(1), SensorId(0), Link::Bare, &[0xd4, 0]);
+        let offer = |lane: &Lane| lane.offer(lane.take(&packet, CaptureTime(1)));
+        (0..2 * QUEUE_PACKETS).for_each(|_| offer(&flood));
+        offer(&quiet);
+        let dropped = |lane: &Lane| lane.entry.shown(Time(0)).dropped as usize;
+        assert_eq!(dropped(&flood), 2 * QUEUE_PACKETS - SHARE_PACKETS);
+        assert_eq!(dropped(&quiet), 0);
+        // What is taken out makes room.
+        drop(waiting.recv().await.unwrap());
+        offer(&flood);
+        assert_eq!(dropped(&flood), 2 * QUEUE_PACKETS - SHARE_PACKETS);
     }
 }

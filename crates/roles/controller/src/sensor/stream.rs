@@ -55,6 +55,20 @@ impl Stream {
         self.decoder.space()
     }
 
+    /// Takes `bytes`, however many they are.
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), StreamError> {
+        while !bytes.is_empty() {
+            let space = self.space();
+            let (now, later) = bytes.split_at(bytes.len().min(space.len()));
+            if let Some(slot) = space.get_mut(..now.len()) {
+                slot.copy_from_slice(now);
+            }
+            self.filled(now.len())?;
+            bytes = later;
+        }
+        Ok(())
+    }
+
     /// Hands on the packets that are whole now.
     pub(super) fn filled(&mut self, count: usize) -> Result<(), StreamError> {
         self.decoder.filled(count);

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::feed::Feed;
+use crate::sensor::lane::Waiting;
 use crate::sensor::register::Entry;
 use crate::sensor::sights::Sights;
 use crate::source::Nothing;
@@ -88,7 +89,7 @@ fn send(from: &str, packets: &[Vec<u8>]) {
     }
 }
 
-fn lane() -> (Lane, mpsc::Receiver<nmsp::CapturedPacket>) {
+fn lane() -> (Lane, mpsc::Receiver<Waiting>) {
     let text = "name = 'ear'\nkind = 'interface'\ninterface = 'ear'";
     let entry = Arc::new(Entry::new(4, &toml::from_str(text).unwrap(), Time(0)));
     let (queue, waiting) = mpsc::channel(64);
@@ -123,7 +124,7 @@ fn packets_of_an_interface_come_as_they_were_sent() {
             let collecting = async {
                 let mut received = Vec::new();
                 while received.len() < sent.len() {
-                    let packet = waiting.recv().await.unwrap();
+                    let Waiting { packet, .. } = waiting.recv().await.unwrap();
                     // The kernel's own talk on a new cable is no frame of ours.
                     if packet.bytes.starts_with(&sent[0][..13]) {
                         received.push(packet);
