@@ -69,6 +69,7 @@ struct Third {
 struct Sent {
     at: CaptureTime,
     packet_number: u64,
+    is_tkip: bool,
 }
 
 impl Keys {
@@ -162,15 +163,17 @@ impl Keys {
         let repeated = handshake.repeated;
         let way = if heard.is_from_ap() { &mut handshake.down } else { &mut handshake.up };
         let before = *way;
-        let number = iv.packet_number();
+        let (number, is_tkip) = iv.number(before.is_tkip);
         // Some captures hold a frame twice, and what one sensor missed another one tells late.
         if number <= before.packet_number && heard.at.since_us(before.at) <= LATE_US {
             return;
         }
-        *way = Sent { at: heard.at, packet_number: number };
+        *way = Sent { at: heard.at, packet_number: number, is_tkip };
         let is_restart = before.packet_number > 0
             && number <= RESTART_MAX
             && number <= before.packet_number
+            // The first frame of TKIP may pass for one of CCMP with a large number.
+            && is_tkip == before.is_tkip
             && repeated != CaptureTime(0)
             && heard.at.since_us(repeated) <= RESTART_US;
         if is_restart {

@@ -184,7 +184,9 @@ impl Crowd {
         let completed = self.completed.count_at(heard.dwell_us, threshold.span_us());
         let is_crowd =
             threshold.transmitters.is_some_and(|it| transmitters.saturating_sub(completed) >= it);
-        let is_many = count >= threshold.frames && completed * 2 < transmitters;
+        // Nor does who sends most of it become one of a class by its frames.
+        let goes_on = completed * 2 >= transmitters && !self.is_led();
+        let is_many = count >= threshold.frames && !goes_on;
         let mut reached = self.meter.tell(count, is_many || is_crowd)?;
         let is_one_place =
             self.mean_dbm.is_some_and(|it| it > EDGE_DBM) && self.deviation_db <= ONE_RADIO_DB;
