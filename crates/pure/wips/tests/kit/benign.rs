@@ -382,7 +382,7 @@ impl Life {
                     // Several packets in one frame.
                     frame[24] |= 0x80;
                 } else if ether.random.chance(0.04) && ap.protection.has_keys() {
-                    at = self.fragment(ether, at, way, frame);
+                    at = self.fragment(ether, at, way, &frame);
                     self.number += 1;
                     frame = frames::data(way, ap.protection, self.number, bytes);
                 }
@@ -396,11 +396,11 @@ impl Life {
     }
 
     /// A packet in three parts.
-    fn fragment(&mut self, ether: &mut Ether, mut at: u64, way: Way, frame: Vec<u8>) -> u64 {
+    fn fragment(&mut self, ether: &mut Ether, mut at: u64, way: Way, first: &[u8]) -> u64 {
         let ap = ether.aps[self.ap].clone();
         for part in 0..3_u8 {
             let mut frame = if part == 0 {
-                frame.clone()
+                first.to_vec()
             } else {
                 self.number += 1;
                 frames::data(way, ap.protection, self.number, 60)
