@@ -148,7 +148,7 @@ const TOLD_MIN: usize = 100;
 const ATTACK_SEEDS: u64 = 2;
 /// The same where time does not matter.
 const MANY_TOLD_MIN: usize = 80;
-const MANY_ATTACK_SEEDS: u64 = 20;
+const MANY_ATTACK_SEEDS: u64 = 10;
 
 #[test]
 fn each_attack_is_told_once_and_blamed_on_the_right_one() {
