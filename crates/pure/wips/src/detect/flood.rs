@@ -217,7 +217,7 @@ impl Floods {
         let crowd = self.crowds.entry((kind, channel), Crowd::default);
         if crowd.is_new(name)
             && let Some(it) = crowd.add(heard, threshold, from, name)
-            && (it.is_one_radio || it.is_led || heard.signal_dbm.is_none())
+            && (it.is_one_radio || it.is_led)
         {
             found
                 .add(scene, kind, it.evidence)

@@ -17,6 +17,7 @@ use crate::dot11::data::{Payload, Security};
 use crate::dot11::eapol::{Key, Message};
 use crate::dot11::header::{QosControl, Sequence};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
+use crate::packet::CaptureTime;
 use crate::table::Table;
 
 /// Pairs that are followed at once.
@@ -24,6 +25,9 @@ const LINKS_MAX: usize = 4_096;
 /// Reordering between queues and lost frames move packet numbers by less. Ours: one block
 /// acknowledgement window is 64 frames.
 const ORDER: u64 = 64;
+
+/// Who heard no number for longer may have missed a handshake, after which they begin again. Ours.
+const HERE_US: u64 = 1_500_000;
 
 /// Watches fragments and packet numbers.
 #[derive(Debug)]
@@ -35,14 +39,23 @@ pub(crate) struct Fragments {
 #[derive(Debug, Clone, Copy, Default)]
 struct Link {
     is_encrypted: bool,
-    /// The newest packet number that was in order.
+    /// By TKIP, whose numbers stand elsewhere.
+    is_tkip: bool,
+    /// The newest packet number that was in order, and when it was sent.
     packet_number: u64,
+    at: CaptureTime,
     /// A fragment or an aggregate far ahead of that, which waits for the next frame to say who is right.
-    suspect: Option<(u64, &'static str)>,
+    suspect: Option<Suspect>,
     /// The newest fragment.
     fragment: Option<Fragment>,
     /// Handshakes between the two.
     keys: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    number: u64,
+    detail: &'static str,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +91,14 @@ impl Fragments {
         }
         let link = self.links.entry((from, to), Link::default);
         match data.security {
-            Some(Security::Extended(iv)) => link.encrypted(scene, iv.packet_number(), found),
+            Some(Security::Extended(iv)) => {
+                let (number, is_tkip) = iv.number(link.is_tkip);
+                if is_tkip != link.is_tkip {
+                    // What was read as the other cipher says nothing.
+                    *link = Link { is_tkip, keys: link.keys, ..Link::default() };
+                }
+                link.encrypted(scene, number, found);
+            }
             Some(Security::Wep { .. }) => {}
             None => link.clear(scene, data.payload, found),
         }
@@ -109,13 +129,13 @@ impl Link {
         let Some(sequence) = heard.header().sequence else { return };
         let is_part = sequence.fragment > 0 || heard.header().control.more_fragments();
         let is_aggregate = heard.header().qos.is_some_and(QosControl::is_amsdu);
-        if let Some((suspect, detail)) = self.suspect
-            && number < suspect
+        let is_here = heard.at.since_us(self.at) <= HERE_US;
+        if let Some(suspect) = self.suspect.take_if(|it| number < it.number)
             && number.abs_diff(self.packet_number) <= ORDER
+            && is_here
         {
             // The numbers go on where they were: the frame in between was somebody else's.
-            tell(scene, found, detail).by_reaction();
-            self.suspect = None;
+            tell(scene, found, suspect.detail).by_reaction();
         }
         let before = self.fragment.filter(|it| it.sequence.number == sequence.number);
         let follows = before.filter(|it| it.sequence.fragment + 1 == sequence.fragment);
@@ -130,9 +150,9 @@ impl Link {
         if is_ahead && (is_orphan || is_aggregate || is_part) {
             let detail =
                 if is_aggregate { "aggregate out of order" } else { "fragment out of order" };
-            self.suspect = Some((number, detail));
+            self.suspect = Some(Suspect { number, detail });
         } else {
-            self.packet_number = number;
+            (self.packet_number, self.at) = (number, heard.at);
         }
         if is_part {
             let keys = self.keys;

@@ -13,6 +13,7 @@ use super::{Found, Scene};
 use crate::dot11::ElementId;
 use crate::dot11::data::Security;
 use crate::dot11::eapol::{Key, Message};
+use crate::dot11::header::Kind as FrameKind;
 use crate::dot11::management::Management;
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
@@ -69,6 +70,7 @@ struct Third {
 struct Sent {
     at: CaptureTime,
     packet_number: u64,
+    is_tkip: bool,
 }
 
 impl Keys {
@@ -93,7 +95,16 @@ impl Keys {
                     self.pairs.entry(pair, Handshake::default).moves(heard.at, name);
                 }
             }
+            // Whoever begins again, or ends, makes new keys next.
+            Some(
+                Management::Authentication(_)
+                | Management::AssociationRequest(_)
+                | Management::AssociationResponse(_)
+                | Management::Deauthentication(_)
+                | Management::Disassociation(_),
+            ) => self.forget(pair),
             Some(_) => {}
+            None if heard.kind() == FrameKind::Deauthentication => self.forget(pair),
             None => match heard.eapol().and_then(|it| it.key()) {
                 Some(key) => self.message(scene, pair, key, found),
                 None => self.data(scene, pair, found),
@@ -126,7 +137,9 @@ impl Keys {
                     heard.at.since_us(it.at) < REPEAT_US && replay_counter > it.replay_counter
                 });
                 if before.is_none_or(|it| it.nonce != third.nonce) {
+                    // The numbers so far are of another key.
                     handshake.thirds = 0;
+                    (handshake.down, handshake.up) = Default::default();
                 }
                 handshake.thirds += 1;
                 handshake.third = Some(third);
@@ -149,7 +162,17 @@ impl Keys {
                     tell(scene, pair, Kind::RepeatedKeyMessage, evidence, found, "");
                 }
             }
+            // A second message follows no third one: this is another handshake.
+            (Message::M2, Some(_)) => self.forget(pair),
             _ => {}
+        }
+    }
+
+    /// What was repeated before says nothing of what comes.
+    fn forget(&mut self, pair: (Mac, Mac)) {
+        if let Some(handshake) = self.pairs.get_mut(&pair) {
+            (handshake.third, handshake.thirds) = (None, 0);
+            handshake.repeated = CaptureTime(0);
         }
     }
 
@@ -162,15 +185,17 @@ impl Keys {
         let repeated = handshake.repeated;
         let way = if heard.is_from_ap() { &mut handshake.down } else { &mut handshake.up };
         let before = *way;
-        let number = iv.packet_number();
+        let (number, is_tkip) = iv.number(before.is_tkip);
         // Some captures hold a frame twice, and what one sensor missed another one tells late.
         if number <= before.packet_number && heard.at.since_us(before.at) <= LATE_US {
             return;
         }
-        *way = Sent { at: heard.at, packet_number: number };
+        *way = Sent { at: heard.at, packet_number: number, is_tkip };
         let is_restart = before.packet_number > 0
             && number <= RESTART_MAX
             && number <= before.packet_number
+            // The first frame of TKIP may pass for one of CCMP with a large number.
+            && is_tkip == before.is_tkip
             && repeated != CaptureTime(0)
             && heard.at.since_us(repeated) <= RESTART_US;
         if is_restart {

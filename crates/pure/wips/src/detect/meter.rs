@@ -18,7 +18,7 @@ const ONE_RADIO_DB: f32 = 3.0;
 const PAUSES: u64 = 4;
 /// Frames that tell who sends most of a crowd. Ours: twice the lowest threshold.
 const LED_FRAMES: u32 = 60;
-/// Weight of a frame in the signal of a crowd.
+/// Weight of an address in the signal of a crowd.
 const SIGNAL_WEIGHT: f32 = 0.05;
 /// At the edge of hearing everybody is equally weak, and so not one radio. Ours: most cards hear nothing
 /// below -92 dBm.
@@ -100,9 +100,10 @@ impl Meter {
 pub(crate) struct Crowd {
     meter: Meter,
     distinct: Distinct,
-    /// Of all frames: whether they come from one place.
+    /// Of each address once: whether they are at one place.
     mean_dbm: Option<f32>,
     deviation_db: f32,
+    signals: u16,
     /// The newest transmitter when the threshold was reached: the first may have been an honest one.
     example: Mac,
     /// Who sends most of it, and by how many frames more than all others (Boyer and Moore).
@@ -171,9 +172,10 @@ impl Crowd {
         if count == 1 {
             *self = Self { meter: self.meter, ..Self::default() };
         }
-        if self.distinct.add(heard.dwell_us, threshold.span_us(), key) && transmitter.is_multicast()
-        {
-            self.implausible += 1;
+        if self.distinct.add(heard.dwell_us, threshold.span_us(), key) {
+            self.implausible += u32::from(transmitter.is_multicast());
+            // Each once: a telephone that scans sends ten frames from one place.
+            self.learn_signal(heard);
         }
         if !self.meter.is_reached {
             self.example = transmitter;
@@ -184,7 +186,9 @@ impl Crowd {
         let completed = self.completed.count_at(heard.dwell_us, threshold.span_us());
         let is_crowd =
             threshold.transmitters.is_some_and(|it| transmitters.saturating_sub(completed) >= it);
-        let is_many = count >= threshold.frames && completed * 2 < transmitters;
+        // Nor does who sends most of it become one of a class by its frames.
+        let goes_on = completed * 2 >= transmitters && !self.is_led();
+        let is_many = count >= threshold.frames && !goes_on;
         let mut reached = self.meter.tell(count, is_many || is_crowd)?;
         let is_one_place =
             self.mean_dbm.is_some_and(|it| it > EDGE_DBM) && self.deviation_db <= ONE_RADIO_DB;
@@ -253,13 +257,19 @@ impl Crowd {
         if let Some(sequence) = heard.header().sequence {
             self.sequence.learn(heard.at, transmitter, sequence.number);
         }
+    }
+
+    fn learn_signal(&mut self, heard: &Heard<'_>) {
         let Some(dbm) = heard.signal_dbm else { return };
+        self.signals = self.signals.saturating_add(1);
+        // The first ones count as much as each other, or the deviation would begin too small.
+        let weight = SIGNAL_WEIGHT.max(1.0 / f32::from(self.signals));
         match &mut self.mean_dbm {
             None => self.mean_dbm = Some(dbm),
             Some(mean) => {
                 let error = dbm - *mean;
-                *mean += SIGNAL_WEIGHT * error;
-                self.deviation_db += SIGNAL_WEIGHT * (error.abs() - self.deviation_db);
+                *mean += weight * error;
+                self.deviation_db += weight * (error.abs() - self.deviation_db);
             }
         }
     }

@@ -86,6 +86,17 @@ impl ExtendedIv {
         u64::from_le_bytes([tsc0, tsc1, tsc2, tsc3, tsc4, tsc5, 0, 0])
     }
 
+    /// The number that counts frames, where one frame fits both ciphers as the frames before had it, and
+    /// whether it is that of TKIP.
+    pub fn number(self, was_tkip: bool) -> (u64, bool) {
+        let is_tkip = match self.cipher() {
+            LooksLike::Tkip => true,
+            LooksLike::Ccmp | LooksLike::Neither => false,
+            LooksLike::Either => was_tkip,
+        };
+        (if is_tkip { self.tkip_sequence() } else { self.packet_number() }, is_tkip)
+    }
+
     /// What the header looks like: TKIP derives the second byte from the first, CCMP leaves the third
     /// zero.
     pub fn cipher(self) -> LooksLike {

@@ -139,6 +139,18 @@ impl Stage {
 
 const BY_SIGNAL: &[&str] = &["no signal", "clock only", "bare", "bare, FCS", "hopping, bare, loss"];
 
+/// What else takes a signal that tells two places apart, from the beginning on.
+const BY_STEADY_SIGNAL: &[&str] = &[
+    "no signal",
+    "clock only",
+    "bare",
+    "bare, FCS",
+    "hopping, bare, loss",
+    "noisy",
+    "begins in the middle",
+    "two sensors, loss",
+];
+
 macro_rules! attacks {
     ($($name:literal, $kinds:expr, $by:ident, $against:ident, $blind:expr, $run:expr;)*) => {
         pub(crate) const ATTACKS: &[Attack] = &[$(Attack {
@@ -184,7 +196,7 @@ attacks! {
             stage.answer(at + 900, frames::authentication(station, bssid, bssid, [0, 2, 0]));
         }
     };
-    "authentication flood of one", &[AuthenticationFlood], Own, Target, &["hopping, bare, loss"], |stage| {
+    "authentication flood of one", &[AuthenticationFlood], Own, Target, &[], |stage| {
         let (bssid, from) = (stage.bssid(), stage.attacker);
         stage.flood(600, 30, |_, _| frames::authentication(bssid, from, bssid, [0, 1, 0]));
     };
@@ -298,7 +310,7 @@ attacks! {
         stage.begin += 4 * SECOND;
         deauthenticate_pair(stage);
     };
-    "karma", &[Karma], Own, Anyone, &["hopping, bare, loss"], |stage| {
+    "karma", &[Karma], Own, Anyone, &["hopping", "hopping, bare, loss"], |stage| {
         let mac = stage.attacker;
         for number in 0..8 {
             let at = stage.begin + number * SECOND;
@@ -405,7 +417,7 @@ attacks! {
         let from = stage.attacker;
         stage.flood(20, 1, |_, _| frames::clear(Way::up(bssid, from), ALL, 0x0800, &dhcp_offer()));
     };
-    "ARP poisoning", &[ArpPoisoning], Own, Victim, &["hopping, bare, loss"], |stage| {
+    "ARP poisoning", &[ArpPoisoning], Own, Victim, &["hopping", "hopping, bare, loss", "begins in the middle"], |stage| {
         let (bssid, gateway) = in_the_clear(stage);
         let from = stage.attacker;
         for number in 0..20 {
@@ -431,7 +443,7 @@ attacks! {
         }
     };
     "PMKIDs collected", &[PmkidHarvest], Own, Anyone, &["hopping", "hopping, bare, loss"], pmkids;
-    "address of a station", &[MacSpoof], AsVictim, Victim, BY_SIGNAL, |stage| {
+    "address of a station", &[MacSpoof, PowerSaveAttack], AsVictim, Victim, BY_STEADY_SIGNAL, |stage| {
         let way = Way::up(stage.bssid(), stage.victim.mac);
         let protection = stage.target.protection;
         let start = stage.random.range(0, 4_096);

@@ -377,7 +377,15 @@ impl Life {
                 if ether.random.chance(0.2) {
                     at = self.reserve(ether, at, is_up, &ap);
                 }
-                let frame = frames::data(way, ap.protection, self.number, bytes);
+                let mut frame = frames::data(way, ap.protection, self.number, bytes);
+                if ether.random.chance(0.05) && ap.protection.has_keys() {
+                    // Several packets in one frame.
+                    frame[24] |= 0x80;
+                } else if ether.random.chance(0.04) && ap.protection.has_keys() {
+                    at = self.fragment(ether, at, way, &frame);
+                    self.number += 1;
+                    frame = frames::data(way, ap.protection, self.number, bytes);
+                }
                 at = if is_up { self.up(ether, at, frame) } else { self.down(ether, at, frame) };
                 at += ether.random.range(200, 3_000);
             }
@@ -385,6 +393,26 @@ impl Life {
             at += ether.random.range(50_000, 900_000);
         }
         at
+    }
+
+    /// A packet in three parts.
+    fn fragment(&mut self, ether: &mut Ether, mut at: u64, way: Way, first: &[u8]) -> u64 {
+        let ap = ether.aps[self.ap].clone();
+        for part in 0..3_u8 {
+            let mut frame = if part == 0 {
+                first.to_vec()
+            } else {
+                self.number += 1;
+                frames::data(way, ap.protection, self.number, 60)
+            };
+            frame[1] |= if part < 2 { 0x04 } else { 0 };
+            frame[22] = part;
+            at = if way.is_up { self.up(ether, at, frame) } else { self.down(ether, at, frame) };
+            if part > 0 {
+                share_number(ether);
+            }
+        }
+        at + 500
     }
 
     fn reserve(&self, ether: &mut Ether, at: u64, is_up: bool, ap: &Ap) -> u64 {
@@ -448,5 +476,15 @@ impl Life {
         let at = self.down(ether, at, response) + 2_000;
         let at = self.up(ether, at, frames::association_request(&ap, mac, None)) + 2_000;
         self.down(ether, at, frames::association_response(&ap, mac, false, 0)) + 3_000
+    }
+}
+
+/// The newest frame has the number of the one before it, as parts of one packet have.
+fn share_number(ether: &mut Ether) {
+    // Behind it is its acknowledgement, and before it perhaps its first attempt.
+    for sent in ether.sent.iter_mut().rev().take(3).filter(|it| it.bytes.len() > 24) {
+        if sent.bytes[22] & 0x0f > 0 {
+            sent.is_repeat = true;
+        }
     }
 }

@@ -157,7 +157,8 @@ impl Ether {
             if !sent.is_repeat {
                 *counter = (*counter + 1) & 0x0fff;
             }
-            sent.bytes[22..24].copy_from_slice(&(*counter << 4).to_le_bytes());
+            let fragment = u16::from(sent.bytes[22] & 0x0f);
+            sent.bytes[22..24].copy_from_slice(&(*counter << 4 | fragment).to_le_bytes());
         }
         self.sent
     }

@@ -348,20 +348,7 @@ mod tests {
             width_px: 1,
             height_px: 1,
         };
-        let floor = Floor {
-            name: "Ground".into(),
-            level: 0,
-            width: Metres(20.0),
-            length: Metres(10.0),
-            height: Metres(3.0),
-            image: Some(image),
-            access_points: Vec::new(),
-            walls: Vec::new(),
-            regions: Vec::new(),
-            rails: Vec::new(),
-            chokepoints: Vec::new(),
-            zones: Vec::new(),
-        };
+        let floor = Floor { image: Some(image), ..Floor::bare("Ground", 0, 20.0, 10.0) };
         let building = Building { name: "Main".into(), floors: vec![floor] };
         Maps { campuses: vec![Campus { name: "North".into(), buildings: vec![building] }] }
     }
