@@ -335,7 +335,6 @@ fn referenced(maps: &Maps, records: &Records) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use model::Metres;
     use model::map::{Building, Campus, Floor, FloorImage};
 
     use super::super::records::tests::incident;
