@@ -23,7 +23,7 @@
 //! # Cost sketch
 //!
 //! * threads: none of their own; a thousand sensors are a thousand tasks, and no more than
-//!   [`READERS_MAX`] files are read at a time
+//!   four files are read at a time
 //! * memory: 64 to 200 KiB of buffers per sensor, and at most 16 MiB of waiting packets in all
 //! * CPU: a packet is parsed once here, and copied once
 
