@@ -45,4 +45,4 @@ pub use mac::{Mac, MacError};
 pub use radio::{Band, Observation, Reading};
 pub use tag::{Battery, BatteryLevel, Emergency, Encounter, TagReport, Telemetry};
 pub use units::{Dbm, Metres, Time};
-pub use wired::{CIVIC_BYTES_MAX, CivicAddress, CivicPart, SwitchPort};
+pub use wired::{CivicAddress, CivicPart, SwitchPort};

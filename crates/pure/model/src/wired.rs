@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest part of a civic address, in bytes: what one length byte can say (RFC 4776, section 3.3).
-pub const CIVIC_BYTES_MAX: usize = 255;
-
 /// Where a wired client is connected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -236,11 +236,11 @@ impl Elements {
     }
 
     /// Learns something new about what all wired clients are plugged into.
-    pub(crate) fn rewire(&mut self, mut change: impl FnMut(&mut Tracked)) {
+    pub(crate) fn rewire(&mut self, mut change: impl FnMut(Mac, &mut Tracked)) {
         let shelf = self.shelf_mut(Category::WiredClient);
-        for tracked in shelf.elements.values_mut() {
+        for (mac, tracked) in &mut shelf.elements {
             shelf.located -= usize::from(tracked.position.is_some());
-            change(tracked);
+            change(*mac, tracked);
             shelf.located += usize::from(tracked.position.is_some());
         }
     }

@@ -221,10 +221,10 @@ impl Tracker {
                 let mut elements = self.elements.write().unwrap_or_else(PoisonError::into_inner);
                 elements.forget_positions(floor);
                 let site = self.site.load();
-                elements.rewire(|tracked| {
-                    let port = tracked.switch_port.as_deref();
-                    tracked.position =
-                        port.and_then(|it| wired::place(it, &site, tracked.last_seen));
+                elements.rewire(|_, tracked| {
+                    if let Some(port) = tracked.switch_port.as_deref() {
+                        tracked.position = wired::place(port, &site, tracked.last_seen);
+                    }
                 });
                 self.changed.extend(elements.iter().map(|(category, mac, _)| (category, mac)));
                 drop(elements);
@@ -402,11 +402,13 @@ impl Tracker {
         self.addresses.learn(&report.controller, &report.switch_ports);
         let shared = Arc::clone(&self.elements);
         let mut elements = shared.write().unwrap_or_else(PoisonError::into_inner);
-        elements.rewire(|tracked| {
-            if let Some(port) = &mut tracked.switch_port
-                && tracked.controller == report.controller
-            {
-                port.civic = self.addresses.of(&report.controller, port);
+        let Self { addresses, changed, .. } = self;
+        elements.rewire(|mac, tracked| {
+            let Some(port) = &mut tracked.switch_port else { return };
+            let civic = addresses.of(&report.controller, port);
+            if tracked.controller == report.controller && port.civic != civic {
+                port.civic = civic;
+                changed.insert((Category::WiredClient, mac));
             }
         });
     }

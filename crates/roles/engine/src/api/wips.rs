@@ -274,12 +274,9 @@ pub async fn acknowledge(
 ) -> Result<Json<IncidentView>, ApiError> {
     let guard = on(&shared)?;
     let note = word.and_then(|Json(word)| word.note);
-    let (writer, acting) = (shared.writer.clone(), guard.clone());
-    let user = principal.user;
-    // To its end even when the client has gone: what is kept is what is known.
-    let saying = tokio::spawn(async move { acting.acknowledge(&writer, id, &user, note).await });
-    let record = saying.await.map_err(|panicked| ApiError::internal(&panicked))??;
-    viewed(shared, guard, record).await
+    let (writer, acting, user) = (shared.writer.clone(), guard.clone(), principal.user);
+    let saying = async move { acting.acknowledge(&writer, id, &user, note).await };
+    said(shared, guard, saying).await
 }
 
 /// Say that an incident is over; what comes after is a new one. Needs the role operator.
@@ -296,10 +293,19 @@ pub async fn clear(
 ) -> Result<Json<IncidentView>, ApiError> {
     let guard = on(&shared)?;
     let note = word.and_then(|Json(word)| word.note);
-    let (writer, acting) = (shared.writer.clone(), guard.clone());
-    let user = principal.user;
-    let saying = tokio::spawn(async move { acting.clear(&writer, id, &user, note).await });
-    let record = saying.await.map_err(|panicked| ApiError::internal(&panicked))??;
+    let (writer, acting, user) = (shared.writer.clone(), guard.clone(), principal.user);
+    let saying = async move { acting.clear(&writer, id, &user, note).await };
+    said(shared, guard, saying).await
+}
+
+/// What became of an incident that somebody says something of. It is said to its end even when the client
+/// has gone: what is kept is what is known.
+async fn said(
+    shared: Arc<Shared>,
+    guard: Guard,
+    saying: impl Future<Output = Result<Record, KeepError>> + Send + 'static,
+) -> Result<Json<IncidentView>, ApiError> {
+    let record = tokio::spawn(saying).await.map_err(|panicked| ApiError::internal(&panicked))??;
     viewed(shared, guard, record).await
 }
 

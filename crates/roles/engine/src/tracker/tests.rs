@@ -134,8 +134,15 @@ fn a_wired_client_is_at_its_outlet_or_around_its_switch_and_has_the_address_of_i
 
     let civic = CivicAddress([(CivicPart::Room, "2.14".into())].into());
     let told = SwitchPort { switch: "sw-1".into(), port: "".into(), civic };
-    tracker.handle(START, Task::Report(Box::new(Report { switch_ports: vec![told], ..empty() })));
+    tracker.changed.clear();
+    let mut notices = tracker.notices().subscribe();
+    tracker.handle(
+        START.plus_ms(NOTICE_INTERVAL_MS),
+        Task::Report(Box::new(Report { switch_ports: vec![told], ..empty() })),
+    );
     assert_eq!(room().as_deref(), Some("2.14"), "what is told later is learned as well");
+    let notice = notices.try_recv().unwrap();
+    assert_eq!(notice.changed, [(Category::WiredClient, WIRED)], "and listeners are told");
     tracker.handle(START, attached("sw-1 1/0/8", true));
     assert_eq!(place().as_deref(), Some("10 10 45"), "around its switch");
     assert_eq!(room().as_deref(), Some("2.14"));
