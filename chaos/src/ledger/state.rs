@@ -1,6 +1,6 @@
 //! What was applied, in order: a file that only grows, and the same in memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -32,17 +32,19 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct State {
     folder: PathBuf,
+    /// Locked while it and the memory differ. Apart from the rest: who asks does not wait for the disk.
+    file: Mutex<File>,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    file: File,
     position: Position,
     /// Index, key, value; in order.
     rows: Vec<(u64, u64, u64)>,
-    /// Where each key is in `rows`.
-    places: HashMap<u64, usize>,
+    /// Where each key is in `rows`. A tree: a hash table of millions of keys that grows holds up everybody
+    /// for a quarter of a second, which would be measured as the pair's.
+    places: BTreeMap<u64, usize>,
     /// Of everything so far.
     hash: u64,
 }
@@ -80,8 +82,8 @@ impl State {
             load(&ballast, ballast_mib)
                 .with_context(|| format!("cannot make {}", ballast.display()))?;
         }
-        let inner = Inner::open(&folder.join(FILE_NAME))?;
-        Ok(Self { folder: folder.to_owned(), inner: Mutex::new(inner) })
+        let (inner, file) = Inner::open(&folder.join(FILE_NAME))?;
+        Ok(Self { folder: folder.to_owned(), file: Mutex::new(file), inner: Mutex::new(inner) })
     }
 
     pub(super) fn position(&self) -> Position {
@@ -90,42 +92,41 @@ impl State {
 
     /// Applies entries, and says which hashes are to be compared.
     pub(super) fn append(&self, batches: Vec<Batch>) -> io::Result<Vec<(u64, u64)>> {
-        let mut text = String::new();
+        let text: String = batches.iter().map(line).collect();
+        let mut file = self.file();
+        file.write_all(text.as_bytes())?;
         let mut hashes = Vec::new();
         let mut inner = self.inner();
         for batch in batches {
-            text.push_str(&line(&batch));
             let index = batch.position.index;
             inner.take(batch);
             if index % COMPARED_EVERY == 0 {
                 hashes.push((index, inner.hash));
             }
         }
-        inner.file.write_all(text.as_bytes())?;
         Ok(hashes)
     }
 
     pub(super) fn sync(&self) -> io::Result<Position> {
-        let (file, position) = {
-            let inner = self.inner();
-            (inner.file.try_clone()?, inner.position)
-        };
+        let file = self.file();
+        let position = self.position();
         file.sync_data()?;
         Ok(position)
     }
 
     pub(super) fn copy_to(&self, folder: &Path) -> io::Result<Position> {
         fs::create_dir_all(folder)?;
-        let inner = self.inner();
+        let _file = self.file();
+        let position = self.position();
         fs::copy(self.folder.join(FILE_NAME), folder.join(FILE_NAME))?;
         take_ballast(&self.folder, folder)?;
-        Ok(inner.position)
+        Ok(position)
     }
 
     /// Takes over a copy; without one the state is empty.
     pub(super) fn replace_by(&self, folder: Option<&Path>) -> Result<Position> {
         let path = self.folder.join(FILE_NAME);
-        let mut inner = self.inner();
+        let (mut file, mut inner) = (self.file(), self.inner());
         match folder {
             Some(folder) => {
                 fs::copy(folder.join(FILE_NAME), &path)?;
@@ -133,7 +134,7 @@ impl State {
             }
             None => fs::write(&path, "")?,
         }
-        *inner = Inner::open(&path)?;
+        (*inner, *file) = Inner::open(&path)?;
         Ok(inner.position)
     }
 
@@ -148,6 +149,10 @@ impl State {
         self.inner().rows.iter().skip(first).take(count).copied().collect()
     }
 
+    fn file(&self) -> MutexGuard<'_, File> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,7 +160,7 @@ impl State {
 
 impl Inner {
     /// Reads the file; a line that was not finished is cut off, its entry comes again.
-    fn open(path: &Path) -> Result<Self> {
+    fn open(path: &Path) -> Result<(Self, File)> {
         let mut options = OpenOptions::new();
         let file = options.create(true).read(true).append(true).open(path);
         let mut file = file.with_context(|| format!("cannot open {}", path.display()))?;
@@ -167,10 +172,9 @@ impl Inner {
             file.seek(io::SeekFrom::End(0))?;
         }
         let mut inner = Self {
-            file,
             position: Position::default(),
             rows: Vec::new(),
-            places: HashMap::new(),
+            places: BTreeMap::new(),
             hash: FNV_START,
         };
         for (number, line) in text[..whole].lines().enumerate() {
@@ -178,7 +182,7 @@ impl Inner {
                 .with_context(|| format!("{}:{} is damaged", path.display(), number + 1))?;
             inner.take(batch);
         }
-        Ok(inner)
+        Ok((inner, file))
     }
 
     fn take(&mut self, batch: Batch) {
