@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use super::{CLIENTS, COUNTED, Figures, ours, theirs};
+use super::{COUNTED, Figures, LOADS, Load, ours, theirs};
 use crate::compare::chroot;
 use crate::site::Programs;
 
@@ -14,8 +14,8 @@ use crate::site::Programs;
 pub const USAGE: &str = "\
 Usage: cargo xtask bench-commit [--rounds N] [--json]
 
-An acknowledged row that is on two disks: our pair beside PostgreSQL 15 with a synchronous standby,
-with 1, 4, 16 and 64 clients. Aim: 5 times PostgreSQL's rows, and no worse p99.
+Acknowledged rows that are on two disks: our pair beside PostgreSQL 15 with a synchronous standby,
+with 1, 4, 16 and 64 clients that commit row by row, and with 4 that commit 100 and 1,000. Aim: 5 times PostgreSQL's rows, and no worse p99.
 Needs root, `ip` and `nft`, and PostgreSQL 15: that of compare-ha's folder or the machine's own, or
 `debootstrap` to get it; without them it says so and exits with 0.
 
@@ -63,10 +63,11 @@ fn parse(words: &[String]) -> Result<Arguments> {
     Ok(arguments)
 }
 
-/// Both with so many clients.
+/// Both under a load.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Row {
-    clients: usize,
+    #[serde(flatten)]
+    load: Load,
     ours: Figures,
     postgresql: Figures,
 }
@@ -95,18 +96,19 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
     let programs = Programs::of(&arguments.mse, &std::env::current_exe()?, None)?;
     let root = if is_installed { PathBuf::from("/") } else { chroot::made(&arguments.folder)? };
     let mut rows = Vec::new();
-    for clients in CLIENTS {
+    for load in LOADS {
         let (mut our_rounds, mut their_rounds) = (Vec::new(), Vec::new());
         for round in 1..=arguments.rounds {
-            crate::say(&format!("commit: {clients} clients, round {round}"));
-            let logs = arguments.folder.join(format!("logs/commit-{clients}"));
-            our_rounds.push(ours(clients, &programs, &logs.join("openmse"))?);
-            their_rounds.push(theirs(clients, &root, &logs.join("postgresql"))?);
+            let Load { clients, rows } = load;
+            crate::say(&format!("commit: {clients} clients, {rows} rows, round {round}"));
+            let logs = arguments.folder.join(format!("logs/commit-{clients}-{rows}"));
+            our_rounds.push(ours(load, &programs, &logs.join("openmse"))?);
+            their_rounds.push(theirs(load, &root, &logs.join("postgresql"))?);
             crate::say(&format!("commit: {:?} {:?}", our_rounds.last(), their_rounds.last()));
         }
         let ours = Figures::median(&our_rounds).context("no round")?;
         let postgresql = Figures::median(&their_rounds).context("no round")?;
-        rows.push(Row { clients, ours, postgresql });
+        rows.push(Row { load, ours, postgresql });
     }
     if arguments.is_json {
         serde_json::to_writer_pretty(&mut *out, &rows)?;
@@ -126,18 +128,18 @@ pub fn run(words: &[String], out: &mut impl Write) -> Result<bool> {
 
 fn table(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
     let titles = ["OpenMSE", "PostgreSQL", "ratio"];
-    write!(out, "{:<8}", "")?;
+    write!(out, "{:<14}", "")?;
     for group in ["rows/s", "p50 us", "p99 us"] {
         write!(out, " |{group:>27}")?;
     }
-    write!(out, "\n{:<8}", "clients")?;
+    write!(out, "\n{:<8}{:>6}", "clients", "rows")?;
     for _ in 0..3 {
         write!(out, " |{:>9}{:>11}{:>7}", titles[0], titles[1], titles[2])?;
     }
     writeln!(out, "  aim")?;
     for row in rows {
-        let Row { clients, ours, postgresql } = row;
-        write!(out, "{clients:<8}")?;
+        let Row { load: Load { clients, rows }, ours, postgresql } = row;
+        write!(out, "{clients:<8}{rows:>6}")?;
         for (ours, theirs) in [
             (ours.rows_per_s, postgresql.rows_per_s),
             (ours.p50_us as f64, postgresql.p50_us as f64),
@@ -157,14 +159,15 @@ mod tests {
     #[test]
     fn the_table_has_ratios_and_says_whether_the_aim_is_reached() {
         let figures = |rows_per_s, p50_us, p99_us| Figures { rows_per_s, p50_us, p99_us };
-        let row = |ours| Row { clients: 4, ours, postgresql: figures(100.0, 400, 900) };
+        let load = Load { clients: 4, rows: 1 };
+        let row = |ours| Row { load, ours, postgresql: figures(100.0, 400, 900) };
         let check = |ours, expected: &str| {
             let mut out = Vec::new();
             table(&mut out, &[row(ours)]).unwrap();
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains(expected), "{text}");
         };
-        check(figures(500.0, 200, 900), "500        100   5.00 |");
+        check(figures(500.0, 200, 900), "4            1 |      500        100   5.00 |");
         check(figures(500.0, 200, 900), "  reached\n");
         check(figures(500.0, 200, 901), "  missed\n");
         check(figures(499.0, 200, 900), "  missed\n");

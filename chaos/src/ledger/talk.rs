@@ -23,7 +23,9 @@ use super::{Entries, KIND, Written};
 /// Longest line. Ours: two numbers and a word.
 const LINE_BYTES_MAX: u64 = 128;
 /// Lines that are answered together. Ours: what a client of the harness sends at once.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 1_000;
+/// Of what is read, and of what is written, at once. Ours: a whole batch.
+const BUFFER_BYTES: usize = 64 << 10;
 /// Clients at once. Ours: many more than the harness has; one more is turned away.
 const CLIENTS_MAX: usize = 512;
 /// A client that says nothing for so long is gone. Ours: those of the harness never pause.
@@ -148,8 +150,8 @@ impl Talk {
     fn answer(&self, stream: &TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(SILENCE_MAX))?;
-        let mut reader = BufReader::new(stream);
-        let mut writer = BufWriter::new(stream);
+        let mut reader = BufReader::with_capacity(BUFFER_BYTES, stream);
+        let mut writer = BufWriter::with_capacity(BUFFER_BYTES, stream);
         while let Some(lines) = read_lines(&mut reader)? {
             let mut puts = Vec::new();
             for line in lines {
