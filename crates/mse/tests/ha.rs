@@ -266,7 +266,7 @@ fn pairing_sends_what_the_other_node_needs() {
         json!({
             "address": "10.10.10.13", "port": 8082, "user": "admin", "password": "a good password",
             "key_hash": hash, "failover": "manual", "failback": "manual", "failover_wait_s": 2.5,
-            "witness": null, "direct_connect": true
+            "witness": null, "direct_connect": true, "allow_smaller": false
         })
     );
     let automatic = [&pair[..], &["--failover", "automatic"]].concat();

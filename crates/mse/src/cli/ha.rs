@@ -110,6 +110,9 @@ pub(crate) struct Pair {
     /// Use the direct connect interfaces of both nodes too.
     #[arg(long)]
     pub(crate) direct_connect: bool,
+    /// Pair even if the secondary has fewer cores or less memory than this primary.
+    #[arg(long)]
+    pub(crate) allow_smaller: bool,
     #[command(flatten)]
     pub(crate) node: Node,
 }

@@ -274,6 +274,7 @@ async fn pair(output: &mut Output<impl Write>, pair: &Pair) -> Result<(), Failur
             json!({ "address": address, "key_hash": key_hash })
         }),
         "direct_connect": pair.direct_connect,
+        "allow_smaller": pair.allow_smaller,
     });
     let answer: Answer = local::post(&data, SOCKET_NAME, "/api/v1/ha/pair", &request).await?;
     output.show(&answer, |out| writeln!(out, "{}", answer.text))

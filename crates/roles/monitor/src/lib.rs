@@ -13,6 +13,7 @@
 //! | [`wire`], [`links`], [`datagrams`], [`machines`] | what travels between nodes, on which connections, and from which machines |
 //! | [`info`] | what `gethainfo` tells |
 //! | [`process`] | which process the monitor is |
+//! | [`specification`] | what a machine can carry |
 //!
 //! It is a small process of its own, so that a service that dies is not a host that dies: the pair,
 //! its journal and the virtual address go on, and the peer takes over at once. It does not know
@@ -32,6 +33,7 @@ pub mod operators;
 pub mod pairing;
 pub mod peers;
 pub mod process;
+pub mod specification;
 pub mod wire;
 pub mod witness;
 

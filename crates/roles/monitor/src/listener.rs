@@ -21,7 +21,9 @@ use crate::wire::{self, Frame, Hello, PROTOCOL};
 const LIMITS: Limits = Limits { connections_max: 512, per_address_max: 64 };
 /// TLS and the first frame must be there after this long.
 const HELLO_MAX: Duration = Duration::from_secs(5);
-
+/// A request has come and its answer has gone within that time. Ours: three times as long as the one who
+/// asks waits.
+const CALL_MAX: Duration = Duration::from_secs(30);
 /// Longest first frame: nobody is known before it. Ours: a greeting has 20 bytes.
 const HELLO_BYTES_MAX: usize = 256;
 
@@ -86,7 +88,10 @@ async fn serve<F: Future<Output = ()>>(
         Ok(Ok((_, None, Some(_)))) => tracing::warn!(%peer, "a voter without a key is refused"),
         Ok(Ok((stream, key, None))) => {
             let router = router.layer(Extension(ProvenKey(key)));
-            http::connection(stream, Origin::Network(peer), router).await;
+            let call = http::connection(stream, Origin::Network(peer), router);
+            if tokio::time::timeout(CALL_MAX, call).await.is_err() {
+                tracing::debug!(%peer, "the request did not come in time");
+            }
         }
     }
 }

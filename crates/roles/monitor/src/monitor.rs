@@ -30,6 +30,7 @@ use crate::machines::{self, Machines};
 use crate::pairing::{Node, alone};
 use crate::peers::{FIRST_INSTANCE, Group, GroupId, Peers};
 use crate::process;
+use crate::specification::Specification;
 use crate::wire::{self, Kind};
 
 /// How often what operators see is brought up to date.
@@ -575,6 +576,7 @@ fn introduce(config: &Config, identity: &Identity) -> Node {
         key_hash: identity.credentials.sha256,
         address: config.listen(),
         direct_connect: direct.map(|it| SocketAddr::new(it.address, config.health_monitor.port)),
+        specification: Specification::of_this_machine(),
     }
 }
 

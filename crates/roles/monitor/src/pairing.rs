@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::VirtualAddress;
 use crate::links::{self, Path, Target, Whom};
 use crate::peers::{Group, GroupId, Peer, Witness};
+use crate::specification::Specification;
 
 /// Where a secondary is asked to take a primary in.
 pub const JOIN_PATH: &str = "/api/v1/ha/join";
@@ -53,6 +54,9 @@ pub struct PairRequest {
     /// Use the direct cable.
     #[serde(default)]
     pub direct_connect: bool,
+    /// The secondary may have less than the primary.
+    #[serde(default)]
+    pub allow_smaller: bool,
 }
 
 /// What a primary asks of a secondary.
@@ -76,6 +80,9 @@ pub struct JoinRequest {
     pub primary: Node,
     /// Use the direct cable.
     pub direct_connect: bool,
+    /// The secondary may have less than the primary.
+    #[serde(default)]
+    pub allow_smaller: bool,
 }
 
 /// What a secondary answers: in recovery, what the primary has lost.
@@ -106,6 +113,9 @@ pub struct Node {
     pub address: SocketAddr,
     /// The same over the direct cable.
     pub direct_connect: Option<SocketAddr>,
+    /// What its machine can carry, if that is known.
+    #[serde(default)]
+    pub specification: Option<Specification>,
 }
 
 /// What a primary asks of a witness.
@@ -154,6 +164,16 @@ pub enum PairError {
         primary: String,
         /// The secondary's.
         secondary: String,
+    },
+    /// The pairing matrix: it would not carry the load.
+    #[error(
+        "the secondary has {secondary}, the primary {primary}; a secondary needs at least what its primary has: give it more, or pair anyway with --allow-smaller"
+    )]
+    PeerSmaller {
+        /// The primary's.
+        primary: Specification,
+        /// The secondary's.
+        secondary: Specification,
     },
     /// N:1 has an end.
     #[error(
@@ -258,6 +278,13 @@ impl JoinRequest {
                 secondary: me.version.clone(),
             });
         }
+        let machines = self.primary.specification.zip(me.specification);
+        if let Some((primary, secondary)) = machines
+            && !secondary.can_replace(primary)
+            && !self.allow_smaller
+        {
+            return Err(PairError::PeerSmaller { primary, secondary });
+        }
         if self.is_recovery {
             return self.check_recovery(groups);
         }
@@ -307,7 +334,7 @@ impl JoinRequest {
 impl Node {
     /// As the other node remembers it.
     pub fn peer(&self) -> Peer {
-        let Self { name, udi, version, key_hash, address, direct_connect } = self.clone();
+        let Self { name, udi, version, key_hash, address, direct_connect, .. } = self.clone();
         Peer { name, udi, version, key_hash, address, direct_connect }
     }
 }
@@ -371,6 +398,7 @@ mod tests {
             key_hash: KeyHash::Sha256([last; 32]),
             address: SocketAddr::new(IpAddr::from([10, 10, 10, last]), 8082),
             direct_connect: None,
+            specification: Some(Specification { cores: 4, memory_mib: 8_192 }),
         }
     }
 
@@ -389,6 +417,7 @@ mod tests {
             witness: None,
             primary: node(12, "0.1.0"),
             direct_connect: false,
+            allow_smaller: false,
         }
     }
 
@@ -432,6 +461,11 @@ mod tests {
         let mut older = request();
         older.primary.version = "0.0.9".to_owned();
         check(&older, &[], "the primary 0.0.9, the secondary 0.1.0");
+        let mut larger = request();
+        larger.primary.specification = Some(Specification { cores: 8, memory_mib: 8_192 });
+        check(&larger, &[], "has 4 cores and 8.0 GiB, the primary 8 cores and 8.0 GiB");
+        larger.allow_smaller = true;
+        assert!(larger.check(&node(13, "0.1.0"), Seat::Secondary, &[], 2).is_ok());
         let mut cable = request();
         cable.direct_connect = true;
         check(&cable, &[], "direct connect is not configured on the secondary");

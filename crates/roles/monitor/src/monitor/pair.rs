@@ -97,6 +97,7 @@ impl Shared {
             witness: request.witness.clone(),
             primary: self.me.clone(),
             direct_connect: request.direct_connect,
+            allow_smaller: request.allow_smaller,
         };
         let ask = pairing::ask(
             &self.identity,
