@@ -155,6 +155,9 @@ pub enum PairError {
     /// A node cannot be its own peer.
     #[error("{0} is this node itself; give the address of the secondary")]
     ConfigSelf(SocketAddr),
+    /// Two secondaries of one group would both believe that they are its backup.
+    #[error("this primary is paired with {0}; dissolve that pair first: `mse ha unpair`")]
+    ConfigPaired(String),
     /// The documents' rule.
     #[error(
         "both nodes must run the same version: the primary {primary}, the secondary {secondary}; upgrade the older one"
@@ -246,6 +249,17 @@ impl PairRequest {
         };
         settings.clone().checked()?;
         Ok(settings)
+    }
+
+    /// Whether the primary may ask this secondary although it has a peer: the same one again, moved to
+    /// another address or set up anew with another key.
+    pub fn check_peer(&self, peer: Option<&Peer>) -> Result<(), PairError> {
+        let is_same =
+            |peer: &Peer| peer.key_hash == self.key_hash || peer.address.ip() == self.address;
+        match peer {
+            Some(peer) if !is_same(peer) => Err(PairError::ConfigPaired(peer.name.clone())),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -448,6 +462,29 @@ mod tests {
         again.virtual_address.address = IpAddr::from([10, 10, 10, 101]);
         again.primary = node(21, "0.1.0");
         assert_eq!(again.check(&me, Seat::Secondary, &groups, 2).unwrap().instance, 3);
+    }
+
+    #[test]
+    fn a_paired_primary_takes_no_second_secondary() {
+        let peer = node(13, "0.1.0").peer();
+        let request = |last: u8, key: u8| PairRequest {
+            address: IpAddr::from([10, 10, 10, last]),
+            port: 8082,
+            user: String::new(),
+            password: String::new(),
+            key_hash: KeyHash::Sha256([key; 32]),
+            failover: Mode::Manual,
+            failback: Mode::Manual,
+            failover_wait_s: 2.5,
+            witness: None,
+            direct_connect: false,
+            allow_smaller: false,
+        };
+        let refused = request(14, 14).check_peer(Some(&peer)).unwrap_err().to_string();
+        assert!(refused.contains("paired with mse13; dissolve that pair first"), "{refused}");
+        assert!(request(14, 14).check_peer(None).is_ok());
+        assert!(request(14, 13).check_peer(Some(&peer)).is_ok(), "it has another address");
+        assert!(request(13, 14).check_peer(Some(&peer)).is_ok(), "it was set up anew");
     }
 
     #[test]

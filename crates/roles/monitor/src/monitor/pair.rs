@@ -87,6 +87,7 @@ impl Shared {
         }
         let mut peers = self.peers.lock().await;
         let own = peers.groups.first().cloned();
+        request.check_peer(own.as_ref().and_then(|group| group.peer.as_ref()))?;
         let join = JoinRequest {
             user: request.user.clone(),
             password: request.password.clone(),
