@@ -460,9 +460,17 @@ export class ApiError extends Error {
     message: string,
     /** How long to wait before the next try, where the engine says so. */
     readonly retry_after_s = 0,
+    /** The field of the body that is at fault, as `rules[0].ssid`; empty where none is. */
+    readonly field = '',
   ) {
     super(message);
   }
+}
+
+/** Something that is read to be changed, with the revision that the change names. */
+export interface Revised<T> {
+  value: T;
+  revision: string;
 }
 
 /** Text for people of anything thrown by a request. */
@@ -489,13 +497,14 @@ export function watchRefusals(listener: (error: ApiError) => void): void {
 
 async function refusal(response: Response): Promise<ApiError> {
   const body: unknown = await response.json().catch(() => null);
-  const error = (body as { error?: { code?: string; message?: string } } | null)?.error;
+  const error = (body as { error?: { code?: string; message?: string; field?: string } } | null)?.error;
   const wait_s = Number(response.headers.get('Retry-After')) || 0;
   return new ApiError(
     response.status,
     error?.code ?? 'unknown',
     error?.message ?? `The engine answered ${response.status} ${response.statusText}.`,
     response.status === 429 ? wait_s || RETRY_AFTER_DEFAULT_S : wait_s,
+    error?.field,
   );
 }
 
@@ -531,6 +540,30 @@ export function write<T>(method: string, path: string, body?: unknown): Promise<
   return request<T>(method, path, { headers, body: JSON.stringify(body) });
 }
 
+export async function readToChange<T>(path: string, signal?: AbortSignal): Promise<Revised<T>> {
+  const response = await answer('GET', path, signal ? { signal } : {});
+  return { value: (await response.json()) as T, revision: response.headers.get('ETag') ?? '' };
+}
+
+/** Changes what still has this revision, and returns the new one; whoever comes second gets a 412. */
+export async function change(
+  method: string,
+  path: string,
+  body: unknown,
+  revision: string,
+): Promise<string> {
+  const response = await answer(method, path, {
+    headers: { 'Content-Type': 'application/json', 'If-Match': revision },
+    body: JSON.stringify(body),
+  });
+  return response.headers.get('ETag') ?? '';
+}
+
+/** Whether a change was refused because somebody else was first. */
+export function isOvertaken(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 412;
+}
+
 export const logIn = (username: string, password: string) =>
   write<Session>('POST', '/session', { username, password });
 export const readSession = () => read<Session>('/session');
@@ -541,22 +574,11 @@ export const changePassword = (current: string, next: string) =>
 export const readFloors = (signal?: AbortSignal) => read<FloorSummary[]>('/floors', signal);
 export const readFloor = (id: string, signal?: AbortSignal) =>
   read<FloorDetails>(`/floors/${encodeURIComponent(id)}`, signal);
-/** A floor with the revision that a change of it must name. */
-export async function readFloorToEdit(
-  id: string,
-): Promise<{ details: FloorDetails; revision: string }> {
-  const response = await answer('GET', `/floors/${encodeURIComponent(id)}`);
-  const details = (await response.json()) as FloorDetails;
-  return { details, revision: response.headers.get('ETag') ?? '' };
-}
+const floorPath = (id: string) => `/floors/${encodeURIComponent(id)}`;
+export const readFloorToEdit = (id: string) => readToChange<FloorDetails>(floorPath(id));
 /** Replaces what is drawn on a floor; returns the new revision. */
-export async function saveDrawing(id: string, drawing: Drawing, revision: string): Promise<string> {
-  const response = await answer('PUT', `/floors/${encodeURIComponent(id)}`, {
-    headers: { 'Content-Type': 'application/json', 'If-Match': revision },
-    body: JSON.stringify(drawing),
-  });
-  return response.headers.get('ETag') ?? '';
-}
+export const saveDrawing = (id: string, drawing: Drawing, revision: string) =>
+  change('PUT', floorPath(id), drawing, revision);
 export const readUnplaced = (signal?: AbortSignal) =>
   read<{ mac: string; name: string }[]>('/access_points/unplaced', signal);
 

@@ -290,7 +290,7 @@ export class Editor implements MapTool {
   async #load(): Promise<void> {
     this.failure = '';
     try {
-      const { details, revision } = await api.readFloorToEdit(this.id);
+      const { value: details, revision } = await api.readFloorToEdit(this.id);
       this.details = details;
       this.#revision = revision;
       this.#saved = shapes.drawingOf(details.floor);

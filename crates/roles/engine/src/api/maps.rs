@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::access::Admin;
 use super::elements::parse_floor;
 use super::error::{ApiError, ErrorBody};
+use super::revision::etag;
 use super::{Shared, State};
 use crate::archive::{self, ArchiveError};
 use crate::site::Site;
@@ -119,11 +120,6 @@ pub async fn floor(FromState(shared): State, Path(id): Path<String>) -> Result<R
         floor: found.floor.clone(),
     };
     Ok(([(header::ETAG, etag(site.revision))], Json(view)).into_response())
-}
-
-/// A revision of the maps as HTTP compares it.
-pub fn etag(revision: u64) -> String {
-    format!("\"{revision}\"")
 }
 
 /// The plan of a floor.
