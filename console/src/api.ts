@@ -545,18 +545,26 @@ export async function readToChange<T>(path: string, signal?: AbortSignal): Promi
   return { value: (await response.json()) as T, revision: response.headers.get('ETag') ?? '' };
 }
 
-/** Changes what still has this revision, and returns the new one; whoever comes second gets a 412. */
+/**
+ * Changes what still has this revision, or adds what is not there, and returns the new revision.
+ * Whoever comes second gets a 412.
+ */
 export async function change(
   method: string,
   path: string,
   body: unknown,
-  revision: string,
+  revision: string | undefined,
 ): Promise<string> {
   const response = await answer(method, path, {
-    headers: { 'Content-Type': 'application/json', 'If-Match': revision },
+    headers: { 'Content-Type': 'application/json', ...seen(revision) },
     body: JSON.stringify(body),
   });
   return response.headers.get('ETag') ?? '';
+}
+
+/** What was seen of what is changed; nothing, where it is new. */
+function seen(revision: string | undefined): Record<string, string> {
+  return revision === undefined ? { 'If-None-Match': '*' } : { 'If-Match': revision };
 }
 
 /** Whether a change was refused because somebody else was first. */
@@ -571,7 +579,8 @@ export const logOut = () => write<void>('DELETE', '/session');
 export const changePassword = (current: string, next: string) =>
   write<void>('PUT', '/session/password', { current, new: next });
 
-export const readFloors = (signal?: AbortSignal) => read<FloorSummary[]>('/floors', signal);
+/** The revision is that of all maps. */
+export const readFloors = (signal?: AbortSignal) => readToChange<FloorSummary[]>('/floors', signal);
 export const readFloor = (id: string, signal?: AbortSignal) =>
   read<FloorDetails>(`/floors/${encodeURIComponent(id)}`, signal);
 const floorPath = (id: string) => `/floors/${encodeURIComponent(id)}`;
@@ -606,9 +615,10 @@ export const readCalibration = (floor: string, signal?: AbortSignal) =>
 export const floorImageUrl = (id: string, image: FloorImage) =>
   `${ROOT}/floors/${encodeURIComponent(id)}/image?sha256=${image.sha256}`;
 export const MAPS_ARCHIVE_URL = `${ROOT}/maps/archive`;
-export const importMaps = (archive: Blob) =>
+/** Replaces all maps, when they still have this revision. */
+export const importMaps = (archive: Blob, revision: string) =>
   request<ImportedMaps>('PUT', '/maps/archive', {
-    headers: { 'Content-Type': 'application/gzip' },
+    headers: { 'Content-Type': 'application/gzip', ...seen(revision) },
     body: archive,
   });
 
@@ -654,11 +664,12 @@ const notificationPath = (name: string) => `/notifications/${encodeURIComponent(
 export const readNotifications = (signal?: AbortSignal) =>
   read<Notification[]>('/notifications', signal);
 export const readNotification = (name: string, signal?: AbortSignal) =>
-  read<Notification>(notificationPath(name), signal);
-export const saveNotification = (definition: Definition) =>
-  write<Definition>('PUT', notificationPath(definition.name), definition);
-export const removeNotification = (name: string) =>
-  write<void>('DELETE', notificationPath(name));
+  readToChange<Notification>(notificationPath(name), signal);
+/** Without a revision it is a new one. */
+export const saveNotification = (definition: Definition, revision: string | undefined) =>
+  change('PUT', notificationPath(definition.name), definition, revision);
+export const removeNotification = (name: string, revision: string) =>
+  request<void>('DELETE', notificationPath(name), { headers: seen(revision) });
 export const testNotification = (name: string) =>
   write<TestOutcome[]>('POST', `${notificationPath(name)}/test`);
 

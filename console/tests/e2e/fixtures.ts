@@ -12,8 +12,8 @@ const EXPECTED = [
   { url: /\/api\/v1\/session$/, text: /status of 401/ },
   // A drawing that is none is refused.
   { url: /\/api\/v1\/floors\/\d+$/, text: /status of 400/ },
-  // A notification that cannot be used is refused.
-  { url: /\/api\/v1\/notifications\/[^/]+$/, text: /status of 4(00|22)/ },
+  // A notification that cannot be used is refused, and one that somebody else changed first.
+  { url: /\/api\/v1\/notifications\/[^/]+$/, text: /status of 4(00|04|12|22)/ },
   // A profile that cannot be used is refused, and one that somebody else changed first.
   { url: /\/api\/v1\/wips\/profile$/, text: /status of 4(12|22)/ },
   // An archive that is none is refused.

@@ -35,7 +35,8 @@ export class Editor implements MapTool {
   /** The drawing while something is dragged. */
   #moving = $state.raw<Drawing | undefined>();
   #saved = $state.raw<Drawing | undefined>();
-  #revision = '';
+  /** Of all maps, as they were read or saved last. */
+  revision = '';
   #held: { handle: Handle; from: Point } | undefined;
 
   readonly dot = undefined;
@@ -123,7 +124,7 @@ export class Editor implements MapTool {
     this.failure = '';
     this.draft = [];
     try {
-      this.#revision = await api.saveDrawing(this.id, drawing, this.#revision);
+      this.revision = await api.saveDrawing(this.id, drawing, this.revision);
       this.#saved = drawing;
       if (this.details) this.details = { ...this.details, floor: { ...this.details.floor, ...drawing } };
       return true;
@@ -292,7 +293,7 @@ export class Editor implements MapTool {
     try {
       const { value: details, revision } = await api.readFloorToEdit(this.id);
       this.details = details;
-      this.#revision = revision;
+      this.revision = revision;
       this.#saved = shapes.drawingOf(details.floor);
       this.#history = begin(this.#saved);
     } catch (error) {

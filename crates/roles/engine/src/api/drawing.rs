@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::access::Operator;
 use super::elements::parse_floor;
 use super::error::{ApiError, ErrorBody};
-use super::maps::{no_floor, put_to_use};
+use super::maps::{check_seen, no_floor, put_to_use};
 use super::revision::{Seen, etag};
 use super::{Shared, State};
 
@@ -99,8 +99,7 @@ async fn draw(
     let _alone = shared.importing.lock().await;
     let site = shared.site.load();
     let path = site.floor(id).ok_or_else(|| no_floor(&id.to_string()))?.path();
-    seen.check(Some(&etag(site.revision)), "the maps")
-        .map_err(|error| ApiError { code: "maps_changed", ..error })?;
+    check_seen(seen, site.revision)?;
     let mut maps = site.maps.clone();
     let floor = floor_mut(&mut maps, id).ok_or_else(|| no_floor(&id.to_string()))?;
     let Drawing { access_points, walls, regions, rails, chokepoints, switches, zones } = drawing;

@@ -64,7 +64,7 @@ impl Seen {
             return Ok(());
         }
         let message = match (self, current) {
-            (Self::Nothing, _) => format!("there is {what} already; nothing was saved"),
+            (Self::Nothing, _) => format!("{what} is there already; nothing was saved"),
             (_, None) => {
                 format!("somebody removed {what} since it was read; nothing was saved")
             }
@@ -132,6 +132,6 @@ mod tests {
         check(&seven, Some("\"8\""), "somebody else changed the door");
         check(&seven, None, "somebody removed the door");
         check(&Seen::Nothing, None, "");
-        check(&Seen::Nothing, Some("\"7\""), "there is the door already");
+        check(&Seen::Nothing, Some("\"7\""), "the door is there already");
     }
 }
