@@ -49,8 +49,10 @@ test('a notification is added, refused, tested, switched, changed and removed', 
   const save = page.getByRole('button', { name: 'Save' });
   const alert = page.getByRole('alert');
   await save.click();
-  await expect(alert).toContainText("'not' is no address");
-  await page.getByRole('textbox', { name: 'MAC addresses' }).fill('');
+  const macs = page.getByRole('textbox', { name: 'MAC addresses' });
+  await expect(alert).toHaveText('Not saved: the engine does not take what is marked.');
+  await expect(macs).toHaveAccessibleDescription(/^'not' is neither a MAC address nor the beginning of one; write/);
+  await macs.fill('');
   await page.getByLabel('Events that may wait').fill('0');
   await save.click();
   await expect(alert).toHaveText('Queue_limit is 0; it can be 1 to 30000');
@@ -109,7 +111,7 @@ test('a notification is added, refused, tested, switched, changed and removed', 
     await expect(alert).toContainText('Somebody else changed “Pharmacy” since you opened it.');
   };
   await begin('Theirs');
-  await look(page, 'notifications-two');
+  await look(page, 'notifications-two', 800, alert);
   await page.getByRole('button', { name: 'Show theirs' }).click();
   await expect(group).toHaveValue('Theirs');
   await page.getByRole('button', { name: 'Cancel' }).click();

@@ -9,12 +9,11 @@ import {
   linesOf,
   merged,
   newRule,
-  refusalOf,
-  refusedAt,
   refusedKind,
   set,
   settingsOf,
 } from '../../src/intrusions/profile/profile';
+import { refusalOf, refusedAt } from '../../src/refusal';
 
 const BARE: Profile = {
   name: 'default',

@@ -1,19 +1,13 @@
 // What the form of the profile edits: parts that two people may change at once, thresholds and
-// severities beside their defaults, and what the engine has against a field. Pure.
-import { ApiError, errorText } from '../../api';
+// severities beside their defaults. Pure.
 import type { Article, Profile, Rule, Severity, Threshold } from '../../api-wips';
+import type { Refusal } from '../../refusal';
 
 /** What the profile says of one kind, or would say. */
 export interface KindSettings {
   isEnabled: boolean;
   severity: Severity;
   threshold: Threshold;
-}
-
-/** A refusal of the engine: which field, and why. */
-export interface Refusal {
-  field: string;
-  reason: string;
 }
 
 /** The parts of a profile, as the headings of the form call them. */
@@ -114,21 +108,6 @@ export function newRule(): Rule {
 /** Names or addresses, one a line; names may have spaces, so only lines that are empty are left out. */
 export function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
-}
-
-/** What the engine has against a field; absent where it says nothing of one. */
-export function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof ApiError) || !error.field) return undefined;
-  const { field, message } = error;
-  const prefix = `${field}: `;
-  const reason = message.startsWith(prefix) ? message.slice(prefix.length) : message;
-  return { field, reason: errorText(new Error(reason)) };
-}
-
-/** Why `field` was refused, or an entry of it; empty where it was not. */
-export function refusedAt(refusal: Refusal | undefined, field: string): string {
-  if (!refusal?.field.startsWith(field)) return '';
-  return /^(\[\d+\])?$/.test(refusal.field.slice(field.length)) ? refusal.reason : '';
 }
 
 /** The kind whose threshold or severity was refused. */

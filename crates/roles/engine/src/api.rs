@@ -13,6 +13,7 @@ pub mod access;
 pub mod analytics;
 pub mod assets;
 pub mod compatibility;
+pub mod document;
 pub mod dormant;
 pub mod drawing;
 pub mod elements;

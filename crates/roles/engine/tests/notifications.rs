@@ -127,6 +127,18 @@ async fn the_second_of_two_who_change_a_definition_is_told() {
     assert!(message.contains("somebody removed"), "{message}");
 }
 
+#[tokio::test]
+async fn an_address_that_is_none_is_named_with_what_to_write() {
+    let lab = Lab::start().await;
+    let mut body = lobby("http://127.0.0.1:9/", "cmx");
+    body["filter"]["macs"] = json!(["00:0c:cc:*", "00:0c:c*"]);
+    let refused = put(&lab, LOBBY, &body, 422).await;
+    assert_eq!(refused["error"]["field"], "filter.macs[1]");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("'00:0c:c*' is neither a MAC address nor"), "{message}");
+    assert!(message.contains("00:0c:cc:*"), "{message}");
+}
+
 /// The battery runs low, somebody presses the button, and the tag passes the gate twice.
 #[tokio::test]
 async fn what_a_tag_says_about_itself_is_told() {

@@ -15,6 +15,7 @@ use store::Role;
 use utoipa::ToSchema;
 
 use super::access::{Admin, Principal};
+use super::document::Document;
 use super::error::{ApiError, ErrorBody, blocking};
 use super::revision::{self, Seen};
 use super::{Shared, State};
@@ -94,6 +95,7 @@ fn etag_of(shown: &Definition) -> Result<String, ApiError> {
     (status = 400, body = ErrorBody, description = "says which value cannot be used"),
     (status = 403, body = ErrorBody),
     (status = 412, body = ErrorBody, description = "somebody else changed, removed or added it meanwhile"),
+    (status = 422, body = ErrorBody, description = "names the field that cannot be read"),
     (status = 503, body = ErrorBody, description = "the pair did not take it, or it is not known whether it did")
 ))]
 pub async fn put(
@@ -101,7 +103,7 @@ pub async fn put(
     Admin(principal): Admin,
     Path(name): Path<String>,
     seen: Seen,
-    Json(definition): Json<Definition>,
+    Document(definition): Document<Definition>,
 ) -> Result<Response, ApiError> {
     if definition.name != name {
         let message = format!("the path names '{name}', the body '{}'", definition.name);
