@@ -71,24 +71,46 @@ export interface Zone {
   outline: Point[];
 }
 
+/** Triggers tags, so that they say that they are there. */
+export interface Chokepoint {
+  name: string;
+  at: Point;
+  /** How far away it triggers tags. */
+  range: number;
+}
+
+/** Says where the clients are that are wired to it. */
+export interface Switch {
+  name: string;
+  at: Point;
+  /** How far away the clients on its ports are at most. */
+  reach: number;
+  /** Ports that come out at a known place. */
+  outlets?: { port: string; at: Point }[];
+}
+
 /** What is drawn on a floor, and replaced as a whole. */
 export interface Drawing {
   access_points: AccessPoint[];
   walls: Wall[];
   regions: Region[];
   rails: Segment[];
+  chokepoints: Chokepoint[];
+  switches: Switch[];
   zones: Zone[];
 }
 
-export interface Floor extends Omit<Drawing, 'rails'> {
+export interface Floor extends Omit<Drawing, 'rails' | 'chokepoints' | 'switches'> {
   name: string;
   level: number;
   width: number;
   length: number;
   height: number;
   image?: FloorImage;
-  /** Absent where a floor has none. */
+  /** Absent where a floor has none, as those below. */
   rails?: Segment[];
+  chokepoints?: Chokepoint[];
+  switches?: Switch[];
 }
 
 export interface FloorDetails {

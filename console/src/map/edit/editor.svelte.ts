@@ -10,12 +10,25 @@ import { paintEditor } from './paint';
 import * as shapes from './shapes';
 import type { Handle, Shape } from './shapes';
 
-export type Tool = 'select' | 'ap' | 'wall' | 'inclusion' | 'exclusion' | 'rail' | 'zone';
+export type Tool =
+  | 'select'
+  | 'ap'
+  | 'wall'
+  | 'inclusion'
+  | 'exclusion'
+  | 'rail'
+  | 'zone'
+  | 'chokepoint'
+  | 'switch';
 
 export const LIGHT_WALL_DB = 3;
 export const HEAVY_WALL_DB = 13;
 /** A radio that hangs from a usual ceiling, as the engine assumes. */
 const AP_HEIGHT_M = 2.5;
+/** As the simulated campus has them. */
+const CHOKEPOINT_RANGE_M = 2;
+/** As the engine assumes: half of the longest cable of IEEE 802.3, which is not laid in a line. */
+const SWITCH_REACH_M = 45;
 
 /** Editors with unsaved changes, by floor: a look at another floor loses nothing. */
 const kept = new Map<string, Editor>();
@@ -174,6 +187,12 @@ export class Editor implements MapTool {
       case 'ap':
         this.placeAccessPoint(place);
         return;
+      case 'chokepoint':
+        this.#placeSpot('chokepoints', 'Chokepoint', { at: place, range: CHOKEPOINT_RANGE_M });
+        return;
+      case 'switch':
+        this.#placeSpot('switches', 'Switch', { at: place, reach: SWITCH_REACH_M });
+        return;
       case 'wall':
       case 'rail':
         this.#addEnd(place);
@@ -235,6 +254,20 @@ export class Editor implements MapTool {
     this.tool = 'select';
     const index = known >= 0 ? known : drawing.access_points.length;
     this.selected = { kind: 'access_points', index };
+  }
+
+  /** Draws a spot under a name that is free on this floor; people give it the right one. */
+  #placeSpot<K extends 'chokepoints' | 'switches'>(
+    kind: K,
+    word: string,
+    spot: Omit<Drawing[K][number], 'name'>,
+  ): void {
+    const { drawing } = this;
+    if (!drawing) return;
+    const name = shapes.freeName(drawing[kind].map((it) => it.name), word);
+    this.change(shapes.added(drawing, kind, { ...spot, name } as Drawing[K][number]));
+    this.tool = 'select';
+    this.selected = { kind, index: drawing[kind].length };
   }
 
   /** Closes the outline that is being drawn, or ends a row of walls or rails. */

@@ -30,9 +30,9 @@ pub struct Drawing {
     walls: Vec<Wall>,
     regions: Vec<Region>,
     rails: Vec<Segment>,
-    /// Absent: as they are. The console does not draw them.
+    /// Absent: as they are.
     chokepoints: Option<Vec<Chokepoint>>,
-    /// Absent: as they are. The console does not draw them.
+    /// Absent: as they are.
     switches: Option<Vec<Switch>>,
     zones: Vec<Zone>,
 }
