@@ -122,6 +122,13 @@ test('an administrator sets the profile, is told what is wrong, and loses nobody
   await expect(field(page, 'Names of networks')).toHaveValue('Corp Guests\nCorpNet');
   await expect(field(page, 'Names of networks')).toBeDisabled();
   await expect(page.getByRole('button', { name: /Save|Add a rule|Remove|Move/ })).toHaveCount(0);
+  await page.getByRole('button', { name: /^Impersonation/ }).click();
+  const severity = page.getByRole('combobox', { name: 'Severity of Karma access point' });
+  await expect(severity).toHaveValue('minor');
+  await expect(severity).toBeDisabled();
+  await search.fill('RTS flood');
+  await expect(page.getByRole('checkbox', { name: 'RTS flood' })).not.toBeChecked();
+  await search.fill('');
   await look(page, 'profile-viewer');
 });
 
