@@ -1,7 +1,7 @@
 // The wIPS part of the native API: incidents, access points of others, sensors and articles.
 // Times of capture are microseconds since 1970 UTC, because frames follow each other in tens of
 // them; all other times are milliseconds, as everywhere.
-import { read, ROOT, write } from './api';
+import { change, read, readToChange, ROOT, write } from './api';
 
 export type Severity = 'informational' | 'minor' | 'major' | 'critical';
 export type Standing = 'active' | 'acknowledged' | 'quiet' | 'cleared';
@@ -184,6 +184,59 @@ export interface Article {
   severity: Severity;
   description: string;
   remedy: string;
+  /** What holds where the profile says nothing. */
+  default_severity: Severity;
+  default_threshold: Threshold;
+}
+
+/** When a detector speaks. */
+export interface Threshold {
+  frames: number;
+  /** Or so many transmitters; absent where they are not counted. */
+  transmitters?: number;
+  seconds: number;
+}
+
+/** When managed networks are used; by day where `from_h` is less, else through the night. */
+export interface Hours {
+  from_h: number;
+  to_h: number;
+  utc_offset_min: number;
+  weekends: boolean;
+}
+
+/** How access points of others are sorted: the first rule counts all of whose conditions hold. */
+export interface Rule {
+  name: string;
+  class: RogueClass;
+  custom?: string;
+  ssid?: string;
+  managed_ssid?: boolean;
+  open?: boolean;
+  rssi_dbm_min?: number;
+  lasted_s_min?: number;
+  stations_min?: number;
+  on_wire?: boolean;
+  confidence: number;
+}
+
+/** Whom to protect, and when to speak. */
+export interface Profile {
+  name: string;
+  managed: { ssids: string[]; bssids: string[]; stations: string[] };
+  approved_bssids: string[];
+  approved_ssids: string[];
+  canary_ssids: string[];
+  hours?: Hours;
+  wired: string[];
+  rules: Rule[];
+  disabled: string[];
+  /** By kind; the others have their defaults. */
+  thresholds: Record<string, Threshold>;
+  severities: Record<string, Severity>;
+  quiet_s_min: number;
+  quiet_s_max: number;
+  radios_max: number;
 }
 
 const incidentPath = (id: number) => `/wips/incidents/${id}`;
@@ -214,5 +267,10 @@ export const unclassifyRogue = (bssid: string) => write<void>('DELETE', roguePat
 
 export const readSensors = async (signal?: AbortSignal) =>
   (await read<{ sensors: WipsSensor[] }>('/wips/sensors', signal)).sensors;
+const PROFILE = '/wips/profile';
+export const readProfile = (signal?: AbortSignal) => readToChange<Profile>(PROFILE, signal);
+export const saveProfile = (profile: Profile, revision: string) =>
+  change('PUT', PROFILE, profile, revision);
+
 export const readKinds = async (signal?: AbortSignal) =>
   (await read<{ kinds: Article[] }>('/wips/kinds', signal)).kinds;

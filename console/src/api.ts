@@ -71,24 +71,46 @@ export interface Zone {
   outline: Point[];
 }
 
+/** Triggers tags, so that they say that they are there. */
+export interface Chokepoint {
+  name: string;
+  at: Point;
+  /** How far away it triggers tags. */
+  range: number;
+}
+
+/** Says where the clients are that are wired to it. */
+export interface Switch {
+  name: string;
+  at: Point;
+  /** How far away the clients on its ports are at most. */
+  reach: number;
+  /** Ports that come out at a known place. */
+  outlets?: { port: string; at: Point }[];
+}
+
 /** What is drawn on a floor, and replaced as a whole. */
 export interface Drawing {
   access_points: AccessPoint[];
   walls: Wall[];
   regions: Region[];
   rails: Segment[];
+  chokepoints: Chokepoint[];
+  switches: Switch[];
   zones: Zone[];
 }
 
-export interface Floor extends Omit<Drawing, 'rails'> {
+export interface Floor extends Omit<Drawing, 'rails' | 'chokepoints' | 'switches'> {
   name: string;
   level: number;
   width: number;
   length: number;
   height: number;
   image?: FloorImage;
-  /** Absent where a floor has none. */
+  /** Absent where a floor has none, as those below. */
   rails?: Segment[];
+  chokepoints?: Chokepoint[];
+  switches?: Switch[];
 }
 
 export interface FloorDetails {
@@ -460,9 +482,17 @@ export class ApiError extends Error {
     message: string,
     /** How long to wait before the next try, where the engine says so. */
     readonly retry_after_s = 0,
+    /** The field of the body that is at fault, as `rules[0].ssid`; empty where none is. */
+    readonly field = '',
   ) {
     super(message);
   }
+}
+
+/** Something that is read to be changed, with the revision that the change names. */
+export interface Revised<T> {
+  value: T;
+  revision: string;
 }
 
 /** Text for people of anything thrown by a request. */
@@ -489,13 +519,14 @@ export function watchRefusals(listener: (error: ApiError) => void): void {
 
 async function refusal(response: Response): Promise<ApiError> {
   const body: unknown = await response.json().catch(() => null);
-  const error = (body as { error?: { code?: string; message?: string } } | null)?.error;
+  const error = (body as { error?: { code?: string; message?: string; field?: string } } | null)?.error;
   const wait_s = Number(response.headers.get('Retry-After')) || 0;
   return new ApiError(
     response.status,
     error?.code ?? 'unknown',
     error?.message ?? `The engine answered ${response.status} ${response.statusText}.`,
     response.status === 429 ? wait_s || RETRY_AFTER_DEFAULT_S : wait_s,
+    error?.field,
   );
 }
 
@@ -531,6 +562,38 @@ export function write<T>(method: string, path: string, body?: unknown): Promise<
   return request<T>(method, path, { headers, body: JSON.stringify(body) });
 }
 
+export async function readToChange<T>(path: string, signal?: AbortSignal): Promise<Revised<T>> {
+  const response = await answer('GET', path, signal ? { signal } : {});
+  return { value: (await response.json()) as T, revision: response.headers.get('ETag') ?? '' };
+}
+
+/**
+ * Changes what still has this revision, or adds what is not there, and returns the new revision.
+ * Whoever comes second gets a 412.
+ */
+export async function change(
+  method: string,
+  path: string,
+  body: unknown,
+  revision: string | undefined,
+): Promise<string> {
+  const response = await answer(method, path, {
+    headers: { 'Content-Type': 'application/json', ...seen(revision) },
+    body: JSON.stringify(body),
+  });
+  return response.headers.get('ETag') ?? '';
+}
+
+/** What was seen of what is changed; nothing, where it is new. */
+function seen(revision: string | undefined): Record<string, string> {
+  return revision === undefined ? { 'If-None-Match': '*' } : { 'If-Match': revision };
+}
+
+/** Whether a change was refused because somebody else was first. */
+export function isOvertaken(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 412;
+}
+
 export const logIn = (username: string, password: string) =>
   write<Session>('POST', '/session', { username, password });
 export const readSession = () => read<Session>('/session');
@@ -538,25 +601,15 @@ export const logOut = () => write<void>('DELETE', '/session');
 export const changePassword = (current: string, next: string) =>
   write<void>('PUT', '/session/password', { current, new: next });
 
-export const readFloors = (signal?: AbortSignal) => read<FloorSummary[]>('/floors', signal);
+/** The revision is that of all maps. */
+export const readFloors = (signal?: AbortSignal) => readToChange<FloorSummary[]>('/floors', signal);
 export const readFloor = (id: string, signal?: AbortSignal) =>
   read<FloorDetails>(`/floors/${encodeURIComponent(id)}`, signal);
-/** A floor with the revision that a change of it must name. */
-export async function readFloorToEdit(
-  id: string,
-): Promise<{ details: FloorDetails; revision: string }> {
-  const response = await answer('GET', `/floors/${encodeURIComponent(id)}`);
-  const details = (await response.json()) as FloorDetails;
-  return { details, revision: response.headers.get('ETag') ?? '' };
-}
+const floorPath = (id: string) => `/floors/${encodeURIComponent(id)}`;
+export const readFloorToEdit = (id: string) => readToChange<FloorDetails>(floorPath(id));
 /** Replaces what is drawn on a floor; returns the new revision. */
-export async function saveDrawing(id: string, drawing: Drawing, revision: string): Promise<string> {
-  const response = await answer('PUT', `/floors/${encodeURIComponent(id)}`, {
-    headers: { 'Content-Type': 'application/json', 'If-Match': revision },
-    body: JSON.stringify(drawing),
-  });
-  return response.headers.get('ETag') ?? '';
-}
+export const saveDrawing = (id: string, drawing: Drawing, revision: string) =>
+  change('PUT', floorPath(id), drawing, revision);
 export const readUnplaced = (signal?: AbortSignal) =>
   read<{ mac: string; name: string }[]>('/access_points/unplaced', signal);
 
@@ -584,9 +637,10 @@ export const readCalibration = (floor: string, signal?: AbortSignal) =>
 export const floorImageUrl = (id: string, image: FloorImage) =>
   `${ROOT}/floors/${encodeURIComponent(id)}/image?sha256=${image.sha256}`;
 export const MAPS_ARCHIVE_URL = `${ROOT}/maps/archive`;
-export const importMaps = (archive: Blob) =>
+/** Replaces all maps, when they still have this revision. */
+export const importMaps = (archive: Blob, revision: string) =>
   request<ImportedMaps>('PUT', '/maps/archive', {
-    headers: { 'Content-Type': 'application/gzip' },
+    headers: { 'Content-Type': 'application/gzip', ...seen(revision) },
     body: archive,
   });
 
@@ -632,11 +686,12 @@ const notificationPath = (name: string) => `/notifications/${encodeURIComponent(
 export const readNotifications = (signal?: AbortSignal) =>
   read<Notification[]>('/notifications', signal);
 export const readNotification = (name: string, signal?: AbortSignal) =>
-  read<Notification>(notificationPath(name), signal);
-export const saveNotification = (definition: Definition) =>
-  write<Definition>('PUT', notificationPath(definition.name), definition);
-export const removeNotification = (name: string) =>
-  write<void>('DELETE', notificationPath(name));
+  readToChange<Notification>(notificationPath(name), signal);
+/** Without a revision it is a new one. */
+export const saveNotification = (definition: Definition, revision: string | undefined) =>
+  change('PUT', notificationPath(definition.name), definition, revision);
+export const removeNotification = (name: string, revision: string) =>
+  request<void>('DELETE', notificationPath(name), { headers: seen(revision) });
 export const testNotification = (name: string) =>
   write<TestOutcome[]>('POST', `${notificationPath(name)}/test`);
 

@@ -1,4 +1,5 @@
-// What of a floor does not move: paper, plan, regions, zones, walls and access points.
+// What of a floor does not move: paper, plan, regions, zones, walls, access points, chokepoints and
+// switches.
 // The view keeps the result as a bitmap and draws it again only when the camera moves.
 import type { Floor, Point } from '../api';
 import { toScreen, type Camera, type Size } from './affine';
@@ -42,6 +43,8 @@ export function drawScene(
   drawRails(brush, floor);
   drawWalls(brush, floor);
   drawZoneNames(brush, floor);
+  drawSwitches(brush, floor);
+  drawChokepoints(brush, floor);
   drawAccessPoints(brush, floor);
 }
 
@@ -193,10 +196,7 @@ function drawWalls({ context, camera, palette }: Brush, floor: Floor): void {
 function drawAccessPoints({ context, camera, palette }: Brush, floor: Floor): void {
   const named = camera.scale >= AP_NAMES_SCALE;
   context.save();
-  context.font = `500 10.5px ${palette.font}`;
-  context.textAlign = 'center';
-  context.textBaseline = 'top';
-  context.lineJoin = 'round';
+  setNames(context, palette);
   for (const ap of floor.access_points) {
     const { x, y } = toScreen(camera, ap.at);
     context.beginPath();
@@ -208,6 +208,78 @@ function drawAccessPoints({ context, camera, palette }: Brush, floor: Floor): vo
     context.fill();
     drawWaves(context, x, y, palette.paper);
     if (named) haloText(context, ap.name, x, y + 10, palette.ap, palette.halo);
+  }
+  context.restore();
+}
+
+/** How the names of spots are set. */
+function setNames(context: CanvasRenderingContext2D, palette: Palette): void {
+  context.font = `500 10.5px ${palette.font}`;
+  context.textAlign = 'center';
+  context.textBaseline = 'top';
+  context.lineJoin = 'round';
+}
+
+/** A ring around a point, and as far as it triggers tags. */
+function drawChokepoints({ context, camera, palette }: Brush, floor: Floor): void {
+  const named = camera.scale >= AP_NAMES_SCALE;
+  context.save();
+  setNames(context, palette);
+  for (const { name, at, range } of floor.chokepoints ?? []) {
+    const { x, y } = toScreen(camera, at);
+    context.beginPath();
+    context.arc(x, y, range * camera.scale, 0, Math.PI * 2);
+    context.globalAlpha = 0.08;
+    context.fillStyle = palette.ap;
+    context.fill();
+    context.globalAlpha = 1;
+    ring(context, x, y, 6, palette.halo, 5);
+    ring(context, x, y, 6, palette.ap, 2);
+    context.beginPath();
+    context.arc(x, y, 2.2, 0, Math.PI * 2);
+    context.fillStyle = palette.ap;
+    context.fill();
+    if (named) haloText(context, name, x, y + 10, palette.ap, palette.halo);
+  }
+  context.restore();
+}
+
+function ring(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  radius: number,
+  colour: string,
+  width: number,
+): void {
+  context.beginPath();
+  context.arc(x, y, radius, 0, Math.PI * 2);
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+}
+
+/** A box with its ports, and a small square for each outlet. */
+function drawSwitches({ context, camera, palette }: Brush, floor: Floor): void {
+  const named = camera.scale >= AP_NAMES_SCALE;
+  context.save();
+  setNames(context, palette);
+  for (const { name, at, outlets = [] } of floor.switches ?? []) {
+    context.fillStyle = palette.ap;
+    for (const outlet of outlets) {
+      const { x, y } = toScreen(camera, outlet.at);
+      context.fillRect(x - 2, y - 2, 4, 4);
+    }
+    const { x, y } = toScreen(camera, at);
+    context.beginPath();
+    context.roundRect(x - 9, y - 5, 18, 10, 2);
+    context.strokeStyle = palette.halo;
+    context.lineWidth = 3;
+    context.stroke();
+    context.fill();
+    context.fillStyle = palette.paper;
+    for (const port of [-5.5, -1.5, 2.5]) context.fillRect(x + port, y - 1.5, 3, 3);
+    if (named) haloText(context, name, x, y + 9, palette.ap, palette.halo);
   }
   context.restore();
 }

@@ -3,6 +3,7 @@ import type { Page } from '@playwright/test';
 
 import { demo } from './demo';
 import { expect, logIn, openMode, tap, test } from './fixtures';
+import { look } from './pictures';
 
 const SCREENSHOTS = 'test-results';
 
@@ -74,6 +75,58 @@ test('access points, walls and zones are drawn, undone, saved, and still there',
   await expect(editor.getByRole('button', { name: /13 dB/ }).first()).toBeVisible();
   await editor.getByRole('button', { name: 'Close' }).click();
   await expect(page.getByRole('region', { name: 'Zones' })).toContainText('Drawn Zone');
+});
+
+test('chokepoints and switches are shown, placed, moved, refused and removed', async ({ page }) => {
+  await logIn(page);
+  const canvas = await openMode(page, 'Edit');
+  const editor = page.getByRole('complementary', { name: 'Map editor' });
+  const changes = editor.getByText(/not saved$|^Nothing to save$/);
+  const entry = (name: RegExp) => editor.getByRole('button', { name });
+  const coordinate = (axis: string) =>
+    editor.getByRole('group', { name: 'Corners in metres' }).getByLabel(axis, { exact: true });
+  // Those of the archive are there.
+  await expect(entry(/Switch$/).nth(1)).toBeVisible();
+  await expect(entry(/Chokepoint$/).nth(1)).toBeVisible();
+
+  for (const [tool, name, x] of [
+    ['Chokepoint', 'Drawn Gate', 0.45],
+    ['Switch', 'sw-drawn', 0.55],
+  ] as const) {
+    await editor.getByRole('button', { name: tool, exact: true }).first().click();
+    await tap(canvas, x, 0.5);
+    await editor.getByLabel('Name').fill(name);
+    await editor.getByLabel('Name').press('Tab');
+  }
+  await expect(changes).toHaveText('2 changes not saved');
+  await editor.getByLabel('Clients are within metres').fill('20');
+  await coordinate('x').fill('12.5');
+  await coordinate('x').press('Tab');
+  await entry(/^Drawn Gate/).click();
+  await editor.getByLabel('Triggers tags within metres').fill('4');
+  await editor.getByLabel('Triggers tags within metres').press('Tab');
+  await editor.getByRole('button', { name: 'Save' }).click();
+  await expect(changes).toHaveText('Nothing to save');
+  await look(page, 'editor-spots');
+
+  await page.reload();
+  await entry(/^sw-drawn/).click();
+  await expect(coordinate('x')).toHaveValue('12.5');
+  await expect(editor.getByLabel('Clients are within metres')).toHaveValue('20');
+  // Names are unique in all maps.
+  await editor.getByLabel('Name').fill('sw-main-g1');
+  await editor.getByLabel('Name').press('Tab');
+  await editor.getByRole('button', { name: 'Save' }).click();
+  await expect(editor.getByRole('alert')).toContainText('The switch sw-main-g1 is there twice');
+  await editor.getByRole('button', { name: 'Discard' }).click();
+  for (const name of [/^sw-drawn/, /^Drawn Gate/]) {
+    await entry(name).click();
+    await editor.getByRole('button', { name: 'Delete' }).click();
+  }
+  await editor.getByRole('button', { name: 'Save' }).click();
+  await expect(changes).toHaveText('Nothing to save');
+  await editor.getByRole('button', { name: 'Close' }).click();
+  await look(page, 'map-spots');
 });
 
 test('what the engine refuses is said, and shown at the shape', async ({ page }) => {

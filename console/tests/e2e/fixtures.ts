@@ -12,8 +12,10 @@ const EXPECTED = [
   { url: /\/api\/v1\/session$/, text: /status of 401/ },
   // A drawing that is none is refused.
   { url: /\/api\/v1\/floors\/\d+$/, text: /status of 400/ },
-  // A notification that cannot be used is refused.
-  { url: /\/api\/v1\/notifications\/[^/]+$/, text: /status of 4(00|22)/ },
+  // A notification that cannot be used is refused, and one that somebody else changed first.
+  { url: /\/api\/v1\/notifications\/[^/]+$/, text: /status of 4(00|04|12|22)/ },
+  // A profile that cannot be used is refused, and one that somebody else changed first.
+  { url: /\/api\/v1\/wips\/profile$/, text: /status of 4(12|22)/ },
   // An archive that is none is refused.
   { url: /\/api\/v1\/maps\/archive$/, text: /status of 400/ },
 ];
@@ -67,6 +69,18 @@ export async function logInFirst(page: Page, console: string, given: string): Pr
   await page.getByRole('button', { name: 'Change password' }).click();
 }
 
+/** Makes a user who may only look, and logs in as that one. */
+export async function logInAsViewer(page: Page, console: string): Promise<void> {
+  const password = 'looks, and no more';
+  const added = await page.request.post(`${console}api/v1/users`, {
+    headers: { 'X-MSE-Console': '1' },
+    data: { name: 'vera', password, role: 'viewer' },
+  });
+  expect(added.status()).toBe(201);
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await enterPassword(page, password, 'vera');
+}
+
 /** Taps the canvas at shares of its width and height. */
 export async function tap(canvas: Locator, x: number, y: number): Promise<void> {
   const box = await canvas.boundingBox();
@@ -95,5 +109,9 @@ export async function openPage(page: Page, title: string): Promise<void> {
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click();
   await expect(page).toHaveTitle(`${title} · OpenMSE`);
 }
+
+/** Opens one of the pages of intrusions. */
+export const openTab = (page: Page, name: string) =>
+  page.getByRole('navigation', { name: 'Intrusions' }).getByRole('link', { name, exact: true }).click();
 
 export { expect };

@@ -1,6 +1,9 @@
 // Notifications on the live demo: what the form refuses, keeps and changes, and who may see them.
+import type { Page } from '@playwright/test';
+
 import { demo } from './demo';
 import { choosePlace, enterPassword, expect, logIn, openPage, test } from './fixtures';
+import { look } from './pictures';
 import { Receiver } from './receiver';
 
 const SCREENSHOTS = 'test-results';
@@ -46,8 +49,10 @@ test('a notification is added, refused, tested, switched, changed and removed', 
   const save = page.getByRole('button', { name: 'Save' });
   const alert = page.getByRole('alert');
   await save.click();
-  await expect(alert).toContainText("'not' is no address");
-  await page.getByRole('textbox', { name: 'MAC addresses' }).fill('');
+  const macs = page.getByRole('textbox', { name: 'MAC addresses' });
+  await expect(alert).toHaveText('Not saved: the engine does not take what is marked.');
+  await expect(macs).toHaveAccessibleDescription(/^'not' is neither a MAC address nor the beginning of one; write/);
+  await macs.fill('');
   await page.getByLabel('Events that may wait').fill('0');
   await save.click();
   await expect(alert).toHaveText('Queue_limit is 0; it can be 1 to 30000');
@@ -96,6 +101,24 @@ test('a notification is added, refused, tested, switched, changed and removed', 
   await expect(pharmacy.getByText('Test: the event was taken')).toBeVisible();
   expect(receiver.key).toBe(KEY);
 
+  // Somebody else is first: nobody's work is lost unseen.
+  const group = page.getByLabel('Group');
+  const begin = async (others: string) => {
+    await pharmacy.getByRole('link', { name: 'Edit' }).click();
+    await group.fill('Mine');
+    await changeGroup(page, others);
+    await save.click();
+    await expect(alert).toContainText('Somebody else changed “Pharmacy” since you opened it.');
+  };
+  await begin('Theirs');
+  await look(page, 'notifications-two', 800, alert);
+  await page.getByRole('button', { name: 'Show theirs' }).click();
+  await expect(group).toHaveValue('Theirs');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await begin('Theirs again');
+  await page.getByRole('button', { name: 'Save mine all the same' }).click();
+  await expect(pharmacy).toContainText('Mine');
+
   // Stars are no secret for another place.
   await pharmacy.getByRole('link', { name: 'Edit' }).click();
   await page.getByLabel('URL').fill('http://127.0.0.1:9/elsewhere');
@@ -105,6 +128,15 @@ test('a notification is added, refused, tested, switched, changed and removed', 
   await page.getByRole('button', { name: 'Yes, remove' }).click();
   await expect(page.getByRole('heading', { name: 'Nobody is told anything yet' })).toBeVisible();
 });
+
+/** Another administrator changes the group. */
+async function changeGroup(page: Page, group: string): Promise<void> {
+  const path = `${demo().console}api/v1/notifications/Pharmacy`;
+  const { definition } = (await (await page.request.get(path)).json()) as { definition: object };
+  const headers = { 'X-MSE-Console': '1' };
+  const answer = await page.request.put(path, { headers, data: { ...definition, group } });
+  expect(answer.status()).toBe(200);
+}
 
 test('every condition and transport has its fields', async ({ page }) => {
   await logIn(page);

@@ -1,5 +1,25 @@
-// Compares pictures of the canvas pixel by pixel; the browser under test decodes them.
-import type { Page } from '@playwright/test';
+// Pictures of pages for people, and of the canvas compared pixel by pixel; the browser under test
+// decodes those.
+import { expect, type Locator, type Page } from '@playwright/test';
+
+const SCREENSHOTS = 'test-results';
+
+/** A picture of each width and theme, beginning with `at`; nothing may be wider than its page. */
+export async function look(page: Page, name: string, height = 800, at?: Locator): Promise<void> {
+  const before = page.viewportSize() ?? { width: 1440, height: 900 };
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height });
+    await at?.evaluate((it) => it.scrollIntoView());
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png` });
+    }
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow, `${name} at ${width}`).toBe(0);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(before);
+}
 
 /** Share of the pixels, 0 to 1, that differ between two pictures of one size. */
 export function changedShare(page: Page, before: Buffer, after: Buffer): Promise<number> {

@@ -7,11 +7,11 @@ import type { Page } from '@playwright/test';
 
 import { evilTwin, TWIN_AFTER_S } from './capture';
 import { BINARY } from './demo';
-import { enterPassword, expect, logInFirst, openPage, test } from './fixtures';
+import { expect, logInAsViewer, logInFirst, openPage, openTab as tab, test } from './fixtures';
+import { look } from './pictures';
 import { Receiver } from './receiver';
 import { ACCESS_POINTS, Site } from './site';
 
-const SCREENSHOTS = 'test-results';
 const SSID = 'quay';
 const TWIN = { bssid: '02:66:66:66:66:66', at: [10, 7] } as const;
 /** The access point whose name is taken, and those that listen. */
@@ -45,9 +45,6 @@ test.afterAll(async () => {
   await receiver.stop();
   expect(site.complaints).toEqual([]);
 });
-
-const tab = (page: Page, name: string) =>
-  page.getByRole('navigation', { name: 'Intrusions' }).getByRole('link', { name, exact: true }).click();
 
 test('an evil twin is seen, placed, recorded, sorted and told', async ({ page }) => {
   test.setTimeout(4 * INCIDENT_MAX_MS);
@@ -152,14 +149,7 @@ test('an evil twin is seen, placed, recorded, sorted and told', async ({ page })
   await expect(page.getByText('Cleared', { exact: true })).toBeVisible();
 
   // Who may only look sees all of it, and changes nothing.
-  const password = 'looks, and no more';
-  const added = await page.request.post(`${site.console}api/v1/users`, {
-    headers: { 'X-MSE-Console': '1' },
-    data: { name: 'vera', password, role: 'viewer' },
-  });
-  expect(added.status()).toBe(201);
-  await page.getByRole('button', { name: 'Log out' }).click();
-  await enterPassword(page, password, 'vera');
+  await logInAsViewer(page, site.console);
   await expect(part('Who looks after it')).toContainText('Your role may look only');
   await tab(page, 'Rogues');
   await expect(twin).toContainText('Malicious');
@@ -190,22 +180,6 @@ async function tellTheReceiver(page: Page): Promise<void> {
   await expect(page.getByRole('list', { name: 'Chosen kinds' })).toContainText('Evil twin');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(guards).toContainText('or a sensor falls silent');
-}
-
-/** A picture of each width and theme; nothing may be wider than its page. */
-async function look(page: Page, name: string, height = 800): Promise<void> {
-  const before = page.viewportSize() ?? { width: 1440, height: 900 };
-  for (const width of [1280, 390]) {
-    await page.setViewportSize({ width, height });
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png` });
-    }
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    expect(overflow, `${name} at ${width}`).toBe(0);
-  }
-  await page.emulateMedia({ colorScheme: 'light' });
-  await page.setViewportSize(before);
 }
 
 async function placeOf(page: Page): Promise<{ x: number; y: number; radius_m: number }> {

@@ -18,6 +18,8 @@ const DRAWING: Drawing = {
   walls: [{ line: { from: { x: 0, y: 8 }, to: { x: 10, y: 8 } }, loss_db: 3 }],
   regions: [{ kind: 'exclusion', outline: square(12, 0, 4) }],
   rails: [],
+  chokepoints: [{ name: 'Gate', at: { x: 18, y: 8 }, range: 2 }],
+  switches: [{ name: 'sw-1', at: { x: 18, y: 2 }, reach: 45, outlets: [{ port: '1/0/7', at: { x: 2, y: 1 } }] }],
   zones: [
     { name: 'Hall', outline: square(0, 0, 10) },
     { name: 'Desk', outline: square(4, 4, 2) },
@@ -48,6 +50,26 @@ it('finds what is meant: small things first, then lines, then the smallest area'
   expect(at(8, 6, false)).toBeUndefined();
   expect(at(12, 2)).toEqual({ kind: 'regions', index: 0 });
   expect(at(18, 18)).toBeUndefined();
+  expect(at(18.2, 8.1)).toEqual({ kind: 'chokepoints', index: 0 });
+  expect(at(18, 2.4)).toEqual({ kind: 'switches', index: 0 });
+});
+
+it('moves a chokepoint and a switch as a whole, and leaves the outlets where they are', () => {
+  const gate = { kind: 'chokepoints', index: 0 } as const;
+  // A spot has no corners that come first.
+  expect(shapes.hit(DRAWING, { x: 18, y: 8 }, 0.5, gate, true)).toEqual(gate);
+  const moved = shapes.dragged(DRAWING, gate, { x: 18, y: 8 }, { x: 16.04, y: 7 });
+  expect(moved.chokepoints).toEqual([{ name: 'Gate', at: { x: 16, y: 7 }, range: 2 }]);
+  const other = shapes.dragged(DRAWING, { kind: 'switches', index: 0 }, { x: 18, y: 2 }, { x: 17, y: 2 });
+  expect(other.switches[0]).toEqual({ ...DRAWING.switches[0], at: { x: 17, y: 2 } });
+  expect(shapes.countChanges(DRAWING, other)).toBe(1);
+});
+
+it('draws what a floor has, and nothing where it has none of a kind', () => {
+  const floor = { name: 'F', level: 0, width: 20, length: 10, height: 3, ...DRAWING };
+  expect(shapes.drawingOf(floor)).toEqual(DRAWING);
+  const { rails, chokepoints, switches, ...bare } = floor;
+  expect(shapes.drawingOf(bare)).toEqual({ ...DRAWING, rails: [], chokepoints: [], switches: [] });
 });
 
 it('offers the corners of what is selected before anything else', () => {
@@ -90,6 +112,11 @@ it('finds the shape that a refusal names', () => {
   expect(shapes.culprit(DRAWING, outline)).toEqual({ kind: 'zones', index: 1 });
   const twice = 'The access point 00:00:5E:00:53:01 is there twice';
   expect(shapes.culprit(DRAWING, twice)).toEqual({ kind: 'access_points', index: 0 });
+  expect(shapes.culprit(DRAWING, 'the chokepoint Gate is there twice')).toEqual({
+    kind: 'chokepoints',
+    index: 0,
+  });
+  expect(shapes.culprit(DRAWING, "'SW-1' is no name")).toEqual({ kind: 'switches', index: 0 });
   expect(shapes.culprit(DRAWING, 'the engine failed')).toBeUndefined();
 });
 

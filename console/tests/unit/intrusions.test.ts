@@ -234,6 +234,8 @@ describe('the encyclopaedia', () => {
       severity: 'major',
       description: '',
       remedy,
+      default_severity: 'major',
+      default_threshold: { frames: 1, seconds: 60 },
     });
     const all = [article('wps-in-use', 'WPS in use', 'Turn WPS off.'), article('karma', 'Karma', '')];
     expect(articlesFound(all, 'off wps').map(({ kind }) => kind)).toEqual(['wps-in-use']);

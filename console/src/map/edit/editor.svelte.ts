@@ -10,12 +10,25 @@ import { paintEditor } from './paint';
 import * as shapes from './shapes';
 import type { Handle, Shape } from './shapes';
 
-export type Tool = 'select' | 'ap' | 'wall' | 'inclusion' | 'exclusion' | 'rail' | 'zone';
+export type Tool =
+  | 'select'
+  | 'ap'
+  | 'wall'
+  | 'inclusion'
+  | 'exclusion'
+  | 'rail'
+  | 'zone'
+  | 'chokepoint'
+  | 'switch';
 
 export const LIGHT_WALL_DB = 3;
 export const HEAVY_WALL_DB = 13;
 /** A radio that hangs from a usual ceiling, as the engine assumes. */
 const AP_HEIGHT_M = 2.5;
+/** As the simulated campus has them. */
+const CHOKEPOINT_RANGE_M = 2;
+/** As the engine assumes: half of the longest cable of IEEE 802.3, which is not laid in a line. */
+const SWITCH_REACH_M = 45;
 
 /** Editors with unsaved changes, by floor: a look at another floor loses nothing. */
 const kept = new Map<string, Editor>();
@@ -35,7 +48,8 @@ export class Editor implements MapTool {
   /** The drawing while something is dragged. */
   #moving = $state.raw<Drawing | undefined>();
   #saved = $state.raw<Drawing | undefined>();
-  #revision = '';
+  /** Of all maps, as they were read or saved last. */
+  revision = '';
   #held: { handle: Handle; from: Point } | undefined;
 
   readonly dot = undefined;
@@ -123,7 +137,7 @@ export class Editor implements MapTool {
     this.failure = '';
     this.draft = [];
     try {
-      this.#revision = await api.saveDrawing(this.id, drawing, this.#revision);
+      this.revision = await api.saveDrawing(this.id, drawing, this.revision);
       this.#saved = drawing;
       if (this.details) this.details = { ...this.details, floor: { ...this.details.floor, ...drawing } };
       return true;
@@ -172,6 +186,12 @@ export class Editor implements MapTool {
       }
       case 'ap':
         this.placeAccessPoint(place);
+        return;
+      case 'chokepoint':
+        this.#placeSpot('chokepoints', 'Chokepoint', { at: place, range: CHOKEPOINT_RANGE_M });
+        return;
+      case 'switch':
+        this.#placeSpot('switches', 'Switch', { at: place, reach: SWITCH_REACH_M });
         return;
       case 'wall':
       case 'rail':
@@ -236,6 +256,20 @@ export class Editor implements MapTool {
     this.selected = { kind: 'access_points', index };
   }
 
+  /** Draws a spot under a name that is free on this floor; people give it the right one. */
+  #placeSpot<K extends 'chokepoints' | 'switches'>(
+    kind: K,
+    word: string,
+    spot: Omit<Drawing[K][number], 'name'>,
+  ): void {
+    const { drawing } = this;
+    if (!drawing) return;
+    const name = shapes.freeName(drawing[kind].map((it) => it.name), word);
+    this.change(shapes.added(drawing, kind, { ...spot, name } as Drawing[K][number]));
+    this.tool = 'select';
+    this.selected = { kind, index: drawing[kind].length };
+  }
+
   /** Closes the outline that is being drawn, or ends a row of walls or rails. */
   finish(): void {
     const { draft, drawing, tool } = this;
@@ -290,9 +324,9 @@ export class Editor implements MapTool {
   async #load(): Promise<void> {
     this.failure = '';
     try {
-      const { details, revision } = await api.readFloorToEdit(this.id);
+      const { value: details, revision } = await api.readFloorToEdit(this.id);
       this.details = details;
-      this.#revision = revision;
+      this.revision = revision;
       this.#saved = shapes.drawingOf(details.floor);
       this.#history = begin(this.#saved);
     } catch (error) {

@@ -4,7 +4,7 @@ import type { Drawing, Point } from '../../api';
 import { toScreen } from '../affine';
 import type { Overlay } from '../overlay';
 import { haloText, outline } from '../scene';
-import { corners, type Shape } from './shapes';
+import { corners, isSpot, type Shape } from './shapes';
 
 /** Half the side of a corner that can be dragged, in CSS pixels. */
 const CORNER_PX = 4.5;
@@ -43,11 +43,12 @@ function paintSelected(overlay: Overlay, drawing: Drawing, selected: Shape): voi
   const points = corners(drawing, selected);
   const [first] = points;
   if (!first) return;
-  if (selected.kind === 'access_points') {
+  if (isSpot(selected.kind)) {
     const { x, y } = toScreen(camera, first);
     context.beginPath();
     context.arc(x, y, 13, 0, Math.PI * 2);
     stroke(overlay);
+    paintReach(overlay, first, reachOf(drawing, selected));
     return;
   }
   context.beginPath();
@@ -64,6 +65,24 @@ function paintSelected(overlay: Overlay, drawing: Drawing, selected: Shape): voi
     context.lineWidth = 2;
     context.stroke();
   }
+}
+
+/** How far a chokepoint triggers, or a switch has cables. */
+function reachOf(drawing: Drawing, { kind, index }: Shape): number {
+  if (kind === 'chokepoints') return drawing.chokepoints[index]?.range ?? 0;
+  return kind === 'switches' ? (drawing.switches[index]?.reach ?? 0) : 0;
+}
+
+function paintReach({ context, camera, palette }: Overlay, at: Point, reach_m: number): void {
+  if (!(reach_m > 0)) return;
+  const { x, y } = toScreen(camera, at);
+  context.beginPath();
+  context.arc(x, y, reach_m * camera.scale, 0, Math.PI * 2);
+  context.setLineDash([6, 4]);
+  context.strokeStyle = palette.accent;
+  context.lineWidth = 1.5;
+  context.stroke();
+  context.setLineDash([]);
 }
 
 function paintDraft(overlay: Overlay, draft: readonly Point[], place: Point | undefined): void {

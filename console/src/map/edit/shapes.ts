@@ -14,18 +14,39 @@ export interface Handle extends Shape {
   corner?: number | undefined;
 }
 
-const KINDS: readonly Kind[] = ['access_points', 'walls', 'rails', 'regions', 'zones'];
+const KINDS: readonly Kind[] = [
+  'access_points',
+  'chokepoints',
+  'switches',
+  'walls',
+  'rails',
+  'regions',
+  'zones',
+];
+
+/** Whether a shape of this kind is one place, which has no corners to drag. */
+export function isSpot(kind: Kind): kind is 'access_points' | 'chokepoints' | 'switches' {
+  return kind === 'access_points' || kind === 'chokepoints' || kind === 'switches';
+}
+
+/** Whether shapes of this kind have names. */
+export function isNamed(kind: Kind): kind is 'access_points' | 'chokepoints' | 'switches' | 'zones' {
+  return kind === 'zones' || isSpot(kind);
+}
 
 export function drawingOf(floor: Floor): Drawing {
   const { access_points, walls, regions, zones } = floor;
-  return { access_points, walls, regions, rails: floor.rails ?? [], zones };
+  const { rails = [], chokepoints = [], switches = [] } = floor;
+  return { access_points, walls, regions, rails, chokepoints, switches, zones };
 }
 
-/** The corners of a shape in order; an access point has one. */
+/** The corners of a shape in order; an access point has one, and so has every other spot. */
 export function corners(drawing: Drawing, { kind, index }: Shape): Point[] {
   switch (kind) {
     case 'access_points':
-      return [drawing.access_points[index]?.at].filter((at) => at !== undefined);
+    case 'chokepoints':
+    case 'switches':
+      return [drawing[kind][index]?.at].filter((at) => at !== undefined);
     case 'walls': {
       const line = drawing.walls[index]?.line;
       return line ? [line.from, line.to] : [];
@@ -47,6 +68,8 @@ export function withCorners(drawing: Drawing, shape: Shape, points: readonly Poi
   const line = { from, to: to ?? from };
   switch (kind) {
     case 'access_points':
+    case 'chokepoints':
+    case 'switches':
       return replaced(drawing, kind, index, { at: from });
     case 'walls':
       return replaced(drawing, kind, index, { line });
@@ -118,7 +141,7 @@ export function hit(
   selected: Shape | undefined,
   inside: boolean,
 ): Handle | undefined {
-  if (selected && selected.kind !== 'access_points') {
+  if (selected && !isSpot(selected.kind)) {
     const near = corners(drawing, selected).map((point) => distance(point, at));
     const corner = near.indexOf(Math.min(...near));
     if ((near[corner] ?? Infinity) <= reach_m) return { ...selected, corner };
@@ -137,7 +160,7 @@ export function hit(
       const away = lines.map((line) => distanceTo(line, at));
       offer({ kind, index }, Math.min(...away));
     });
-    // An access point or a wall near to a border is what is meant.
+    // A spot or a wall near to a border is what is meant.
     if (best) return best;
   }
   const areas = (['zones', 'regions'] as const)
@@ -163,6 +186,16 @@ export function culprit(drawing: Drawing, message: string): Shape | undefined {
     ({ mac, name }) => text.includes(mac.toLowerCase()) || text.includes(`'${name.toLowerCase()}'`),
   );
   if (ap >= 0) return { kind: 'access_points', index: ap };
+  for (const [kind, word] of [
+    ['chokepoints', 'chokepoint'],
+    ['switches', 'switch'],
+  ] as const) {
+    const index = drawing[kind].findLastIndex(
+      ({ name }) =>
+        text.includes(`${word} ${name.toLowerCase()} is there`) || text.includes(`'${name.toLowerCase()}'`),
+    );
+    if (index >= 0) return { kind, index };
+  }
   const zone = drawing.zones.findLastIndex(
     ({ name }) =>
       text.includes(`'${name.toLowerCase()}'`) || text.includes(`>${name.toLowerCase()} is there`),

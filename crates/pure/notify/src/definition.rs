@@ -183,7 +183,10 @@ pub struct MacPattern {
 
 /// A text that is no pattern of addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is no address and no beginning of one; write 00:0c:cc:5d:04:01 or 00:0c:cc:*")]
+#[error(
+    "'{text}' is neither a MAC address nor the beginning of one; write all of it (00:0c:cc:5d:04:01), or \
+     whole octets and a star (00:0c:cc:*)"
+)]
 pub struct MacPatternError {
     text: String,
 }

@@ -21,8 +21,9 @@ const EVENTS_MAX: usize = 100_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Input {
-    /// What people want from now on, all of it. What a definition that stays the same remembers, and
-    /// what waits in its queues, stays.
+    /// What people want from now on, all of it. What a definition that stays the same remembers stays;
+    /// one that changes begins to watch anew, and keeps what waits and was counted for each receiver
+    /// that is still at its place.
     Definitions(Vec<Definition>),
     /// How an element is now.
     Observed(Box<Subject>),
@@ -268,19 +269,27 @@ impl Notifier {
         }
         self.is_learning = true;
         for definition in wanted {
-            let same = old.iter().find(|(_, it)| it.definition == definition);
-            if let Some(number) = same.map(|(number, _)| *number) {
-                self.active.extend(old.remove_entry(&number));
-                continue;
-            }
+            let known = old.iter().find(|(_, it)| it.definition.name == definition.name);
+            let known = known.map(|(number, _)| *number).and_then(|it| old.remove_entry(&it));
+            let mut kept = match known {
+                Some((number, active)) if active.definition == definition => {
+                    self.active.insert(number, active);
+                    continue;
+                }
+                Some((_, active)) => active.kept_for(&definition),
+                None => Vec::new(),
+            };
             self.numbers += 1;
             let number = self.numbers;
             let pace = Pace::of(&definition);
             let mut receivers = Vec::with_capacity(definition.receivers.len());
             for receiver in &definition.receivers {
-                self.numbers += 1;
-                self.outboxes.insert(self.numbers, (number, receivers.len()));
-                receivers.push((Arc::new(receiver.clone()), Outbox::new(self.numbers, pace)));
+                let outbox = take_outbox(&mut kept, receiver, pace).unwrap_or_else(|| {
+                    self.numbers += 1;
+                    Outbox::new(self.numbers, pace)
+                });
+                self.outboxes.insert(outbox.id(), (number, receivers.len()));
+                receivers.push((Arc::new(receiver.clone()), outbox));
             }
             let name = definition.name.as_str().into();
             self.active.insert(number, Active { definition, name, receivers });
@@ -299,17 +308,13 @@ impl Notifier {
         let mut waiting: usize = outboxes.map(|(_, outbox)| outbox.len()).sum();
         for Fired { definition, kind, subject } in self.fired.drain(..) {
             let Some(active) = self.active.get_mut(&definition) else { continue };
-            let (subject, kind) = match (&active.definition.scramble_salt, kind) {
-                (Some(salt), EventKind::Alert(alert)) => {
-                    let kind = EventKind::Alert(Arc::new(alert.anonymous(salt)));
-                    (Arc::new(anonymous(&subject, salt)), kind)
-                }
-                (Some(salt), kind) => (Arc::new(anonymous(&subject, salt)), kind),
-                (None, kind) => (subject, kind),
-            };
             self.events += 1;
             let definition = Arc::clone(&active.name);
-            let event = Arc::new(Event { id: self.events, definition, kind, subject, at: now });
+            let event = Event { id: self.events, definition, kind, subject, at: now };
+            let event = Arc::new(match &active.definition.scramble_salt {
+                Some(salt) => anonymous(&event, salt),
+                None => event,
+            });
             for (_, outbox) in &mut active.receivers {
                 let before = outbox.len();
                 outbox.push(Arc::clone(&event), waiting < EVENTS_MAX);
@@ -319,7 +324,7 @@ impl Notifier {
     }
 
     fn sent(&mut self, ticket: Ticket) {
-        // A definition that was replaced meanwhile is told nothing.
+        // A receiver that is told no more, or elsewhere, has no queue that an answer counts for.
         let Some((active, place)) = self.outbox(ticket) else { return };
         let Some((receiver, outbox)) = active.receivers.get_mut(place) else { return };
         if outbox.sent(ticket) {
@@ -344,11 +349,45 @@ impl Notifier {
     }
 }
 
-/// A subject that cannot be traced back: a user name beside a scrambled address would hide nothing.
-fn anonymous(subject: &Subject, salt: &str) -> Subject {
-    let mut subject = subject.clone();
+impl Active {
+    /// Its queues, for a definition that takes its place: what waits must not tell more than that one
+    /// allows.
+    fn kept_for(self, next: &Definition) -> Vec<(Arc<Receiver>, Outbox)> {
+        let mut kept = self.receivers;
+        if let (None, Some(salt)) = (&self.definition.scramble_salt, &next.scramble_salt) {
+            for (_, outbox) in &mut kept {
+                outbox.rewrite(|event| anonymous(event, salt));
+            }
+        }
+        kept
+    }
+}
+
+/// The queue of a receiver that is still at its place. One that moved begins anew: what waits was not
+/// meant for whoever is there.
+fn take_outbox(
+    kept: &mut Vec<(Arc<Receiver>, Outbox)>,
+    receiver: &Receiver,
+    pace: Pace,
+) -> Option<Outbox> {
+    let at = kept.iter().position(|(known, _)| known.is_same_place(receiver))?;
+    let (known, mut outbox) = kept.remove(at);
+    outbox.keep_pace(pace);
+    if *known != *receiver {
+        outbox.try_at_once();
+    }
+    Some(outbox)
+}
+
+/// An event that cannot be traced back: a user name beside a scrambled address would hide nothing.
+fn anonymous(event: &Event, salt: &str) -> Event {
+    let mut subject = Subject::clone(&event.subject);
     subject.element.mac = scrambled(subject.element.mac, salt);
     subject.element.association.username = None;
     subject.element.association.ip_addresses.clear();
-    subject
+    let kind = match &event.kind {
+        EventKind::Alert(alert) => EventKind::Alert(Arc::new(alert.anonymous(salt))),
+        kind => kind.clone(),
+    };
+    Event { subject: Arc::new(subject), kind, ..event.clone() }
 }

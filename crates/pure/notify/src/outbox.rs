@@ -131,6 +131,33 @@ impl Outbox {
         }
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Goes on at the pace of a definition that changed; what does not fit any more is dropped.
+    pub(crate) fn keep_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+        while self.queue.len() > pace.queue_limit {
+            self.queue.pop_front();
+            self.counts.dropped += 1;
+        }
+    }
+
+    /// The receiver is spoken to in another way, which may be what it failed for.
+    pub(crate) fn try_at_once(&mut self) {
+        self.not_before = Time(0);
+    }
+
+    /// Changes every event that is kept here.
+    pub(crate) fn rewrite(&mut self, rewritten: impl Fn(&Event) -> Event) {
+        for queued in self.queue.iter_mut().chain(self.in_flight.values_mut()) {
+            queued.event = Arc::new(rewritten(&queued.event));
+        }
+        self.busy = self.in_flight.values().map(Queued::element).collect();
+    }
+
     /// Events that are kept here.
     pub(crate) fn len(&self) -> usize {
         self.queue.len() + self.in_flight.len()

@@ -169,17 +169,119 @@ fn a_rate_limit_spaces_events() {
 }
 
 #[test]
-fn answers_for_a_definition_that_was_replaced_mean_nothing() {
+fn a_definition_that_changes_keeps_what_waits_and_what_was_counted() {
+    let mut world = World::new(vec![updates()]);
+    world.takes = false;
+    update(&mut world, 1, 4);
+    let (ticket, _, first) = world.sent.pop().unwrap();
+    world.tell(Input::Sent { ticket });
+    let (ticket, _, second) = world.sent.pop().unwrap();
+    let mut changed = updates();
+    (changed.refresh_min, changed.group) = (5, "night".into());
+    world.define(vec![changed]);
+    let expected = Counts { fired: 4, sent: 1, in_flight: 1, waiting: 2, ..Counts::default() };
+    assert_eq!(counts(&world, 0), expected);
+    assert!(world.sent.is_empty(), "the second event of the element is still on its way");
+    // The answer to what was on its way counts, and the rest follows in order.
+    world.tell(Input::Sent { ticket });
+    let ids = [first.id, second.id, world.sent[0].2.id];
+    assert_eq!(ids, [1, 2, 3]);
+    update(&mut world, 1, 1);
+    let expected = Counts { fired: 5, sent: 2, in_flight: 1, waiting: 2, ..Counts::default() };
+    assert_eq!(counts(&world, 0), expected);
+}
+
+#[test]
+fn a_receiver_that_is_mended_is_tried_at_once() {
     let mut world = World::new(vec![updates()]);
     world.takes = false;
     update(&mut world, 1, 1);
-    let (ticket, _, _) = world.sent.pop().unwrap();
+    fail(&mut world);
+    assert!(world.sent.is_empty(), "it is left alone for a while");
+    // Another path at the same place, as another key or another format would be.
+    let mut mended = updates();
+    mended.receivers = vec![receiver("http://192.0.2.9/right")];
+    world.define(vec![mended]);
+    let (ticket, to, _) = world.sent.pop().unwrap();
+    assert_eq!(*to, receiver("http://192.0.2.9/right"));
+    world.tell(Input::Sent { ticket });
+    let expected = Counts { fired: 1, sent: 1, failures: 1, ..Counts::default() };
+    assert_eq!(counts(&world, 0), expected);
+    assert_eq!(world.reach.last().unwrap(), "http://192.0.2.9 up");
+}
+
+#[test]
+fn a_change_that_mends_nothing_does_not_shorten_the_pause() {
+    let mut world = World::new(vec![updates()]);
+    world.takes = false;
+    update(&mut world, 1, 1);
+    fail(&mut world);
     let mut other = updates();
-    other.queue_limit = 7;
+    other.retry_count = 7;
     world.define(vec![other]);
-    world.tell(Input::Failed { ticket, reason: "late".into() });
+    assert!(world.sent.is_empty());
+    world.pass(PAUSE_MS);
+    assert_eq!(world.sent.len(), 1);
+}
+
+#[test]
+fn a_receiver_elsewhere_begins_anew_and_the_others_go_on() {
+    let mut two = updates();
+    two.receivers = vec![receiver("http://a/"), receiver("http://b/")];
+    let mut world = World::new(vec![two.clone()]);
+    world.takes = false;
+    update(&mut world, 1, 3);
+    let to_a = world.sent[0].0;
+    // They change places, and one of them its name.
+    two.receivers = vec![receiver("http://b/"), receiver("http://c/")];
+    world.define(vec![two]);
+    let expected = Counts { fired: 3, in_flight: 1, waiting: 2, ..Counts::default() };
+    assert_eq!((counts(&world, 0), counts(&world, 1)), (expected, Counts::default()));
+    world.tell(Input::Failed { ticket: to_a, reason: "late".into() });
+    assert_eq!((counts(&world, 0), counts(&world, 1)), (expected, Counts::default()));
+    assert!(world.reach.is_empty(), "nobody asks there any more");
+}
+
+#[test]
+fn what_does_not_fit_any_more_is_dropped_and_counted() {
+    let mut world = World::new(vec![updates()]);
+    world.takes = false;
+    update(&mut world, 1, 6);
+    let mut short = updates();
+    short.queue_limit = 2;
+    world.define(vec![short]);
+    let expected = Counts { fired: 6, dropped: 3, waiting: 2, in_flight: 1, ..Counts::default() };
+    assert_eq!(counts(&world, 0), expected);
+}
+
+#[test]
+fn what_waits_is_scrambled_once_that_is_wanted() {
+    let mut world = World::new(vec![updates()]);
+    world.takes = false;
+    update(&mut world, 1, 3);
+    let (ticket, _, plain) = world.sent.pop().unwrap();
+    assert_eq!(plain.subject.element.mac, Mac::from_u64(1));
+    let mut discreet = updates();
+    discreet.scramble_salt = Some("salt".into());
+    world.define(vec![discreet]);
+    assert!(world.sent.is_empty(), "one event of an element at once, also under another address");
+    world.tell(Input::Failed { ticket, reason: "no".into() });
+    world.pass(PAUSE_MS);
+    let (_, _, again) = world.sent.pop().unwrap();
+    assert_eq!(again.id, plain.id);
+    assert_ne!(again.subject.element.mac, Mac::from_u64(1));
+}
+
+#[test]
+fn a_definition_that_is_switched_off_drops_what_waits() {
+    let mut world = World::new(vec![updates()]);
+    world.takes = false;
+    update(&mut world, 1, 3);
+    let off = Definition { enabled: false, ..updates() };
+    world.define(vec![off]);
+    assert!(world.notifier.status().is_empty());
+    world.define(vec![updates()]);
     assert_eq!(counts(&world, 0), Counts::default());
-    assert!(world.reach.is_empty());
 }
 
 #[test]
@@ -252,11 +354,6 @@ proptest! {
                 Step::Answer(..) => {}
                 Step::Pass(ms) => world.pass(ms),
                 Step::Redefine(now) => {
-                    if now != limit {
-                        // What was on its way is nobody's now.
-                        world.sent.clear();
-                        last.clear();
-                    }
                     limit = now;
                     world.define(vec![redefined(limit)]);
                 }

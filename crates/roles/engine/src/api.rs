@@ -13,6 +13,7 @@ pub mod access;
 pub mod analytics;
 pub mod assets;
 pub mod compatibility;
+pub mod document;
 pub mod dormant;
 pub mod drawing;
 pub mod elements;
@@ -22,6 +23,7 @@ pub mod live;
 pub mod maps;
 pub mod nmsp;
 pub mod notifications;
+pub mod revision;
 pub mod server;
 pub mod session;
 pub mod survey;
@@ -132,7 +134,7 @@ pub type State = axum::extract::State<Arc<Shared>>;
         title = "OpenMSE engine",
         description = "Native API of the OpenMSE mobility services engine. \
             Times are milliseconds since 1970-01-01T00:00:00Z; lengths are metres; the origin of a floor is its top left corner; \
-            ids of places are decimal strings. Errors have the body `{\"error\":{\"code\",\"message\"}}`.",
+            ids of places are decimal strings. Errors have the body `{\"error\":{\"code\",\"message\"}}`, and a `field` where one is at fault.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(

@@ -167,6 +167,16 @@ async fn only_an_admin_imports_maps() {
     assert_eq!((done.status, done.json()), (200, expected));
     let again = lab.get("/api/v1/maps/archive").await;
     assert!(again.body == archive.body, "the same maps, the same bytes");
+    // Whoever says what they saw does not undo what somebody else did meanwhile.
+    let seen = archive.header("etag").unwrap();
+    let late = lab.send(put().basic(ADMIN).header("If-Match", seen)).await;
+    let message = late.error(412, "maps_changed");
+    assert!(message.contains("somebody else changed the maps"), "{message}");
+    let seen = again.header("etag").unwrap();
+    let floors = lab.get("/api/v1/floors").await;
+    assert_eq!(floors.header("etag"), Some(seen));
+    let done = lab.send(put().basic(ADMIN).header("If-Match", seen)).await;
+    assert_eq!(done.status, 200, "{}", done.text());
 }
 
 /// Positions belong to maps. New maps end the old positions, and what is heard next has one again,

@@ -81,6 +81,62 @@ async fn who_enters_and_leaves_a_zone_is_told() {
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
+    // A change is no reason to forget.
+    let mut changed = view["definition"].clone();
+    changed["retry_count"] = json!(4);
+    put(&lab, LOBBY, &changed, 200).await;
+    let view = lab.json(LOBBY).await;
+    assert_eq!(view["definition"]["retry_count"], 4);
+    assert_eq!(
+        (&view["receivers"][0]["sent"], &view["receivers"][0]["failures"]),
+        (&json!(2), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn the_second_of_two_who_change_a_definition_is_told() {
+    let lab = Lab::start().await;
+    let body = |group: &str| {
+        let mut body = lobby("http://127.0.0.1:9/", "cmx");
+        body["group"] = json!(group);
+        body
+    };
+    let send = async |method, (name, value): (&str, &str), body: &Value| {
+        lab.send(Request::new(method, LOBBY).basic(ADMIN).header(name, value).json(body)).await
+    };
+    let added = send("PUT", ("If-None-Match", "*"), &body("first")).await;
+    assert_eq!(added.status, 201, "{}", added.text());
+    let seen = lab.get(LOBBY).await.header("etag").unwrap().to_owned();
+    assert_eq!(added.header("etag"), Some(seen.as_str()));
+    let message = send("PUT", ("If-None-Match", "*"), &body("x")).await.error(412, "changed");
+    assert!(message.contains("'lobby' is there already"), "{message}");
+
+    let second = send("PUT", ("If-Match", &seen), &body("second")).await;
+    let now = second.header("etag").unwrap().to_owned();
+    for method in ["PUT", "DELETE"] {
+        let message = send(method, ("If-Match", &seen), &body("late")).await.error(412, "changed");
+        assert!(message.contains("somebody else changed the notification 'lobby'"), "{message}");
+    }
+    assert_eq!(lab.json(LOBBY).await["definition"]["group"], "second");
+    // Programs that do not say what they saw replace what is there.
+    put(&lab, LOBBY, &body("third"), 200).await;
+    let gone = send("DELETE", ("If-Match", &now), &json!(null)).await;
+    gone.error(412, "changed");
+    assert_eq!(lab.send(Request::new("DELETE", LOBBY).basic(ADMIN)).await.status, 204);
+    let message = send("PUT", ("If-Match", &now), &body("late")).await.error(412, "changed");
+    assert!(message.contains("somebody removed"), "{message}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_named_with_what_to_write() {
+    let lab = Lab::start().await;
+    let mut body = lobby("http://127.0.0.1:9/", "cmx");
+    body["filter"]["macs"] = json!(["00:0c:cc:*", "00:0c:c*"]);
+    let refused = put(&lab, LOBBY, &body, 422).await;
+    assert_eq!(refused["error"]["field"], "filter.macs[1]");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("'00:0c:c*' is neither a MAC address nor"), "{message}");
+    assert!(message.contains("00:0c:cc:*"), "{message}");
 }
 
 /// The battery runs low, somebody presses the button, and the tag passes the gate twice.

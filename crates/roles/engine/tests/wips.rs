@@ -406,6 +406,7 @@ async fn a_profile_is_checked_and_kept() {
     let refused = put(&lab, path, &profile, 422).await;
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.starts_with("quiet_s_min"), "{message}");
+    assert_eq!(refused["error"]["field"], "quiet_s_min");
     profile["quiet_s_min"] = json!(1);
     profile["managed"]["ssids"] = json!(["corp"]);
     assert_eq!(put(&lab, path, &profile, 200).await, profile);
@@ -418,12 +419,38 @@ async fn a_profile_is_checked_and_kept() {
 }
 
 #[tokio::test]
+async fn the_second_of_two_who_change_the_profile_is_told() {
+    let lab = Lab::start().await;
+    let path = "/api/v1/wips/profile";
+    let read = lab.get(path).await;
+    let (seen, mut profile) = (read.header("etag").unwrap().to_owned(), read.json());
+    let put = async |profile: &Value, seen: &str| {
+        let request = Request::new("PUT", path).basic(ADMIN).header("If-Match", seen);
+        lab.send(request.json(profile)).await
+    };
+    profile["name"] = json!("first");
+    let first = put(&profile, &seen).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    let now = lab.get(path).await.header("etag").unwrap().to_owned();
+    assert_eq!(first.header("etag").unwrap(), now);
+    profile["name"] = json!("second");
+    let message = put(&profile, &seen).await.error(412, "changed");
+    assert!(message.contains("somebody else changed the profile"), "{message}");
+    assert_eq!(lab.json(path).await["name"], "first");
+    assert_eq!(put(&profile, &now).await.status, 200);
+    assert_eq!(lab.json(path).await["name"], "second");
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_said_so() {
     let lab = Lab::start().await;
     let kinds = lab.json("/api/v1/wips/kinds").await;
     let kinds = kinds["kinds"].as_array().unwrap();
     assert!(kinds.iter().all(|it| !it["description"].as_str().unwrap().is_empty()));
     assert!(kinds.iter().any(|it| it["kind"] == "evil-twin" && it["class"] == "impersonation"));
+    // Where the profile says nothing, what holds is the default.
+    assert!(kinds.iter().all(|it| it["threshold"] == it["default_threshold"]));
+    assert!(kinds.iter().all(|it| it["severity"] == it["default_severity"]));
     for query in ["limit=0", "limit=501", "kind=no", "standing=some", "severity=x", "colour=red"] {
         let answer = lab.get(&format!("{INCIDENTS}?{query}")).await;
         assert_eq!(answer.status, 400, "{query}: {}", answer.text());

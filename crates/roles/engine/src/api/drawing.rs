@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::{Path, State as FromState};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::Mac;
 use model::geometry::Segment;
@@ -18,7 +18,8 @@ use utoipa::ToSchema;
 use super::access::Operator;
 use super::elements::parse_floor;
 use super::error::{ApiError, ErrorBody};
-use super::maps::{etag, no_floor, put_to_use};
+use super::maps::{check_seen, no_floor, put_to_use};
+use super::revision::{Seen, etag};
 use super::{Shared, State};
 
 /// Everything that is drawn on a floor.
@@ -29,9 +30,9 @@ pub struct Drawing {
     walls: Vec<Wall>,
     regions: Vec<Region>,
     rails: Vec<Segment>,
-    /// Absent: as they are. The console does not draw them.
+    /// Absent: as they are.
     chokepoints: Option<Vec<Chokepoint>>,
-    /// Absent: as they are. The console does not draw them.
+    /// Absent: as they are.
     switches: Option<Vec<Switch>>,
     zones: Vec<Zone>,
 }
@@ -74,15 +75,14 @@ pub async fn replace(
     FromState(shared): State,
     Path(id): Path<String>,
     Operator(principal): Operator,
-    headers: HeaderMap,
+    seen: Seen,
     Json(drawing): Json<Drawing>,
 ) -> Result<Response, ApiError> {
     let floor = parse_floor(&id)?;
-    let seen = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
-    let Some(seen) = seen.map(str::to_owned) else {
+    if !matches!(seen, Seen::Revision(_)) {
         let message = "If-Match is missing: send the ETag of the floor that was edited";
         return Err(ApiError::new(StatusCode::PRECONDITION_REQUIRED, "if_match_required", message));
-    };
+    }
     // To its end even when the client has gone, as an import of maps.
     let work = tokio::spawn(async move { draw(&shared, floor, &seen, drawing).await });
     let (revision, path) = work.await.map_err(|panicked| ApiError::internal(&panicked))??;
@@ -93,17 +93,13 @@ pub async fn replace(
 async fn draw(
     shared: &Shared,
     id: MapId,
-    seen: &str,
+    seen: &Seen,
     drawing: Drawing,
 ) -> Result<(u64, String), ApiError> {
     let _alone = shared.importing.lock().await;
     let site = shared.site.load();
     let path = site.floor(id).ok_or_else(|| no_floor(&id.to_string()))?.path();
-    if seen != etag(site.revision) {
-        let message = "somebody else changed the maps since this floor was read; read it again and \
-             repeat the changes, nothing was saved";
-        return Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "maps_changed", message));
-    }
+    check_seen(seen, site.revision)?;
     let mut maps = site.maps.clone();
     let floor = floor_mut(&mut maps, id).ok_or_else(|| no_floor(&id.to_string()))?;
     let Drawing { access_points, walls, regions, rails, chokepoints, switches, zones } = drawing;

@@ -31,6 +31,10 @@ pub struct ErrorDetail {
     pub code: &'static str,
     /// Sentence for people: the culprit and the remedy.
     pub message: String,
+    /// The field of the body that is at fault, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "rules[0].ssid")]
+    pub field: Option<String>,
 }
 
 /// An error on its way to the client.
@@ -42,6 +46,8 @@ pub struct ApiError {
     pub code: &'static str,
     /// Sentence for people.
     pub message: String,
+    /// The field of the body that is at fault, where that is known.
+    pub field: Option<String>,
     /// Seconds to wait before trying again.
     pub retry_after_s: Option<u64>,
 }
@@ -49,7 +55,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error with this status, code and message.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after_s: None }
+        Self { status, code, message: message.into(), field: None, retry_after_s: None }
     }
 
     /// Something that is not there.
@@ -73,7 +79,8 @@ impl ApiError {
     }
 
     fn body(&self) -> ErrorBody {
-        ErrorBody { error: ErrorDetail { code: self.code, message: self.message.clone() } }
+        let (message, field) = (self.message.clone(), self.field.clone());
+        ErrorBody { error: ErrorDetail { code: self.code, message, field } }
     }
 }
 

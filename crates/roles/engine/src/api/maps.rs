@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::access::Admin;
 use super::elements::parse_floor;
 use super::error::{ApiError, ErrorBody};
+use super::revision::{Seen, etag};
 use super::{Shared, State};
 use crate::archive::{self, ArchiveError};
 use crate::site::Site;
@@ -76,8 +77,10 @@ impl ImportSummary {
 }
 
 /// Every floor, with how many elements are on it.
-#[utoipa::path(get, path = "/api/v1/floors", tag = "maps", responses((status = 200, body = Vec<FloorSummary>)))]
-pub async fn floors(FromState(shared): State) -> Json<Vec<FloorSummary>> {
+#[utoipa::path(get, path = "/api/v1/floors", tag = "maps", responses(
+    (status = 200, body = Vec<FloorSummary>, headers(("ETag" = String, description = "revision of the maps, for `If-Match`")))
+))]
+pub async fn floors(FromState(shared): State) -> Response {
     let site = shared.site.load();
     let mut counts: BTreeMap<MapId, BTreeMap<&'static str, usize>> = BTreeMap::new();
     for (category, _, tracked) in shared.elements.read().iter() {
@@ -101,7 +104,8 @@ pub async fn floors(FromState(shared): State) -> Json<Vec<FloorSummary>> {
             counts: own,
         }
     };
-    Json(site.maps.floors().map(summary).collect())
+    let floors: Vec<FloorSummary> = site.maps.floors().map(summary).collect();
+    ([(header::ETAG, etag(site.revision))], Json(floors)).into_response()
 }
 
 /// One floor with everything drawn on it.
@@ -119,11 +123,6 @@ pub async fn floor(FromState(shared): State, Path(id): Path<String>) -> Result<R
         floor: found.floor.clone(),
     };
     Ok(([(header::ETAG, etag(site.revision))], Json(view)).into_response())
-}
-
-/// A revision of the maps as HTTP compares it.
-pub fn etag(revision: u64) -> String {
-    format!("\"{revision}\"")
 }
 
 /// The plan of a floor.
@@ -195,11 +194,13 @@ pub async fn document(FromState(shared): State) -> Json<Maps> {
 
 /// All maps and their images as one archive.
 #[utoipa::path(get, path = "/api/v1/maps/archive", tag = "maps", responses(
-    (status = 200, description = "a gzip-compressed tar: `maps.json` and `images/`", content_type = "application/gzip")
+    (status = 200, description = "a gzip-compressed tar: `maps.json` and `images/`", content_type = "application/gzip",
+        headers(("ETag" = String, description = "revision of the maps, for `If-Match`")))
 ))]
 pub async fn export_archive(FromState(shared): State) -> Result<Response, ApiError> {
+    let site = shared.site.load();
+    let etag = etag(site.revision);
     let export = move || {
-        let site = shared.site.load();
         let mut bytes = Vec::new();
         let read_image = |sha256: &str| {
             let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
@@ -217,29 +218,33 @@ pub async fn export_archive(FromState(shared): State) -> Result<Response, ApiErr
     };
     let bytes = in_background(export).await?.map_err(archive_error)?;
     let headers = [
-        (header::CONTENT_TYPE, "application/gzip"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"maps.tar.gz\""),
+        (header::CONTENT_TYPE, "application/gzip".to_owned()),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"maps.tar.gz\"".to_owned()),
+        (header::ETAG, etag),
     ];
     Ok((headers, bytes).into_response())
 }
 
 /// Replace all maps by those of an archive. Needs the role admin.
 #[utoipa::path(put, path = "/api/v1/maps/archive", tag = "maps",
+    params(("If-Match" = Option<String>, Header, description = "the `ETag` of the maps that these replace; without it, whatever is there is replaced")),
     request_body(content_type = "application/gzip", description = "as exported"),
     responses(
         (status = 200, body = ImportSummary),
         (status = 400, body = ErrorBody, description = "names the entry, the image or the line that is wrong"),
-        (status = 403, body = ErrorBody)
+        (status = 403, body = ErrorBody),
+        (status = 412, body = ErrorBody, description = "somebody else changed the maps meanwhile")
     )
 )]
 pub async fn import_archive(
     FromState(shared): State,
     Admin(principal): Admin,
+    seen: Seen,
     body: Bytes,
 ) -> Result<Json<ImportSummary>, ApiError> {
     // To its end even when the client has gone: what is on disk, what is in use and what the tracker
     // knows are the same maps.
-    let import = tokio::spawn(async move { import(&shared, body).await });
+    let import = tokio::spawn(async move { import(&shared, &seen, body).await });
     let summary = import.await.map_err(|panicked| ApiError::internal(&panicked))??;
     let ImportSummary { floors, access_points, .. } = summary;
     tracing::info!(user = principal.user, floors, access_points, "maps imported");
@@ -247,7 +252,7 @@ pub async fn import_archive(
 }
 
 /// One import at a time. Images first, then the document that names them: a crash in between leaves only unused files.
-async fn import(shared: &Shared, bytes: Bytes) -> Result<ImportSummary, ApiError> {
+async fn import(shared: &Shared, seen: &Seen, bytes: Bytes) -> Result<ImportSummary, ApiError> {
     let archive =
         in_background(move || archive::import(&bytes[..])).await?.map_err(archive_error)?;
     if archive.maps.floors().next().is_none() {
@@ -256,6 +261,7 @@ async fn import(shared: &Shared, bytes: Bytes) -> Result<ImportSummary, ApiError
         return Err(ApiError::bad_request(message));
     }
     let _alone = shared.importing.lock().await;
+    check_seen(seen, shared.site.load().revision)?;
     for content in archive.images.into_values() {
         shared.writer.put_file(content).await?;
     }
@@ -264,6 +270,12 @@ async fn import(shared: &Shared, bytes: Bytes) -> Result<ImportSummary, ApiError
     let revision = shared.writer.save_maps(Arc::clone(&maps)).await?;
     put_to_use(shared, revision, maps, None).await?;
     Ok(summary)
+}
+
+/// Refuses a change of maps that are not what was seen.
+pub fn check_seen(seen: &Seen, revision: u64) -> Result<(), ApiError> {
+    let refused = |error| ApiError { code: "maps_changed", ..error };
+    seen.check(Some(&etag(revision)), "the maps").map_err(refused)
 }
 
 /// Makes saved maps those in use; the tracker forgets the positions on `changed`, or all of them. The

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State as FromState};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use notify::{DEFINITIONS_MAX, Definition, ReceiverStatus};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,9 @@ use store::Role;
 use utoipa::ToSchema;
 
 use super::access::{Admin, Principal};
+use super::document::Document;
 use super::error::{ApiError, ErrorBody, blocking};
+use super::revision::{self, Seen};
 use super::{Shared, State};
 use crate::notifications::{self, COLLECTION};
 
@@ -59,54 +62,76 @@ pub async fn list(
 /// One notification. Needs the role operator.
 #[utoipa::path(get, path = "/api/v1/notifications/{name}", tag = "notifications",
     params(("name" = String, Path)), responses(
-    (status = 200, body = NotificationView), (status = 403, body = ErrorBody),
-    (status = 404, body = ErrorBody)
+    (status = 200, body = NotificationView, headers(("ETag" = String, description = "revision of the definition, for `If-Match`"))),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)
 ))]
 pub async fn one(
     state: State,
     principal: Extension<Principal>,
     Path(name): Path<String>,
-) -> Result<Json<NotificationView>, ApiError> {
+) -> Result<Response, ApiError> {
     let Json(views) = list(state, principal).await?;
     let found = views.into_iter().find(|view| view.definition.name == name);
-    found.map(Json).ok_or_else(|| unknown(&name))
+    let view = found.ok_or_else(|| unknown(&name))?;
+    Ok(([(header::ETAG, etag_of(&view.definition)?)], Json(view)).into_response())
+}
+
+/// The revision of a definition as it is shown: a hash of its secrets would help to guess them. Whoever
+/// sends `***` keeps the secret that is there, so nobody undoes a change of a secret unseen.
+fn etag_of(shown: &Definition) -> Result<String, ApiError> {
+    Ok(revision::etag(revision::of_content(shown)?))
 }
 
 /// Add a notification, or replace it. Needs the role admin.
 #[utoipa::path(put, path = "/api/v1/notifications/{name}", tag = "notifications",
-    params(("name" = String, Path)), request_body = Definition, responses(
-    (status = 200, body = Definition, description = "it was replaced"),
-    (status = 201, body = Definition, description = "it was added"),
+    params(
+        ("name" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "the `ETag` of the one that was edited; without it, whatever is there is replaced"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: it is added, and never replaced"),
+    ),
+    request_body = Definition, responses(
+    (status = 200, body = Definition, description = "it was replaced", headers(("ETag" = String, description = "its new revision"))),
+    (status = 201, body = Definition, description = "it was added", headers(("ETag" = String, description = "its revision"))),
     (status = 400, body = ErrorBody, description = "says which value cannot be used"),
     (status = 403, body = ErrorBody),
+    (status = 412, body = ErrorBody, description = "somebody else changed, removed or added it meanwhile"),
+    (status = 422, body = ErrorBody, description = "names the field that cannot be read"),
     (status = 503, body = ErrorBody, description = "the pair did not take it, or it is not known whether it did")
 ))]
 pub async fn put(
     FromState(shared): State,
     Admin(principal): Admin,
     Path(name): Path<String>,
-    Json(definition): Json<Definition>,
-) -> Result<(StatusCode, Json<Definition>), ApiError> {
+    seen: Seen,
+    Document(definition): Document<Definition>,
+) -> Result<Response, ApiError> {
     if definition.name != name {
         let message = format!("the path names '{name}', the body '{}'", definition.name);
         return Err(ApiError::bad_request(message));
     }
-    let (is_new, shown) = save(shared, principal, definition).await?;
-    Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(shown)))
+    let (is_new, shown) = save(shared, principal, definition, seen).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, [(header::ETAG, etag_of(&shown)?)], Json(shown)).into_response())
 }
 
 /// Remove a notification; what waits for its receivers is dropped. Needs the role admin.
 #[utoipa::path(delete, path = "/api/v1/notifications/{name}", tag = "notifications",
-    params(("name" = String, Path)), responses(
+    params(
+        ("name" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "the `ETag` of the one that was seen; without it, whatever is there is removed"),
+    ),
+    responses(
     (status = 204), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+    (status = 412, body = ErrorBody, description = "somebody else changed it meanwhile"),
     (status = 503, body = ErrorBody, description = "the pair did not take it, or it is not known whether it did")
 ))]
 pub async fn remove(
     FromState(shared): State,
     Admin(principal): Admin,
     Path(name): Path<String>,
+    seen: Seen,
 ) -> Result<StatusCode, ApiError> {
-    drop_one(shared, principal, name).await?;
+    drop_one(shared, principal, name, seen).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -142,12 +167,14 @@ pub(super) async fn save(
     shared: Arc<Shared>,
     principal: Principal,
     mut definition: Definition,
+    seen: Seen,
 ) -> Result<(bool, Definition), ApiError> {
     // To its end even when the client has gone: what is kept is what is in use.
     let saving = tokio::spawn(async move {
         let _alone = shared.notifications.changing.lock().await;
         let known = all(&shared).await?;
         let old = known.iter().find(|it| it.name == definition.name);
+        check_seen(&seen, old, &definition.name)?;
         let refused = |error: notify::DefinitionError| ApiError::bad_request(error.to_string());
         definition.reveal(old).map_err(refused)?;
         definition.validate().map_err(refused)?;
@@ -175,9 +202,13 @@ pub(super) async fn drop_one(
     shared: Arc<Shared>,
     principal: Principal,
     name: String,
+    seen: Seen,
 ) -> Result<(), ApiError> {
     let removing = tokio::spawn(async move {
         let _alone = shared.notifications.changing.lock().await;
+        if let Some(old) = all(&shared).await?.iter().find(|it| it.name == name) {
+            check_seen(&seen, Some(old), &name)?;
+        }
         if !shared.writer.remove_document(COLLECTION, &name).await? {
             return Err(unknown(&name));
         }
@@ -186,6 +217,11 @@ pub(super) async fn drop_one(
         Ok(())
     });
     removing.await.map_err(|panicked| ApiError::internal(&panicked))?
+}
+
+fn check_seen(seen: &Seen, old: Option<&Definition>, name: &str) -> Result<(), ApiError> {
+    let current = old.map(|old| etag_of(&old.shown())).transpose()?;
+    seen.check(current.as_deref(), &format!("the notification '{name}'"))
 }
 
 async fn load(shared: &Arc<Shared>) -> Result<(), ApiError> {

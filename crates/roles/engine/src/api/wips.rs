@@ -21,10 +21,11 @@ use wips::{Kind, Severity};
 
 use super::access::{Admin, Operator};
 use super::error::{ApiError, ErrorBody, blocking};
+use super::revision::{self, Seen};
 use super::{Shared, State};
 use crate::wips::records::{Record, Wanted};
 use crate::wips::sensors::Known;
-use crate::wips::trust::{self, Set};
+use crate::wips::trust::{self, BadProfile, Set};
 use crate::wips::{Guard, KeepError};
 
 pub mod views;
@@ -458,29 +459,50 @@ pub async fn kinds(FromState(shared): State) -> Json<KindList> {
 }
 
 /// Whom to protect and when to speak: the JSON of a profile.
-#[utoipa::path(get, path = "/api/v1/wips/profile", tag = "wips", responses((status = 200, body = serde_json::Value)))]
-pub async fn profile(FromState(shared): State) -> Result<Json<wips::Profile>, ApiError> {
-    Ok(Json(wips::Profile::clone(&on(&shared)?.profile())))
+#[utoipa::path(get, path = "/api/v1/wips/profile", tag = "wips", responses(
+    (status = 200, body = serde_json::Value, headers(("ETag" = String, description = "its revision, for `If-Match`")))
+))]
+pub async fn profile(FromState(shared): State) -> Result<Response, ApiError> {
+    shown(&on(&shared)?.profile())
+}
+
+/// A profile, with its revision.
+fn shown(profile: &wips::Profile) -> Result<Response, ApiError> {
+    let etag = revision::etag(revision::of_content(profile)?);
+    Ok(([(header::ETAG, etag)], Json(profile)).into_response())
 }
 
 /// Set whom to protect and when to speak; what is left out has its default. Needs the role admin.
-#[utoipa::path(put, path = "/api/v1/wips/profile", tag = "wips", request_body = serde_json::Value, responses(
-    (status = 200, body = serde_json::Value), (status = 403, body = ErrorBody),
+#[utoipa::path(put, path = "/api/v1/wips/profile", tag = "wips", request_body = serde_json::Value,
+    params(("If-Match" = Option<String>, Header, description = "the `ETag` of the profile that was edited; without it, whatever is there is replaced")),
+    responses(
+    (status = 200, body = serde_json::Value, headers(("ETag" = String, description = "its new revision"))),
+    (status = 403, body = ErrorBody),
+    (status = 412, body = ErrorBody, description = "somebody else changed it meanwhile"),
     (status = 422, body = ErrorBody, description = "names the field that cannot be used"),
     (status = 503, body = ErrorBody, description = "the pair did not take it, or it is not known whether it did")
 ))]
 pub async fn set_profile(
     FromState(shared): State,
     Admin(principal): Admin,
+    seen: Seen,
     Json(document): Json<serde_json::Value>,
-) -> Result<Json<wips::Profile>, ApiError> {
-    let refused = |message| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_profile", message);
+) -> Result<Response, ApiError> {
+    let refused = |error: BadProfile| {
+        let message = error.to_string();
+        let refused = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_profile", message);
+        ApiError { field: Some(error.field).filter(|it| !it.is_empty()), ..refused }
+    };
     let profile = trust::read(&document).map_err(refused)?;
     let (guard, writer, kept) = (on(&shared)?, shared.writer.clone(), profile.clone());
-    let setting = tokio::spawn(async move { guard.set_profile(&writer, kept).await });
+    let is_seen = move |known: &wips::Profile| {
+        let known = revision::of_content(known).ok().map(revision::etag);
+        seen.is(known.as_deref())
+    };
+    let setting = tokio::spawn(async move { guard.set_profile(&writer, kept, is_seen).await });
     setting.await.map_err(|panicked| ApiError::internal(&panicked))??;
     tracing::info!(name = profile.name, by = principal.user, "wIPS profile set");
-    Ok(Json(profile))
+    shown(&profile)
 }
 
 /// The service, when it is configured.
@@ -502,6 +524,9 @@ impl From<KeepError> for ApiError {
         match error {
             KeepError::PeerUnknown(_) => Self::not_found(error.to_string()),
             KeepError::PeerNote => Self::bad_request(error.to_string()),
+            KeepError::PeerChanged => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed", error.to_string())
+            }
             KeepError::PeerFull => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
             KeepError::LocalBusy(_) => {
                 let busy = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string());

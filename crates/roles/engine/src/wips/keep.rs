@@ -28,6 +28,7 @@ use super::trust::{CLASS_COLLECTION, CLASSES_MAX, Classes, PROFILE_COLLECTION, P
 use super::watch::Order;
 use super::{Busy, Guard};
 use crate::api::Shared;
+use crate::api::revision::changed;
 use crate::writer::{WriteFailure, Writer};
 
 /// Where incidents are kept in the store.
@@ -61,6 +62,9 @@ pub enum KeepError {
         "{CLASSES_MAX} access points have a class by hand, which is the most; give some back to the rules"
     )]
     PeerFull,
+    /// Somebody else changed the profile first.
+    #[error("{}", changed("the profile"))]
+    PeerChanged,
     /// The thread has too much to do.
     #[error(transparent)]
     LocalBusy(#[from] Busy),
@@ -177,9 +181,17 @@ impl Guard {
         Ok(record)
     }
 
-    /// Keeps another profile and puts it to use.
-    pub async fn set_profile(&self, writer: &Writer, profile: Profile) -> Result<(), KeepError> {
+    /// Keeps another profile and puts it to use, unless the one that is there `is_seen` no more.
+    pub async fn set_profile(
+        &self,
+        writer: &Writer,
+        profile: Profile,
+        is_seen: impl FnOnce(&Profile) -> bool,
+    ) -> Result<(), KeepError> {
         let _alone = self.0.saving.lock().await;
+        if !is_seen(&self.0.profile()) {
+            return Err(KeepError::PeerChanged);
+        }
         let text = serde_json::to_string(&profile)?;
         writer.put_document(PROFILE_COLLECTION, PROFILE_NAME, text).await?;
         let profile = Arc::new(profile);

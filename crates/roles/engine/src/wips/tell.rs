@@ -232,7 +232,7 @@ fn seen(severity: Severity, kinds: &[Kind]) -> Seen {
 }
 
 /// The word that JSON has for it.
-fn word(value: &impl serde::Serialize) -> String {
+pub(super) fn word(value: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -5,13 +5,16 @@
 //! that names only what is far away would make every attack somebody else's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use model::{Mac, Time};
 use serde::{Deserialize, Serialize};
 use wips::Profile;
-use wips::profile::rogue::RogueClass;
+use wips::profile::rogue::{RogueClass, Rule};
+use wips::profile::{Hours, Threshold};
 
+use super::tell::word;
 use crate::site::Site;
 
 /// The profile, as a document of the store.
@@ -33,6 +36,7 @@ const LIST_MAX: usize = 16_384;
 const RULES_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 256;
 const SSID_BYTES_MAX: usize = 32;
+const CONFIDENCE_MAX: u8 = 100;
 /// Minutes that a time zone is off at most: Kiribati.
 const OFFSET_MIN_MAX: u16 = 14 * 60;
 const QUIET_MAX: Duration = Duration::from_hours(24);
@@ -106,23 +110,52 @@ pub(super) fn effective<'a>(
     effective
 }
 
-/// Reads a profile and names the field that cannot be used.
-pub fn read(document: &serde_json::Value) -> Result<Profile, String> {
-    let Some(fields) = document.as_object() else {
-        return Err("a profile is an object; GET /api/v1/wips/profile shows one".to_owned());
-    };
-    for (name, value) in fields {
-        let one = serde_json::json!({ name: value });
-        if let Err(error) = serde_json::from_value::<Profile>(one) {
-            return Err(format!("{name}: {error}"));
-        }
+/// Why a profile cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadProfile {
+    /// Where, as `rules[0].ssid`; empty: all of it.
+    pub field: String,
+    /// What is wrong there, and what can be.
+    pub reason: String,
+}
+
+impl fmt::Display for BadProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, reason } = self;
+        if field.is_empty() { f.write_str(reason) } else { write!(f, "{field}: {reason}") }
     }
-    let profile: Profile =
-        serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
+}
+
+fn bad<T>(field: impl Into<String>, reason: impl Into<String>) -> Result<T, BadProfile> {
+    Err(BadProfile { field: field.into(), reason: reason.into() })
+}
+
+/// Reads a profile and names the field that cannot be used.
+pub fn read(document: &serde_json::Value) -> Result<Profile, BadProfile> {
+    if !document.is_object() {
+        return bad("", "a profile is an object; GET /api/v1/wips/profile shows one");
+    }
+    let profile: Profile = serde_path_to_error::deserialize(document).or_else(|error| {
+        bad(with_key(document, error.path().to_string()), error.inner().to_string())
+    })?;
     validate(&profile).map(|()| profile)
 }
 
-fn validate(profile: &Profile) -> Result<(), String> {
+/// A path with the key that it has as `?`: a kind is no text to those who read it.
+fn with_key(document: &serde_json::Value, path: String) -> String {
+    let Some((map, rest)) = path.split_once(".?") else { return path };
+    let is_bad = |(key, value): &(&String, &serde_json::Value)| {
+        let alone = serde_json::json!({ map: { key.as_str(): value } });
+        serde_json::from_value::<Profile>(alone).is_err()
+    };
+    let entries = document.get(map).and_then(serde_json::Value::as_object);
+    match entries.and_then(|entries| entries.iter().find(is_bad)) {
+        Some((key, _)) => format!("{map}.{key}{rest}"),
+        None => map.to_owned(),
+    }
+}
+
+fn validate(profile: &Profile) -> Result<(), BadProfile> {
     let lists = [
         ("managed.ssids", profile.managed.ssids.len()),
         ("managed.bssids", profile.managed.bssids.len()),
@@ -133,58 +166,98 @@ fn validate(profile: &Profile) -> Result<(), String> {
         ("wired", profile.wired.len()),
     ];
     if let Some((name, count)) = lists.into_iter().find(|(_, count)| *count > LIST_MAX) {
-        return Err(format!("{name}: {count} entries; at most {LIST_MAX}"));
+        return bad(name, format!("{count} entries; at most {LIST_MAX}"));
     }
-    if profile.name.is_empty() || profile.name.len() > NAME_BYTES_MAX {
-        return Err(format!("name: 1 to {NAME_BYTES_MAX} bytes"));
+    if !is_named(&profile.name) {
+        return bad("name", format!("1 to {NAME_BYTES_MAX} bytes"));
     }
-    let names = profile.managed.ssids.iter().chain(&profile.approved_ssids);
-    let names = names.chain(&profile.canary_ssids);
-    if let Some(name) = names.into_iter().find(|it| it.is_empty() || it.len() > SSID_BYTES_MAX) {
-        return Err(format!(
-            "ssids: '{name}' is no name of a network; 1 to {SSID_BYTES_MAX} bytes"
-        ));
-    }
-    if let Some(hours) = profile.hours
-        && (hours.from_h > 23
-            || hours.to_h > 24
-            || hours.utc_offset_min.unsigned_abs() > OFFSET_MIN_MAX)
-    {
-        return Err(format!(
-            "hours: from_h is 0 to 23, to_h 0 to 24, utc_offset_min -{OFFSET_MIN_MAX} to {OFFSET_MIN_MAX}"
-        ));
+    validate_ssids("managed.ssids", &profile.managed.ssids)?;
+    validate_ssids("approved_ssids", &profile.approved_ssids)?;
+    validate_ssids("canary_ssids", &profile.canary_ssids)?;
+    if let Some(hours) = profile.hours {
+        validate_hours(hours)?;
     }
     let quiet_max = QUIET_MAX.as_secs();
     if u64::from(profile.quiet_s_max) > quiet_max || profile.quiet_s_max == 0 {
-        return Err(format!("quiet_s_max: 1 to {quiet_max} seconds"));
+        return bad("quiet_s_max", format!("1 to {quiet_max} seconds"));
     }
     if profile.quiet_s_min == 0 || profile.quiet_s_min > profile.quiet_s_max {
-        return Err("quiet_s_min: 1 second to quiet_s_max".to_owned());
+        let reason = format!("1 second to quiet_s_max, which is {}", profile.quiet_s_max);
+        return bad("quiet_s_min", reason);
     }
     if !RADIOS.contains(&profile.radios_max) {
-        return Err(format!("radios_max: {} to {}", RADIOS.start(), RADIOS.end()));
+        return bad("radios_max", format!("{} to {}", RADIOS.start(), RADIOS.end()));
     }
-    let span_max = SPAN_MAX.as_secs();
     for (kind, threshold) in &profile.thresholds {
-        let name = kind.article().name;
-        if threshold.frames == 0 || threshold.transmitters == Some(0) {
-            return Err(format!("thresholds: {name}: frames and transmitters are at least 1"));
-        }
-        if threshold.seconds == 0 || u64::from(threshold.seconds) > span_max {
-            return Err(format!("thresholds: {name}: seconds are 1 to {span_max}"));
-        }
+        validate_threshold(&format!("thresholds.{}", word(kind)), *threshold)?;
     }
     if profile.rules.len() > RULES_MAX {
-        return Err(format!("rules: {} of them; at most {RULES_MAX}", profile.rules.len()));
+        return bad("rules", format!("{} of them; at most {RULES_MAX}", profile.rules.len()));
     }
-    for rule in &profile.rules {
-        let is_named = !rule.name.is_empty() && rule.name.len() <= NAME_BYTES_MAX;
-        if !is_named {
-            return Err(format!("rules: each has a name of 1 to {NAME_BYTES_MAX} bytes"));
+    for (at, rule) in profile.rules.iter().enumerate() {
+        validate_rule(&format!("rules[{at}]"), rule)?;
+    }
+    Ok(())
+}
+
+fn is_named(name: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&name.len())
+}
+
+fn validate_ssids(field: &str, ssids: &BTreeSet<String>) -> Result<(), BadProfile> {
+    match ssids.iter().find(|it| it.is_empty() || it.len() > SSID_BYTES_MAX) {
+        Some(name) => {
+            bad(field, format!("'{name}' is no name of a network; 1 to {SSID_BYTES_MAX} bytes"))
         }
-        if rule.class == RogueClass::Custom && rule.custom.as_ref().is_none_or(String::is_empty) {
-            return Err(format!("rules: '{}': a custom class needs its name in custom", rule.name));
-        }
+        None => Ok(()),
+    }
+}
+
+fn validate_hours(hours: Hours) -> Result<(), BadProfile> {
+    if hours.from_h > 23 {
+        return bad("hours.from_h", "0 to 23");
+    }
+    if hours.to_h > 24 {
+        return bad("hours.to_h", "0 to 24");
+    }
+    if hours.utc_offset_min.unsigned_abs() > OFFSET_MIN_MAX {
+        return bad("hours.utc_offset_min", format!("-{OFFSET_MIN_MAX} to {OFFSET_MIN_MAX}"));
+    }
+    Ok(())
+}
+
+fn validate_threshold(field: &str, threshold: Threshold) -> Result<(), BadProfile> {
+    if threshold.frames == 0 {
+        return bad(format!("{field}.frames"), "at least 1");
+    }
+    if threshold.transmitters == Some(0) {
+        return bad(format!("{field}.transmitters"), "at least 1; leave it out to count none");
+    }
+    let span_max = SPAN_MAX.as_secs();
+    if threshold.seconds == 0 || u64::from(threshold.seconds) > span_max {
+        return bad(format!("{field}.seconds"), format!("1 to {span_max}"));
+    }
+    Ok(())
+}
+
+fn validate_rule(field: &str, rule: &Rule) -> Result<(), BadProfile> {
+    if !is_named(&rule.name) {
+        return bad(format!("{field}.name"), format!("1 to {NAME_BYTES_MAX} bytes"));
+    }
+    let custom = rule.custom.as_deref();
+    if rule.class == RogueClass::Custom && !custom.is_some_and(is_named) {
+        let reason = format!("the name of a custom class, 1 to {NAME_BYTES_MAX} bytes");
+        return bad(format!("{field}.custom"), reason);
+    }
+    let ssid = rule.ssid.as_deref().map(|it| it.strip_suffix('*').unwrap_or(it));
+    if ssid.is_some_and(|it| it.len() > SSID_BYTES_MAX) || rule.ssid.as_deref() == Some("") {
+        let reason = format!(
+            "the name of a network, or its beginning and a star; 1 to {SSID_BYTES_MAX} bytes"
+        );
+        return bad(format!("{field}.ssid"), reason);
+    }
+    if rule.confidence > CONFIDENCE_MAX {
+        return bad(format!("{field}.confidence"), format!("0 to {CONFIDENCE_MAX} percent"));
     }
     Ok(())
 }
@@ -236,7 +309,7 @@ mod tests {
     #[test]
     fn a_profile_that_cannot_be_used_names_its_field() {
         let check = |document: serde_json::Value, expected: &str| {
-            let error = read(&document).unwrap_err();
+            let error = read(&document).unwrap_err().to_string();
             assert!(error.starts_with(expected), "'{error}' does not begin with {expected}");
         };
         assert_eq!(read(&json!({})), Ok(Profile::default()));
@@ -245,13 +318,35 @@ mod tests {
         check(json!({"no_such": 1}), "no_such:");
         check(json!({"quiet_s_min": 300, "quiet_s_max": 200}), "quiet_s_min:");
         check(json!({"radios_max": 1}), "radios_max:");
-        check(json!({"canary_ssids": [""]}), "ssids:");
-        check(json!({"hours": {"from_h": 24, "to_h": 8}}), "hours:");
-        check(json!({"managed": {"ssids": [""]}}), "ssids:");
+        check(json!({"canary_ssids": [""]}), "canary_ssids:");
+        check(json!({"hours": {"from_h": 24, "to_h": 8}}), "hours.from_h:");
+        check(json!({"hours": {"from_h": 7, "to_h": 25}}), "hours.to_h:");
+        check(json!({"managed": {"ssids": [""]}}), "managed.ssids:");
+        check(
+            json!({"managed": {"bssids": ["02:00:00:00:00:01", "roof"]}}),
+            "managed.bssids[1]: 'roof' is not a MAC address",
+        );
         check(
             json!({"thresholds": {"deauthentication-flood": {"frames": 0, "seconds": 1}}}),
-            "thresholds: Deauthentication flood",
+            "thresholds.deauthentication-flood.frames:",
         );
-        check(json!({"rules": [{"name": "x", "class": "custom"}]}), "rules: 'x'");
+        check(
+            json!({"thresholds": {"deauthentication-flood": {"frames": 1, "seconds": 1, "transmitters": 0}}}),
+            "thresholds.deauthentication-flood.transmitters:",
+        );
+        check(
+            json!({"thresholds": {"deauthentication-flood": {"frames": "many", "seconds": 1}}}),
+            "thresholds.deauthentication-flood.frames:",
+        );
+        check(json!({"severities": {"no-such": "major"}}), "severities.no-such:");
+        check(json!({"rules": [{"name": "x", "class": "custom"}]}), "rules[0].custom:");
+        let fine = json!({"name": "x", "class": "friendly"});
+        check(json!({"rules": [fine, {"name": "", "class": "friendly"}]}), "rules[1].name:");
+        check(json!({"rules": [fine, {"name": "y", "class": "nice"}]}), "rules[1].class:");
+        let long = "x".repeat(33);
+        check(
+            json!({"rules": [{"name": "y", "class": "friendly", "ssid": long}]}),
+            "rules[0].ssid",
+        );
     }
 }

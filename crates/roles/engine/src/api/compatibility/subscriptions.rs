@@ -10,6 +10,7 @@ use store::Role;
 
 use super::super::access::Principal;
 use super::super::error::ApiError;
+use super::super::revision::Seen;
 use super::super::{BODY_BYTES_MAX, Shared, notifications};
 use crate::cmx::{self, Answer};
 use crate::contextaware::{self, Form};
@@ -65,7 +66,8 @@ impl Asked {
                 })?;
                 let definition = self.parse(&body).map_err(ApiError::bad_request)?;
                 let (is_new, shown) =
-                    notifications::save(Arc::clone(shared), principal, definition).await?;
+                    notifications::save(Arc::clone(shared), principal, definition, Seen::Unsaid)
+                        .await?;
                 Ok(self.write(if is_new { 201 } else { 200 }, &self.body(&shown)))
             }
             Method::DELETE => {
@@ -73,7 +75,7 @@ impl Asked {
                 let name = self.name.ok_or_else(|| {
                     ApiError::bad_request("name the subscription at the end of the path")
                 })?;
-                notifications::drop_one(Arc::clone(shared), principal, name).await?;
+                notifications::drop_one(Arc::clone(shared), principal, name, Seen::Unsaid).await?;
                 Ok(Answer::nothing())
             }
             _ => {

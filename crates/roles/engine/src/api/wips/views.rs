@@ -150,6 +150,12 @@ pub struct Article {
     /// When its detector speaks, by the profile.
     #[schema(value_type = Object)]
     threshold: Threshold,
+    /// The severity where the profile says nothing.
+    #[schema(value_type = String)]
+    default_severity: Severity,
+    /// When its detector speaks where the profile says nothing.
+    #[schema(value_type = Object)]
+    default_threshold: Threshold,
 }
 
 /// Adds what the engine knows to what the service knows.
@@ -276,6 +282,8 @@ impl Article {
             remedy: article.remedy,
             is_enabled: !profile.disabled.contains(&kind),
             threshold: profile.threshold(kind),
+            default_severity: article.severity,
+            default_threshold: Threshold::default_of(kind),
         }
     }
 }
