@@ -51,6 +51,8 @@ pub(crate) struct Advert<'a> {
     pub(crate) channel_switch: Option<ChannelSwitch>,
     /// An announced silence.
     pub(crate) quiet: Option<Quiet>,
+    /// Whether it relays frames of its like.
+    pub(crate) is_mesh: bool,
     /// Wi-Fi Protected Setup.
     pub(crate) wps: Option<Wps<'a>>,
     /// A hash of which elements there are and how long.
@@ -80,6 +82,7 @@ impl<'a> Advert<'a> {
                 ElementId::CHANNEL_SWITCH | ElementId::EXTENDED_CHANNEL_SWITCH => {
                     advert.channel_switch = elements.channel_switch();
                 }
+                ElementId::MESH_ID => advert.is_mesh = true,
                 ElementId::QUIET => advert.quiet = elements.quiet(),
                 ElementId::RSN => elements.rsn().iter().for_each(|it| advert.secure(it)),
                 ElementId::VENDOR => match value {
@@ -110,6 +113,7 @@ impl<'a> Advert<'a> {
             requires_pmf: false,
             channel_switch: None,
             quiet: None,
+            is_mesh: false,
             wps: None,
             shape: 0,
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`flood`] | too many frames, or too many transmitters, at one access point or on one channel |
 //! | [`disconnect`] | deauthentications and disassociations that their names did not send |
+//! | [`omerta`] | a disassociation behind every frame of data |
 //! | [`medium`] | the channel reserved for nobody: RTS, CTS, durations |
 //! | [`beacon`] | access points that do not exist |
 //! | [`twin`] | access points that take a name: evil twin, karma, ad-hoc |
@@ -11,15 +12,21 @@
 //! | [`station`] | frames in the name of a station, or that harm one |
 //! | [`eapol`] | logoff, success and failure out of place, handshakes collected, broken key messages |
 //! | [`krack`] | messages repeated and packet numbers that begin again |
+//! | [`group`] | frames to everybody that somebody sends again |
 //! | [`frag`] | fragments and aggregates that no honest station sends |
 //! | [`wps`] | PINs tried one after the other |
 //! | [`wep`] | replay and decryption by trial |
 //! | [`malformed`] | frames that contradict the standard |
 //! | [`tool`] | patterns of known tools |
 //! | [`blockack`] | windows that somebody else moved |
-//! | [`clear`] | what data in clear gives away: two answers, false servers, addresses that two claim |
+//! | [`clear`] | what data in clear gives away: two answers, false servers, addresses that two claim, one that asks for many |
+//! | [`relay`] | what stations of one network say to each other, passed on or forged |
+//! | [`tunnel`] | data that passes for questions about names, or for echoes |
 //! | [`spoof`] | two radios under the address of one station |
 //! | [`alike`] | names that look like one of the owner's, and names that nobody has |
+//! | [`noise`] | noise that rises and stays |
+//! | [`roam`] | stations that move again and again |
+//! | [`listed`] | what the lists of the owner do not allow |
 //! | [`policy`] | what is no attack, but not as the owner wants it |
 //!
 //! A detector is shown every frame once, before the frame changes what is known of the air. It keeps
@@ -34,14 +41,21 @@ pub(crate) mod disconnect;
 pub(crate) mod eapol;
 pub(crate) mod flood;
 pub(crate) mod frag;
+pub(crate) mod group;
 pub(crate) mod krack;
+pub(crate) mod listed;
 pub(crate) mod malformed;
 pub(crate) mod medium;
 pub(crate) mod meter;
+pub(crate) mod noise;
+pub(crate) mod omerta;
 pub(crate) mod policy;
+pub(crate) mod relay;
+pub(crate) mod roam;
 pub(crate) mod spoof;
 pub(crate) mod station;
 pub(crate) mod tool;
+pub(crate) mod tunnel;
 pub(crate) mod twin;
 pub(crate) mod wep;
 pub(crate) mod wps;

@@ -7,13 +7,15 @@ use crate::dot11::eapol::Eapol;
 use crate::dot11::header::{FrameType, Header, Kind};
 use crate::dot11::management::Management;
 use crate::dot11::{Body, Channel, Data, Parsed, Payload};
-use crate::packet::CaptureTime;
+use crate::packet::{CaptureTime, SensorId};
 
 /// One frame.
 #[derive(Debug)]
 pub(crate) struct Heard<'a> {
     /// When it was captured. It never goes back.
     pub(crate) at: CaptureTime,
+    /// Who captured it first.
+    pub(crate) sensor: SensorId,
     /// How long somebody listened on the channel by then.
     pub(crate) dwell_us: u64,
     /// Whether its time can be true.

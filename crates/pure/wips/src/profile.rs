@@ -5,6 +5,7 @@
 //!
 //! | module | what is there |
 //! |---|---|
+//! | [`lists`] | vendors, countries, channels, words and networks that the owner lists |
 //! | [`rogue`] | rules that sort the access points of others, and what is recommended against them |
 //!
 //! # Thresholds
@@ -14,6 +15,7 @@
 //! `wips.md`, which are those that vendors publish (Fortinet, Netgear, Ruijie, Cisco), or have their
 //! reason beside them.
 
+pub mod lists;
 pub mod rogue;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::Mac;
 use serde::{Deserialize, Serialize};
 
+use self::lists::Lists;
 use self::rogue::Rule;
 use crate::incident::{Class, Kind, Severity};
 use crate::packet::CaptureTime;
@@ -111,6 +114,23 @@ impl Threshold {
             Kind::EapBruteForce => Self::frames(10, 60),
             Kind::RepeatedAuthenticationFailure => Self::frames(2, 60),
             Kind::MacSpoof => Self::frames(20, 10),
+            // Ours: one frame may be heard twice with another number once, three are sent again.
+            Kind::GroupKeyReinstallation => Self::frames(3, 60),
+            Kind::ForgedData => Self::frames(10, 10),
+            // Ours: so many devices behind one address are more than a repeater brings in a minute.
+            Kind::DhcpStarvation => Self::frames(30, 60),
+            // Ours: a page asks for some long names at once, a tunnel goes on.
+            Kind::DnsTunnel => Self::frames(50, 10),
+            Kind::IcmpTunnel => Self::frames(20, 10),
+            Kind::Omerta => Self::frames(10, 5),
+            Kind::MalformedEapTls => Self::frames(3, 60),
+            // Ours: what is raised for five seconds is no burst of a microwave oven, which pulses with the
+            // mains.
+            Kind::NoiseRaised => Self::frames(50, 5),
+            Kind::ClientToClient => Self::frames(3, 60),
+            Kind::ExcessiveRoaming => Self::frames(10, 60),
+            Kind::UnencryptedData => Self::frames(5, 60),
+            Kind::WeakWepIv => Self::frames(3, 60),
             _ => Self::frames(1, 60),
         }
     }
@@ -189,6 +209,8 @@ pub struct Profile {
     /// Addresses that the owner's switches have seen: a rogue access point next to one of them is on the
     /// owner's wire.
     pub wired: BTreeSet<Mac>,
+    /// What is allowed in managed networks, and what nobody may be called.
+    pub lists: Lists,
     /// How access points that are not managed are sorted; the first rule that fits counts.
     pub rules: Vec<Rule>,
     /// Kinds that are not looked for.
@@ -215,6 +237,7 @@ impl Default for Profile {
             canary_ssids: BTreeSet::new(),
             hours: None,
             wired: BTreeSet::new(),
+            lists: Lists::default(),
             rules: Vec::new(),
             disabled: BTreeSet::new(),
             thresholds: BTreeMap::new(),
@@ -251,6 +274,8 @@ impl Profile {
             _ if kind == Kind::Misassociation => of_kind,
             // What looks like ours is not ours by definition.
             _ if matches!(kind, Kind::LookAlikeSsid | Kind::CanarySsid) => of_kind,
+            // What the owner lists is the owner's concern, whoever does it.
+            _ if matches!(kind, Kind::ForbiddenSsid | Kind::VendorNotListed) => of_kind,
             // What breaks the owner's policy in the owner's network is the owner's problem.
             Class::Policy if is_ours => of_kind.max(Severity::Minor),
             _ if is_ours => of_kind,

@@ -27,12 +27,19 @@ use crate::detect::disconnect::Disconnects;
 use crate::detect::eapol::Exchanges;
 use crate::detect::flood::Floods;
 use crate::detect::frag::Fragments;
+use crate::detect::group::Groups;
 use crate::detect::krack::Keys;
+use crate::detect::listed::Listed;
 use crate::detect::malformed::Malformed;
 use crate::detect::medium::Medium;
+use crate::detect::noise::Noises;
+use crate::detect::omerta::Omertas;
 use crate::detect::policy::Policy;
+use crate::detect::relay::Relays;
+use crate::detect::roam::Roams;
 use crate::detect::spoof::Spoofs;
 use crate::detect::station::Stations;
+use crate::detect::tunnel::Tunnels;
 use crate::detect::twin::Names;
 use crate::detect::wep::Wep;
 use crate::detect::wps::Setups;
@@ -137,6 +144,13 @@ struct Detectors {
     clear: Clear,
     spoofs: Spoofs,
     alikes: Alikes,
+    groups: Groups,
+    relays: Relays,
+    tunnels: Tunnels,
+    omertas: Omertas,
+    listed: Listed,
+    roams: Roams,
+    noises: Noises,
 }
 
 impl Wips {
@@ -217,6 +231,7 @@ impl Wips {
         let dwell_us = self.dwells.get(&channel).map_or(0, |it| it.total_us);
         let heard = Heard {
             at: self.now,
+            sensor: packet.sensor,
             dwell_us,
             has_clock,
             channel,
@@ -444,6 +459,13 @@ impl Detectors {
             clear: Clear::new(),
             spoofs: Spoofs::new(),
             alikes: Alikes::new(profile),
+            groups: Groups::new(),
+            relays: Relays::new(),
+            tunnels: Tunnels::new(),
+            omertas: Omertas::new(),
+            listed: Listed::new(),
+            roams: Roams::new(),
+            noises: Noises::new(),
         }
     }
 
@@ -466,6 +488,13 @@ impl Detectors {
         self.clear.see(scene, found);
         self.spoofs.see(scene, found);
         self.alikes.see(scene, found);
+        self.groups.see(scene, found);
+        self.relays.see(scene, found);
+        self.tunnels.see(scene, found);
+        self.omertas.see(scene, found);
+        self.listed.see(scene, found);
+        self.roams.see(scene, found);
+        self.noises.see(scene, found);
         tool::see(scene, found);
     }
 }

@@ -1,4 +1,5 @@
-//! What data in clear says: answers that two give, servers that are none, addresses that two claim.
+//! What data in clear says: answers that two give, servers that are none, addresses that two claim, and one
+//! station that asks for the addresses of many.
 //!
 //! Only open networks show it. A sender that repeats itself repeats every byte, so two answers with one
 //! number and different bytes are of two senders.
@@ -15,11 +16,13 @@ use crate::dot11::net::{Arp, Segment};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
 use crate::table::Table;
-use crate::window::scattered;
+use crate::window::{Distinct, scattered};
 
 /// Answers, and internet addresses, that are remembered.
 const ANSWERS_MAX: usize = 2_048;
 const OWNERS_MAX: usize = 2_048;
+/// Stations that ask for the addresses of others. Each takes 400 bytes.
+const ASKERS_MAX: usize = 512;
 /// The right answer comes so soon after the wrong one: what is farther away than 2 s times out.
 const RACE_US: u64 = 2_000_000;
 /// Bytes that are compared. Ours: fewer than 8 are probes of a connection that sleeps, more cost memory.
@@ -34,6 +37,14 @@ pub(crate) struct Clear {
     answers: Table<u64, Answer>,
     owners: Table<(Mac, Ipv4Addr), Owner>,
     meters: Table<(Kind, Mac), Meter>,
+    askers: Table<Mac, Asker>,
+}
+
+/// For how many devices a station asks.
+#[derive(Debug, Default)]
+struct Asker {
+    devices: Distinct,
+    meter: Meter,
 }
 
 /// The beginning of an answer.
@@ -58,6 +69,7 @@ impl Clear {
             answers: Table::new(ANSWERS_MAX),
             owners: Table::new(OWNERS_MAX),
             meters: Table::new(OWNERS_MAX),
+            askers: Table::new(ASKERS_MAX),
         }
     }
 
@@ -71,6 +83,7 @@ impl Clear {
             Content::Dhcp(it) if it.is_from_server && heard.is_to_ap() => {
                 self.server(scene, found);
             }
+            Content::Dhcp(it) if heard.is_to_ap() => self.asks(scene, it.client, found),
             Content::Arp(it) => self.claim(scene, *it, found),
             Content::Other if msdu.ethertype == Some(ethertype::IPV4) && heard.is_from_ap() => {
                 self.answer(scene, msdu, found);
@@ -124,6 +137,29 @@ impl Clear {
         if let Some(it) = meter.add(heard, scene.rules.threshold(kind)) {
             found
                 .add(scene, kind, EvidenceSet::of(&[Evidence::Forbidden]))
+                .by(Transmitter::Own { address: from })
+                .about(Some(bssid))
+                .named(scene.air.ssid(bssid))
+                .frames(it.since, it.frames);
+        }
+    }
+
+    /// A station asks for the address of another device: a repeater does so for a few.
+    fn asks(&mut self, scene: Scene<'_>, device: Mac, found: &mut Found) {
+        let heard = scene.heard;
+        let (Some(from), Some(bssid)) = (heard.transmitter(), heard.bssid()) else { return };
+        if device == from {
+            return;
+        }
+        let kind = Kind::DhcpStarvation;
+        let threshold = scene.rules.threshold(kind);
+        let asker = self.askers.entry(from, Asker::default);
+        if !asker.devices.add(heard.dwell_us, threshold.span_us(), device.to_u64()) {
+            return;
+        }
+        if let Some(it) = asker.meter.add(heard, threshold) {
+            found
+                .add(scene, kind, EvidenceSet::of(&[Evidence::Rate, Evidence::Contradiction]))
                 .by(Transmitter::Own { address: from })
                 .about(Some(bssid))
                 .named(scene.air.ssid(bssid))

@@ -42,6 +42,11 @@ const SERVED_US: u64 = 1_000_000;
 /// reflection, two of two cannot.
 const STRAYS_MIN: u32 = 2;
 
+/// ESP32 deauthers write this number into each of their frames (the template that Marauder and its kin share).
+const ESP32_NUMBER: u16 = 4_095;
+/// One in 4,096 honest frames has it, and the next one does not.
+const ESP32_FRAMES: u8 = 3;
+
 /// Watches disconnections.
 #[derive(Debug)]
 pub(crate) struct Disconnects {
@@ -61,6 +66,8 @@ struct Pair {
     provoked: Option<CaptureTime>,
     /// The station began again since the last disconnection.
     has_returned: bool,
+    /// Frames in a row with the number of ESP32 deauthers.
+    of_esp32: u8,
     /// Some of the frames name the access point.
     names_ap: bool,
     /// The last disconnection, until the station came back.
@@ -131,6 +138,10 @@ impl Disconnects {
         pair.last = heard.at;
         pair.provoked = None;
         pair.names_ap |= is_from_ap;
+        let number = heard.header().sequence.map(|it| it.number);
+        let of_esp32 =
+            if number == Some(ESP32_NUMBER) { pair.of_esp32.saturating_add(1) } else { 0 };
+        pair.of_esp32 = of_esp32;
         // One disconnection for each connection is how connections end, and so is an answer.
         let is_first = std::mem::take(&mut pair.has_returned);
         let is_honest = is_answer || is_first;
@@ -158,7 +169,9 @@ impl Disconnects {
         }
         let kind = kind_of(heard.kind(), is_broadcast);
         let Some(it) = pair.meter.add(heard, scene.rules.threshold(kind)) else { return };
-        let evidence = evidence.and(pair.evidence).with(Evidence::Rate);
+        let is_esp32 = pair.of_esp32 >= ESP32_FRAMES;
+        let evidence =
+            evidence.and(pair.evidence).with(Evidence::Rate).with_if(is_esp32, Evidence::Signature);
         pair.evidence = EvidenceSet::default();
         let name = if pair.names_ap { bssid } else { from };
         found
@@ -167,7 +180,8 @@ impl Disconnects {
             .against(Some(station).filter(|it| !is_broadcast && *it != bssid))
             .about(Some(bssid))
             .named(scene.air.ssid(bssid))
-            .frames(it.since, it.frames);
+            .frames(it.since, it.frames)
+            .detail(if is_esp32 { "ESP32 deauther" } else { "" });
     }
 
     /// A station begins again after it was thrown off.

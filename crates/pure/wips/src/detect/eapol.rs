@@ -14,12 +14,14 @@ use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
 use crate::profile::Threshold;
 use crate::table::Table;
-use crate::window::scattered;
+use crate::window::{Distinct, scattered};
 
 /// Pairs that are followed at once.
 const PAIRS_MAX: usize = 4_096;
 /// Nonces that are remembered, to see one come from two networks.
 const NONCES_MAX: usize = 1_024;
+/// Stations whose identities are counted at once. Each takes 400 bytes.
+const IDENTITIES_MAX: usize = 512;
 /// An exchange is over when nothing was said for so long (RFC 3748: 60 s for a person to type).
 const EXCHANGE_US: u64 = 60_000_000;
 /// What ended an exchange may be said again so soon: some captures hold a frame twice.
@@ -36,8 +38,17 @@ pub(crate) struct Exchanges {
     /// Which network used a nonce.
     nonces: Table<u64, (Mac, CaptureTime)>,
     meters: Table<(Kind, Mac), Meter>,
+    /// Which identities a station tried.
+    identities: Table<Mac, Identities>,
     /// Where a station got a PMKID last, and when.
     collectors: Table<Mac, (Mac, CaptureTime)>,
+}
+
+/// Identities of one station.
+#[derive(Debug, Default)]
+struct Identities {
+    tried: Distinct,
+    meter: Meter,
 }
 
 /// What a network and one of its stations said lately.
@@ -64,6 +75,7 @@ impl Exchanges {
             pairs: Table::new(PAIRS_MAX),
             nonces: Table::new(NONCES_MAX),
             meters: Table::new(PAIRS_MAX),
+            identities: Table::new(IDENTITIES_MAX),
             collectors: Table::new(NONCES_MAX),
         }
     }
@@ -97,7 +109,13 @@ impl Exchanges {
                 let from = Transmitter::Spoofed { address: station };
                 self.count(scene, Kind::EapolLogoff, (bssid, station), evidence, from, found);
             }
-            Packet::Eap(eap) => self.eap(scene, (bssid, station), eap, found),
+            Packet::Eap(eap) => {
+                self.eap(scene, (bssid, station), eap, found);
+                self.broken_tls(scene, (bssid, station), eap, found);
+                if let Some(identity) = eap.identity().filter(|_| heard.is_to_ap()) {
+                    self.identity(scene, (bssid, station), identity, found);
+                }
+            }
             Packet::Key(key) => self.key(scene, (bssid, station), key, found),
             Packet::Start | Packet::Other { .. } => {}
         }
@@ -185,6 +203,60 @@ impl Exchanges {
                 self.count(scene, Kind::EapBruteForce, pair, evidence, from, found);
             }
             _ => {}
+        }
+    }
+
+    /// A packet of TLS that contradicts itself.
+    fn broken_tls(
+        &mut self,
+        scene: Scene<'_>,
+        (bssid, station): (Mac, Mac),
+        eap: &Eap<'_>,
+        found: &mut Found,
+    ) {
+        let heard = scene.heard;
+        let anomalies = heard.parsed.anomalies;
+        let is_whole = !anomalies.contains(Anomaly::Cut) && !anomalies.contains(Anomaly::Eap);
+        if !is_whole || !eap.has_broken_tls() {
+            return;
+        }
+        let kind = Kind::MalformedEapTls;
+        let from = heard.transmitter().unwrap_or_default();
+        if let Some(it) = self.counted(scene, (kind, from), scene.rules.threshold(kind)) {
+            let transmitter = if heard.is_from_ap() {
+                Transmitter::Spoofed { address: bssid }
+            } else {
+                Transmitter::Own { address: station }
+            };
+            found
+                .add(scene, kind, EvidenceSet::of(&[Evidence::Forbidden]))
+                .by(transmitter)
+                .against(heard.receiver())
+                .about(Some(bssid))
+                .named(scene.air.ssid(bssid))
+                .frames(it.since, it.frames);
+        }
+    }
+
+    /// A station that says each time that it is somebody else looks for names that exist.
+    fn identity(&mut self, scene: Scene<'_>, pair: (Mac, Mac), identity: &[u8], found: &mut Found) {
+        let heard = scene.heard;
+        let kind = Kind::EapBruteForce;
+        let threshold = scene.rules.threshold(kind);
+        let name = identity.iter().fold(0, |hash, byte| scattered(hash ^ u64::from(*byte)));
+        let identities = self.identities.entry(pair.1, Identities::default);
+        if !identities.tried.add(heard.dwell_us, threshold.span_us(), name) {
+            return;
+        }
+        if let Some(it) = identities.meter.add(heard, threshold) {
+            found
+                .add(scene, kind, EvidenceSet::of(&[Evidence::Rate]))
+                .by(Transmitter::Own { address: pair.1 })
+                .against(Some(pair.1))
+                .about(Some(pair.0))
+                .named(scene.air.ssid(pair.0))
+                .frames(it.since, it.frames)
+                .detail("one identity after the other");
         }
     }
 

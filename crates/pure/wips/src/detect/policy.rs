@@ -2,11 +2,14 @@
 
 use model::Mac;
 
+use super::meter::Meter;
 use super::{Found, Scene};
 use crate::advert::Protection;
+use crate::air::Network;
 use crate::dot11::authentication::Algorithm;
-use crate::dot11::data::Security;
+use crate::dot11::data::{Msdu, Payload, Security, ethertype};
 use crate::dot11::management::{Management, Status};
+use crate::dot11::security::RsnCapabilities;
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::packet::CaptureTime;
 use crate::table::Table;
@@ -26,13 +29,20 @@ pub(crate) struct Policy {
     told: Table<(Kind, Mac), ()>,
     /// When traffic after hours was told of last.
     late: Table<Mac, CaptureTime>,
+    /// Data in clear where none should be.
+    clear: Table<Mac, Meter>,
     /// Stations that spoke to a network of the owner's with its key.
     ours: Table<Mac, ()>,
 }
 
 impl Policy {
     pub(crate) fn new() -> Self {
-        Self { told: Table::new(TOLD_MAX), late: Table::new(TOLD_MAX), ours: Table::new(TOLD_MAX) }
+        Self {
+            told: Table::new(TOLD_MAX),
+            late: Table::new(TOLD_MAX),
+            clear: Table::new(TOLD_MAX),
+            ours: Table::new(TOLD_MAX),
+        }
     }
 
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
@@ -51,6 +61,11 @@ impl Policy {
             && it.status == Status::SUCCESS
         {
             self.joins(scene, found);
+        }
+        if let Some(Management::AssociationRequest(_) | Management::ReassociationRequest(_)) =
+            heard.management()
+        {
+            self.unprotected(scene, found);
         }
         if heard.is_data() {
             self.learn(scene);
@@ -84,7 +99,12 @@ impl Policy {
         if was_station && !scene.air.is_network(bssid) {
             self.once(scene, Kind::SoftAccessPoint, bssid, "", found);
         }
+        // One beacon may be damaged, or the only one that an attacker sends in this name.
+        let is_open = scene.air.network(bssid).is_some_and(|it| {
+            it.is_settled() && it.protection == Protection::Open && !it.is_ad_hoc
+        });
         match advert.protection {
+            Protection::Open if !is_open || advert.is_mesh => {}
             Protection::Open => self.once(scene, Kind::OpenNetwork, bssid, "", found),
             Protection::Wep => self.once(scene, Kind::WepInUse, bssid, "", found),
             _ if advert.has_tkip => self.once(scene, Kind::TkipInUse, bssid, "", found),
@@ -95,6 +115,9 @@ impl Policy {
         }
         if advert.ssid.is_some_and(|it| it.starts_with(DIRECT)) {
             self.once(scene, Kind::WifiDirect, bssid, "", found);
+        }
+        if advert.is_mesh && scene.air.network(bssid).is_some_and(Network::is_settled) {
+            self.once(scene, Kind::Mesh, bssid, "", found);
         }
         if advert.wps.is_some() {
             self.once(scene, Kind::WpsInUse, bssid, "", found);
@@ -124,7 +147,59 @@ impl Policy {
         {
             self.once(scene, Kind::WepInUse, bssid, "", found);
         }
+        self.in_clear(scene, found);
         self.after_hours(scene, found);
+    }
+
+    /// Data in clear in a network that encrypts, or of a managed station in one that does not.
+    fn in_clear(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let Some(Payload::Msdu(Msdu { ethertype: Some(number), .. })) =
+            heard.data().map(|it| &it.payload)
+        else {
+            return;
+        };
+        if !matches!(*number, ethertype::IPV4 | ethertype::IPV6 | ethertype::ARP) {
+            return;
+        }
+        let Some((bssid, station)) = heard.pair().filter(|_| !heard.is_retry()) else { return };
+        let Some(network) = scene.air.network(bssid).filter(|it| it.is_settled()) else { return };
+        let is_secret = network.protection > Protection::Wep;
+        let is_ours = scene.rules.profile.managed.stations.contains(&station);
+        if !is_secret && !is_ours {
+            return;
+        }
+        let kind = Kind::UnencryptedData;
+        let meter = self.clear.entry(station, Meter::default);
+        if let Some(it) = meter.add(heard, scene.rules.threshold(kind)) {
+            let from = heard.transmitter().unwrap_or_default();
+            found
+                .add(scene, kind, EvidenceSet::of(&[Evidence::Policy]))
+                .by(Transmitter::Own { address: from })
+                .against(Some(station))
+                .about(Some(bssid))
+                .named(network.ssid())
+                .frames(it.since, it.frames);
+        }
+    }
+
+    /// A station that joins without the protection of management frames that the network offers.
+    fn unprotected(&mut self, scene: Scene<'_>, found: &mut Found) {
+        let heard = scene.heard;
+        let Some((bssid, station)) = heard.pair().filter(|_| heard.is_to_ap()) else { return };
+        let Some(network) = scene.air.network(bssid) else { return };
+        let Some(security) = heard.parsed.elements.rsn() else { return };
+        let takes = security.capabilities.is_some_and(RsnCapabilities::can_protect_management);
+        let kind = Kind::UnprotectedStation;
+        if !network.has_pmf || takes || !self.is_new(kind, station) {
+            return;
+        }
+        found
+            .add(scene, kind, EvidenceSet::of(&[Evidence::Policy]))
+            .by(Transmitter::Own { address: station })
+            .against(Some(station))
+            .about(Some(bssid))
+            .named(network.ssid());
     }
 
     /// A managed network is used when nobody should be there. It is told again when it goes on.

@@ -1,4 +1,5 @@
-//! WEP: one frame sent again and again, frames that change by a byte, many short fragments.
+//! WEP: one frame sent again and again, frames that change by a byte, many short fragments, weak
+//! initialisation vectors.
 //!
 //! Replayed to an access point, a frame comes back from it. Who pretends to be the access point sends to a
 //! station what no station had sent, and the station answers (Caffe Latte, Hirte).
@@ -29,6 +30,7 @@ struct Source {
     same: Meter,
     grows: Meter,
     short: Meter,
+    weak: Meter,
     /// It sent to an access point itself.
     is_up: bool,
 }
@@ -43,7 +45,8 @@ impl Wep {
         let Some(data) = heard.data().filter(|_| heard.has_time() && !heard.is_retry()) else {
             return;
         };
-        let (Some(Security::Wep { .. }), Payload::Encrypted(bytes)) = (data.security, data.payload)
+        let (Some(Security::Wep { iv, .. }), Payload::Encrypted(bytes)) =
+            (data.security, data.payload)
         else {
             return;
         };
@@ -59,6 +62,17 @@ impl Wep {
         if is_short && let Some(it) = source.short.add(heard, threshold(Kind::WepCracking)) {
             tell(scene, from, Kind::WepCracking, it, "short fragments", found);
         }
+        if is_weak(iv)
+            && let Some(it) = source.weak.add(heard, threshold(Kind::WeakWepIv))
+        {
+            let bssid = heard.bssid();
+            found
+                .add(scene, Kind::WeakWepIv, EvidenceSet::of(&[Evidence::Policy]))
+                .by(Transmitter::Own { address: from })
+                .about(bssid)
+                .named(bssid.and_then(|it| scene.air.ssid(it)))
+                .frames(it.since, it.frames);
+        }
         if is_to_all && differs == 0 {
             if let Some(it) = source.same.add(heard, threshold(Kind::WepReplay)) {
                 tell(scene, from, Kind::WepReplay, it, detail, found);
@@ -70,6 +84,12 @@ impl Wep {
             tell(scene, from, Kind::WepCracking, it, "chop-chop", found);
         }
     }
+}
+
+/// Whether a vector betrays a byte of the key: 3 and so on for each byte of a key of 104 bits, and 255
+/// (Fluhrer, Mantin and Shamir, 2001, 7.1).
+fn is_weak([first, second, _]: [u8; 3]) -> bool {
+    (3..16).contains(&first) && second == 255
 }
 
 fn tell(

@@ -127,6 +127,8 @@ pub mod ethertype {
     pub const IPV4: u16 = 0x0800;
     /// Address resolution.
     pub const ARP: u16 = 0x0806;
+    /// Internet protocol of version 6.
+    pub const IPV6: u16 = 0x86dd;
     /// Authentication.
     pub const EAPOL: u16 = 0x888e;
     /// Authentication with another access point, before a station moves there.

@@ -1,6 +1,6 @@
 //! EAP: who somebody is, and how that is proven.
 //!
-//! Source: RFC 3748 (EAP); Wi-Fi Simple Configuration 2.0.8, 7.7 (EAP-WSC).
+//! Source: RFC 3748 (EAP); RFC 5216 (EAP-TLS), whose head PEAP, TTLS and FAST share; Wi-Fi Simple Configuration 2.0.8, 7.7 (EAP-WSC).
 
 use super::anomaly::{Anomalies, Anomaly};
 use super::cursor::Cursor;
@@ -127,6 +127,36 @@ impl<'a> Eap<'a> {
     pub fn identity(&self) -> Option<&'a [u8]> {
         let is_identity = self.code == Code::Response && self.method == Some(Method::IDENTITY);
         is_identity.then_some(self.data)
+    }
+
+    /// Whether the flags and lengths of a packet of TLS contradict each other: RFC 5216, 3.1.
+    pub fn has_broken_tls(&self) -> bool {
+        const LENGTH: u8 = 0x80;
+        const START: u8 = 0x20;
+        const RESERVED: u8 = 0x1f;
+        /// Records of TLS: from a change of the cipher to a heartbeat (RFC 8446, B.1; RFC 6520).
+        const RECORDS: std::ops::RangeInclusive<u8> = 20..=24;
+        let Some(method) = self.method else { return false };
+        if !matches!(method, Method::TLS | Method::TTLS | Method::PEAP | Method::FAST) {
+            return false;
+        }
+        let mut cursor = Cursor(self.data);
+        let Some(flags) = cursor.u8() else { return true };
+        // The others write their version there.
+        if method == Method::TLS && flags & RESERVED != 0 {
+            return true;
+        }
+        if flags & START != 0 && self.code == Code::Response {
+            return true;
+        }
+        if flags & LENGTH == 0 {
+            return false;
+        }
+        let Some(total) = cursor.u32_be() else { return true };
+        let (total, bytes) = (total as usize, cursor.0.len());
+        // Some say the length of the whole in each fragment; only what is in one piece begins with a record.
+        let is_record = cursor.0.first().is_none_or(|it| RECORDS.contains(it));
+        total < bytes || total == bytes && !is_record
     }
 
     /// The step of Wi-Fi Protected Setup, if it is one.

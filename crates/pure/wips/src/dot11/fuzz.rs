@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use super::data::{Content, Msdu};
+use super::net::{Dns, Echo, Segment};
 use super::wps::Wps;
 use super::{Body, Data, Elements, Management, Parsed, Payload};
 
@@ -49,6 +50,8 @@ fn attributes(wps: Wps<'_>) {
 }
 
 fn content(msdu: &Msdu<'_>) {
+    let packet = msdu.bytes.get(8..).unwrap_or_default();
+    black_box((Segment::read(packet), Dns::read(packet), Echo::read(packet)));
     let Content::Eapol(eapol) = &msdu.content else {
         black_box(msdu.content);
         return;
@@ -58,7 +61,7 @@ fn content(msdu: &Msdu<'_>) {
         black_box(key.key_data().count());
     }
     if let Some(eap) = eapol.eap() {
-        black_box(eap.identity());
+        black_box((eap.identity(), eap.has_broken_tls()));
         if let Some(wsc) = eap.wsc() {
             attributes(wsc.attributes);
         }

@@ -1,6 +1,7 @@
-//! The little of the internet that is read in clear data: who has which address.
+//! The little of the internet that is read in clear data: who has which address, who asks for which name, and
+//! who answers to an echo.
 //!
-//! Source: RFC 826 (ARP), RFC 791 (IPv4), RFC 2131 (DHCP).
+//! Source: RFC 826 (ARP), RFC 791 (IPv4), RFC 2131 (DHCP), RFC 1035 (DNS), RFC 792 (ICMP).
 
 use std::net::Ipv4Addr;
 
@@ -145,6 +146,87 @@ impl<'a> Segment<'a> {
             payload: cursor.0,
         })
     }
+}
+
+/// A question about a name, or the answer to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dns<'a> {
+    /// Whether it answers.
+    pub is_answer: bool,
+    /// The name that is asked for, as it is written: each label behind its length.
+    pub name: &'a [u8],
+    /// The kind of record that is asked for.
+    pub record: u16,
+    /// Bytes of the message.
+    pub bytes: usize,
+}
+
+impl<'a> Dns<'a> {
+    /// Reads DNS over UDP.
+    pub(crate) fn read(packet: &'a [u8]) -> Option<Self> {
+        const UDP: u8 = 17;
+        const DNS: u16 = 53;
+        /// A label that is longer is a reference to another one: RFC 1035, 4.1.4.
+        const LABEL_MAX: u8 = 63;
+        let mut cursor = Cursor(carried(packet, UDP)?);
+        let (from, to) = (cursor.u16_be()?, cursor.u16_be()?);
+        if from != DNS && to != DNS {
+            return None;
+        }
+        let bytes = usize::from(cursor.u16_be()?).checked_sub(8)?;
+        cursor.u16_be()?; // sum of UDP
+        cursor.u16_be()?; // number of the question
+        let [flags, _] = *cursor.array()?;
+        let questions = cursor.u16_be()?;
+        cursor.bytes(6)?; // how many answers there are
+        let whole = cursor.0;
+        let mut name_bytes = 0;
+        loop {
+            let label = cursor.u8().filter(|it| questions > 0 && *it <= LABEL_MAX)?;
+            if label == 0 {
+                break;
+            }
+            cursor.bytes(usize::from(label))?;
+            name_bytes += 1 + usize::from(label);
+        }
+        let name = whole.get(..name_bytes)?;
+        Some(Self { is_answer: flags & 0x80 != 0, name, record: cursor.u16_be()?, bytes })
+    }
+}
+
+/// Somebody asks whether another one is there, or says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Echo<'a> {
+    /// A number of the two ends, the same both ways.
+    pub ends: u64,
+    /// What the answer repeats.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Echo<'a> {
+    /// Reads an echo, or the answer to one.
+    pub(crate) fn read(packet: &'a [u8]) -> Option<Self> {
+        const ICMP: u8 = 1;
+        let mut cursor = Cursor(carried(packet, ICMP)?);
+        let is_echo = matches!(cursor.u16_be()?, 0x0000 | 0x0800);
+        cursor.bytes(6)?; // sum, number of the program, number of the echo
+        let (from, to) = (packet.get(12..16)?, packet.get(16..20)?);
+        let number = |ip: &[u8]| ip.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        is_echo.then(|| Self { ends: number(from) ^ number(to), payload: cursor.0 })
+    }
+}
+
+/// What an IPv4 packet carries, if it is whole and of this protocol.
+fn carried(packet: &[u8], wanted: u8) -> Option<&[u8]> {
+    let head = packet.first_chunk::<20>()?;
+    let [first, _, high, low, _, _, flags, offset, _, protocol, ..] = *head;
+    let is_fragment = flags & 0x3f != 0 || offset != 0;
+    if first >> 4 != 4 || protocol != wanted || is_fragment {
+        return None;
+    }
+    let total = usize::from(u16::from_be_bytes([high, low]));
+    // What stands behind the packet fills up the frame.
+    packet.get(..total.min(packet.len()))?.get(usize::from(first & 0b1111) * 4..)
 }
 
 fn ipv4(cursor: &mut Cursor<'_>) -> Option<Ipv4Addr> {

@@ -318,6 +318,60 @@ kinds! {
     WpsInUse, Policy, Informational, "WPS in use",
         "A network offers WPS, whose PIN can be guessed.",
         "Turn WPS off.";
+    GroupKeyReinstallation, Penetration, Critical, "Group key reinstallation (KRACK)",
+        "Encrypted frames of an access point to everybody are sent again by somebody else: stations that were made to install the group key again take them as new.",
+        "Update stations (CVE-2017-13078, 13080, 13087). Find the transmitter by its signal.";
+    ForgedData, Penetration, Major, "Data in the name of an access point (WiFiTap)",
+        "Somebody sends data to a station of an open network in the name of the access point, past its filters: the signal and the numbers are not those of the access point.",
+        "Encrypt the network (OWE or WPA3). Find the transmitter by its signal.";
+    DhcpStarvation, Penetration, Major, "DHCP starvation",
+        "One station of an open network asks for internet addresses in the name of many devices, until none is left for others.",
+        "Find the station. Let access points refuse requests whose device is not the sender (DHCP snooping).";
+    DnsTunnel, Penetration, Minor, "Tunnel through DNS",
+        "A station of an open network asks for long names, each only once, or gets long texts for answers: data goes round the login page, or out of the building.",
+        "Let stations ask only the name server of the network, and limit how often.";
+    IcmpTunnel, Penetration, Minor, "Tunnel through ICMP",
+        "Echoes of a station of an open network carry other bytes each time, which no ping does: data goes round the login page, or out of the building.",
+        "Stop echo requests of stations that have not logged in.";
+    Omerta, Station, Major, "Omerta",
+        "Whatever a station sends, a disassociation with reason 1 follows at once: the tool Omerta, or one like it.",
+        "Require protected management frames (802.11w), which make stations ignore them.";
+    MalformedEapTls, AccessPoint, Major, "Malformed EAP-TLS",
+        "Packets of EAP-TLS, PEAP, TTLS or FAST whose flags and lengths contradict each other: some access points and servers stop at them.",
+        "Keep access points and RADIUS servers up to date. Find who sends.";
+    NoiseRaised, Medium, Minor, "Noise raised (jamming)",
+        "The noise that a sensor reports on a channel rose by far and stays: a jammer, or another device that sends without 802.11.",
+        "Look at the channel with a spectrum analyser, and go where the noise is strongest.";
+    ClientToClient, Policy, Minor, "Station to station (PSPF)",
+        "An access point passes on what one of its stations sends to another one, in a network that the profile lists as isolated.",
+        "Turn on the isolation of clients (PSPF, P2P blocking) in the access point.";
+    VendorNotListed, Policy, Minor, "Vendor not listed",
+        "An access point with a managed name, or a station of a managed network, has an address of a vendor that the profile does not list.",
+        "Add the vendor to the list, or find the device.";
+    CountryNotListed, Policy, Minor, "Country not listed",
+        "A managed network follows the radio rules of a country that the profile does not list.",
+        "Correct the country of the access point.";
+    ChannelNotListed, Policy, Minor, "Channel not listed",
+        "A managed network is on a channel that the profile does not list.",
+        "Correct the channel of the access point, or the list.";
+    ForbiddenSsid, Policy, Minor, "Forbidden word in an SSID",
+        "The name of a network contains a word that the profile forbids.",
+        "Find the access point by its signal, and whoever named it so.";
+    ExcessiveRoaming, Policy, Informational, "Excessive roaming",
+        "A station moves from access point to access point again and again.",
+        "Correct the powers of the access points, or update the driver of the station. See whether somebody throws it off.";
+    Mesh, Policy, Informational, "Mesh network",
+        "Stations relay frames for each other (802.11s).",
+        "See whether it is known; a mesh carries traffic past the access points.";
+    UnencryptedData, Policy, Informational, "Unencrypted data",
+        "Data in clear in a network that encrypts, or of a managed station in a network that does not.",
+        "See whether the station or the access point is set wrong; managed stations must not use open networks.";
+    UnprotectedStation, Policy, Informational, "Station without protected management frames",
+        "A station joined a network that offers protected management frames (802.11w), and did not take them.",
+        "Update the station. Require protected management frames when the last one can.";
+    WeakWepIv, Policy, Informational, "Weak WEP initialisation vectors",
+        "A device sends WEP frames with the initialisation vectors that betray the key soonest (Fluhrer, Mantin and Shamir).",
+        "Replace WEP.";
 }
 
 impl Kind {

@@ -181,6 +181,26 @@ attacks! {
             frames::leave(to, from, bssid, 1, number % 2 == 1)
         });
     };
+    "ESP32 deauther", &[DeauthenticationFlood], AsTarget, Victim, &[], |stage| {
+        let (bssid, station) = (stage.bssid(), stage.victim.mac);
+        for number in 0..200 {
+            let at = stage.begin + number * 50_000;
+            stage.inject(at, 4_095, frames::leave(station, bssid, bssid, 2, false));
+        }
+    };
+    "Omerta", &[Omerta], AsTarget, Victim, &["hopping, bare, loss"], |stage| {
+        let (bssid, station, begin) = (stage.bssid(), stage.victim.mac, stage.begin);
+        let is_ours = |it: &[u8]| {
+            let ends = [it.get(4..10), it.get(10..16)];
+            it.len() > 40 && it[0] == 0x88 && ends.contains(&Some(&bssid)) && ends.contains(&Some(&station))
+        };
+        let sent = stage.ether.sent.clone();
+        let data = sent.iter().filter(|it| it.at_us >= begin && is_ours(&it.bytes));
+        for (number, it) in data.enumerate() {
+            let frame = frames::leave(station, bssid, bssid, 1, true);
+            stage.inject(it.at_us + 1_500, number as u64, frame);
+        }
+    };
     "disassociation flood", &[DisassociationFlood], AsTarget, Victim, &[], |stage| {
         let (bssid, station) = (stage.bssid(), stage.victim.mac);
         stage.flood(300, 30, |_, _| frames::leave(station, bssid, bssid, 8, true));
@@ -412,6 +432,79 @@ attacks! {
             stage.answer(at + 9_000, right);
         }
     };
+    "WiFiTap", &[ForgedData], AsTarget, Victim, BY_SIGNAL, |stage| {
+        let (bssid, station) = in_the_clear(stage);
+        let begin = stage.begin;
+        // Somewhere else than this access point, too.
+        stage.dbm = stage.target.dbm + if stage.target.dbm < -60.0 { 20.0 } else { -20.0 };
+        let start = stage.random.range(1_000, 3_000);
+        for number in 0..300 {
+            let at = begin + number * 60_000;
+            let down = Way::down(bssid, station);
+            stage.answer(at, frames::clear(down, GATEWAY, 0x0800, &frames::ip(6, INSIDE, &[7; 60])));
+            let forged = frames::clear(down, stage.attacker, 0x0800, &frames::ip(6, INSIDE, &[9; 60]));
+            stage.inject(at + 20_000, start + number * 2_011, forged);
+        }
+    };
+    "DHCP starvation", &[DhcpStarvation], Own, Everybody, &["hopping, bare, loss"], |stage| {
+        let (bssid, _) = in_the_clear(stage);
+        let from = stage.attacker;
+        stage.flood(400, 20, |stage, _| {
+            let request = frames::dhcp_request(stage.random.made_up());
+            frames::clear(Way::up(bssid, from), ALL, 0x0800, &request)
+        });
+    };
+    "tunnel in names", &[DnsTunnel], Own, Everybody, &["hopping, bare, loss"], |stage| {
+        let (bssid, _) = in_the_clear(stage);
+        let from = stage.attacker;
+        stage.flood(800, 40, |stage, _| {
+            let mut label = || format!("{:016x}{:016x}", stage.random.next(), stage.random.next());
+            let name = format!("{}.{}.{}.{}.t.example.org", label(), label(), label(), label());
+            frames::clear(Way::up(bssid, from), GATEWAY, 0x0800, &frames::dns(&name, 1, None))
+        });
+    };
+    "tunnel in answers", &[DnsTunnel], Own, Everybody, &["hopping, bare, loss"], |stage| {
+        let (bssid, _) = in_the_clear(stage);
+        let (begin, to) = (stage.begin, stage.attacker);
+        for number in 0..800 {
+            let name = format!("{:x}.t.example.org", stage.random.next());
+            let answer = frames::dns(&name, 10, Some(700));
+            let frame = frames::clear(Way::down(bssid, to), GATEWAY, 0x0800, &answer);
+            stage.answer(begin + number * 25_000, frame);
+        }
+    };
+    "tunnel in echoes", &[IcmpTunnel], Own, Everybody, &["hopping, bare, loss"], |stage| {
+        let (bssid, _) = in_the_clear(stage);
+        let from = stage.attacker;
+        stage.flood(400, 20, |stage, _| {
+            let bytes: Vec<u8> = (0..200).map(|_| stage.random.next() as u8).collect();
+            let echo = frames::echo([198, 51, 100, 7], false, &bytes);
+            frames::clear(Way::up(bssid, from), GATEWAY, 0x0800, &echo)
+        });
+    };
+    "group frames again", &[GroupKeyReinstallation], AsTarget, Everybody,
+        &["hopping", "hopping, bare, loss"], |stage| {
+        let bssid = stage.bssid();
+        let begin = stage.begin;
+        for number in 0..60 {
+            let at = begin + number * 300_000;
+            let frame = frames::group_data(bssid, GATEWAY, 900 + number, 90);
+            stage.answer(at, frame.clone());
+            stage.inject(at + 150_000, 2_000 + number, frame);
+        }
+    };
+    "TLS that contradicts itself", &[MalformedEapTls], Own, Target, &["hopping, bare, loss"], |stage| {
+        let way = Way::up(stage.bssid(), stage.attacker);
+        // A whole of 4 bytes with 60 behind it.
+        let tls = [&[13, 0x80, 0, 0, 0, 4][..], &[22; 60]].concat();
+        stage.flood(60, 4, |_, number| frames::eap(way, 2, number as u8, &tls));
+    };
+    "identities tried", &[EapBruteForce], Own, Anyone, &["hopping, bare, loss"], |stage| {
+        let way = Way::up(stage.bssid(), stage.attacker);
+        stage.flood(100, 5, |_, number| {
+            frames::eap(way, 2, number as u8, format!("\u{1}user{number}").as_bytes())
+        });
+    };
     "fake DHCP server", &[FakeDhcpServer], Own, Everybody, &["hopping, bare, loss"], |stage| {
         let (bssid, _) = in_the_clear(stage);
         let from = stage.attacker;
@@ -420,6 +513,12 @@ attacks! {
     "ARP poisoning", &[ArpPoisoning], Own, Victim, &["hopping", "hopping, bare, loss", "begins in the middle"], |stage| {
         let (bssid, gateway) = in_the_clear(stage);
         let from = stage.attacker;
+        // The way out was there before.
+        for seconds in 1..5 {
+            let at = stage.begin - seconds * SECOND;
+            let right = arp(gateway);
+            stage.answer(at, frames::clear(Way::down(bssid, ALL), gateway, 0x0806, &right));
+        }
         for number in 0..20 {
             let at = stage.begin + number * SECOND;
             let right = arp(gateway);
@@ -553,6 +652,10 @@ fn reinstall(stage: &mut Stage) {
         at += SECOND;
     }
 }
+
+/// What hangs on the wire of the open network, and who speaks there.
+const GATEWAY: Mac = [0x00, 0x1b, 0x21, 0, 0, 1];
+const INSIDE: [[u8; 4]; 2] = [frames::RESOLVER, frames::GUEST];
 
 /// The next attack is in the open network; its station is the victim, and named.
 fn in_the_clear(stage: &mut Stage) -> (Mac, Mac) {

@@ -47,6 +47,7 @@ pub(crate) fn air(seed: u64, seconds: u64) -> Ether {
         3 => guessers(&mut ether),
         _ => {}
     }
+    super::clear::add(&mut ether, seed);
     ether
 }
 
@@ -327,7 +328,7 @@ impl Life {
         at = self.down(ether, at, frames::eap(down, 1, 1, &[1])) + 3_000;
         at = self.up(ether, at, frames::eap(up, 2, 1, b"\x01somebody")) + 20_000;
         for id in 2..6 {
-            let tls = [25, 0x20, id, 3, 3, 0, 40, 1, 2, 3, 4, 5, 6];
+            let tls = [25, 0, 22, 3, 3, 0, 40, id, 2, 3, 4, 5, 6];
             at = self.down(ether, at, frames::eap(down, 1, id, &tls)) + 3_000;
             at = self.up(ether, at, frames::eap(up, 2, id, &tls)) + 20_000;
         }

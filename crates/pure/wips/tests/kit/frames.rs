@@ -356,3 +356,70 @@ pub(crate) fn action(to: Mac, from: Mac, bssid: Mac, body: &[u8]) -> Vec<u8> {
     frame.extend(body);
     frame
 }
+
+/// A packet of the internet.
+pub(crate) fn ip(protocol: u8, [from, to]: [[u8; 4]; 2], body: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x45, 0];
+    packet.extend((20 + body.len() as u16).to_be_bytes());
+    packet.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
+    packet.extend(from);
+    packet.extend(to);
+    packet.extend(body);
+    packet
+}
+
+fn udp(ends: [[u8; 4]; 2], [from, to]: [u16; 2], body: &[u8]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    for number in [from, to, 8 + body.len() as u16, 0] {
+        packet.extend(number.to_be_bytes());
+    }
+    packet.extend(body);
+    ip(17, ends, &packet)
+}
+
+/// A device asks for an address.
+pub(crate) fn dhcp_request(device: Mac) -> Vec<u8> {
+    let mut body = vec![1, 1, 6, 0, 1, 2, 3, 4, 0, 0, 0x80, 0];
+    body.extend([0; 16]);
+    body.extend(device);
+    body.extend([0; 202]);
+    body.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255]);
+    udp([[0; 4], [255; 4]], [68, 67], &body)
+}
+
+/// Where names are asked for.
+pub(crate) const RESOLVER: [u8; 4] = [10, 0, 0, 1];
+pub(crate) const GUEST: [u8; 4] = [10, 0, 0, 7];
+
+/// A question about a name, or with `answer` bytes the answer to it.
+pub(crate) fn dns(name: &str, record: u16, answer: Option<usize>) -> Vec<u8> {
+    // Each question has a number and a port of its own, which follow from the name here.
+    let hash = name
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, it| (hash ^ u32::from(it)).wrapping_mul(0x0100_0193));
+    let [a, b, c, d] = hash.to_be_bytes();
+    let port = 0x8000 | u16::from_be_bytes([c, d]);
+    let mut body = vec![a, b];
+    body.extend([if answer.is_some() { 0x81 } else { 1 }, 0, 0, 1]);
+    body.extend([0, u8::from(answer.is_some()), 0, 0, 0, 0]);
+    for label in name.split('.') {
+        body.push(label.len() as u8);
+        body.extend(label.as_bytes());
+    }
+    body.push(0);
+    body.extend(record.to_be_bytes());
+    body.extend([0, 1]);
+    body.extend((0..answer.unwrap_or(0)).map(|at| at as u8));
+    if answer.is_some() {
+        udp([RESOLVER, GUEST], [53, port], &body)
+    } else {
+        udp([GUEST, RESOLVER], [port, 53], &body)
+    }
+}
+
+/// An echo to another end, or its answer.
+pub(crate) fn echo(other: [u8; 4], is_answer: bool, payload: &[u8]) -> Vec<u8> {
+    let mut body = vec![if is_answer { 0 } else { 8 }, 0, 0, 0, 0, 1, 0, 1];
+    body.extend(payload);
+    ip(1, if is_answer { [other, GUEST] } else { [GUEST, other] }, &body)
+}

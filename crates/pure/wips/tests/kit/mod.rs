@@ -6,6 +6,7 @@
 
 pub(crate) mod attacks;
 pub(crate) mod benign;
+pub(crate) mod clear;
 pub(crate) mod frames;
 pub(crate) mod sensor;
 
