@@ -221,6 +221,20 @@ export interface Rule {
 }
 
 /** Whom to protect, and when to speak. */
+/** What the owner lists; an empty list allows everything. */
+export interface Lists {
+  /** The first three octets of addresses. */
+  access_point_vendors: string[];
+  station_vendors: string[];
+  /** Stations whose address was made up are told as well. */
+  refuse_made_up: boolean;
+  /** As `DE`. */
+  countries: string[];
+  channels: number[];
+  forbidden_words: string[];
+  isolated_ssids: string[];
+}
+
 export interface Profile {
   name: string;
   managed: { ssids: string[]; bssids: string[]; stations: string[] };
@@ -228,6 +242,7 @@ export interface Profile {
   approved_ssids: string[];
   canary_ssids: string[];
   hours?: Hours;
+  lists: Lists;
   wired: string[];
   rules: Rule[];
   disabled: string[];

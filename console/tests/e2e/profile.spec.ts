@@ -69,6 +69,8 @@ test('an administrator sets the profile, is told what is wrong, and loses nobody
   await second.getByLabel('Wire').selectOption({ label: 'Not seen on ours' });
   await second.getByLabel('Signal, at least').fill('-70');
   await page.getByRole('button', { name: 'Move rule 2 up' }).click();
+  await field(page, 'Channels').fill('36\n40');
+  await field(page, 'Words that no network may have in its name').fill('free wifi');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible();
 
@@ -78,6 +80,7 @@ test('an administrator sets the profile, is told what is wrong, and loses nobody
     thresholds: { 'deauthentication-flood': { frames: 20, seconds: 5 } },
     severities: { karma: 'minor' },
     disabled: ['rts-flood'],
+    lists: { channels: [36, 40], forbidden_words: ['free wifi'] },
     rules: [
       { name: 'those of Quay*', class: 'custom', custom: 'Boats', on_wire: false, rssi_dbm_min: -70 },
       { name: 'those of Cafe*', class: 'friendly', ssid: 'Cafe*' },

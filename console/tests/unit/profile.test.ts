@@ -5,6 +5,7 @@ import { ApiError } from '../../src/api';
 import type { Article, Profile } from '../../src/api-wips';
 import {
   changedParts,
+  channelsOf,
   isSet,
   linesOf,
   merged,
@@ -22,6 +23,15 @@ const BARE: Profile = {
   approved_ssids: [],
   canary_ssids: [],
   wired: [],
+  lists: {
+    access_point_vendors: [],
+    station_vendors: [],
+    refuse_made_up: false,
+    countries: [],
+    channels: [],
+    forbidden_words: [],
+    isolated_ssids: [],
+  },
   rules: [],
   disabled: [],
   thresholds: {},
@@ -135,5 +145,11 @@ describe('what the engine refuses', () => {
 describe('lines', () => {
   it('are names with their spaces, without empty ones', () => {
     expect(linesOf('Corp Net\n\n guest\n')).toEqual(['Corp Net', ' guest']);
+  });
+});
+
+describe('channels', () => {
+  it('are numbers, and what is none is left to the engine to refuse', () => {
+    expect(channelsOf(['36', ' 149 ', 'all'])).toEqual([36, 149, 0]);
   });
 });

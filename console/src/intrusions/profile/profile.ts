@@ -18,6 +18,7 @@ const PARTS: Record<keyof Profile, string> = {
   radios_max: 'The profile itself',
   managed: 'Whom to protect',
   hours: 'Whom to protect',
+  lists: 'What is allowed',
   approved_ssids: 'Known and harmless',
   approved_bssids: 'Known and harmless',
   wired: 'What gives intruders away',
@@ -108,6 +109,11 @@ export function newRule(): Rule {
 /** Names or addresses, one a line; names may have spaces, so only lines that are empty are left out. */
 export function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
+}
+
+/** Lines that are channels; one that is no number is channel 0, which the engine refuses. */
+export function channelsOf(lines: string[]): number[] {
+  return lines.map((line) => Number.parseInt(line, 10) || 0);
 }
 
 /** The kind whose threshold or severity was refused. */

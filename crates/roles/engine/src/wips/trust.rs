@@ -11,6 +11,7 @@ use std::time::Duration;
 use model::{Mac, Time};
 use serde::{Deserialize, Serialize};
 use wips::Profile;
+use wips::profile::lists::Lists;
 use wips::profile::rogue::{RogueClass, Rule};
 use wips::profile::{Hours, Threshold};
 
@@ -164,6 +165,11 @@ fn validate(profile: &Profile) -> Result<(), BadProfile> {
         ("approved_ssids", profile.approved_ssids.len()),
         ("canary_ssids", profile.canary_ssids.len()),
         ("wired", profile.wired.len()),
+        ("lists.access_point_vendors", profile.lists.access_point_vendors.len()),
+        ("lists.station_vendors", profile.lists.station_vendors.len()),
+        ("lists.countries", profile.lists.countries.len()),
+        ("lists.forbidden_words", profile.lists.forbidden_words.len()),
+        ("lists.isolated_ssids", profile.lists.isolated_ssids.len()),
     ];
     if let Some((name, count)) = lists.into_iter().find(|(_, count)| *count > LIST_MAX) {
         return bad(name, format!("{count} entries; at most {LIST_MAX}"));
@@ -174,6 +180,7 @@ fn validate(profile: &Profile) -> Result<(), BadProfile> {
     validate_ssids("managed.ssids", &profile.managed.ssids)?;
     validate_ssids("approved_ssids", &profile.approved_ssids)?;
     validate_ssids("canary_ssids", &profile.canary_ssids)?;
+    validate_lists(&profile.lists)?;
     if let Some(hours) = profile.hours {
         validate_hours(hours)?;
     }
@@ -211,6 +218,23 @@ fn validate_ssids(field: &str, ssids: &BTreeSet<String>) -> Result<(), BadProfil
         }
         None => Ok(()),
     }
+}
+
+fn validate_lists(lists: &Lists) -> Result<(), BadProfile> {
+    validate_ssids("lists.isolated_ssids", &lists.isolated_ssids)?;
+    let is_country = |it: &str| it.len() == 2 && it.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if let Some(other) = lists.countries.iter().find(|it| !is_country(it)) {
+        return bad("lists.countries", format!("'{other}' is no country; two letters, as DE"));
+    }
+    if lists.channels.contains(&0) {
+        return bad("lists.channels", "a channel is a number from 1 on, as 36");
+    }
+    let is_word = |it: &str| !it.trim().is_empty() && it.len() <= SSID_BYTES_MAX;
+    if let Some(other) = lists.forbidden_words.iter().find(|it| !is_word(it)) {
+        let reason = format!("'{other}' can be in no name; 1 to {SSID_BYTES_MAX} bytes");
+        return bad("lists.forbidden_words", reason);
+    }
+    Ok(())
 }
 
 fn validate_hours(hours: Hours) -> Result<(), BadProfile> {
@@ -319,6 +343,14 @@ mod tests {
         check(json!({"quiet_s_min": 300, "quiet_s_max": 200}), "quiet_s_min:");
         check(json!({"radios_max": 1}), "radios_max:");
         check(json!({"canary_ssids": [""]}), "canary_ssids:");
+        check(
+            json!({"lists": {"countries": ["Germany"]}}),
+            "lists.countries: 'Germany' is no country",
+        );
+        check(json!({"lists": {"channels": [36, 0]}}), "lists.channels:");
+        check(json!({"lists": {"forbidden_words": [" "]}}), "lists.forbidden_words:");
+        check(json!({"lists": {"isolated_ssids": [""]}}), "lists.isolated_ssids:");
+        check(json!({"lists": {"station_vendors": ["00:11"]}}), "lists.station_vendors[0]:");
         check(json!({"hours": {"from_h": 24, "to_h": 8}}), "hours.from_h:");
         check(json!({"hours": {"from_h": 7, "to_h": 25}}), "hours.to_h:");
         check(json!({"managed": {"ssids": [""]}}), "managed.ssids:");
