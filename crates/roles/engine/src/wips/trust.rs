@@ -131,6 +131,11 @@ fn validate(profile: &Profile) -> Result<(), String> {
         ("approved_ssids", profile.approved_ssids.len()),
         ("canary_ssids", profile.canary_ssids.len()),
         ("wired", profile.wired.len()),
+        ("lists.access_point_vendors", profile.lists.access_point_vendors.len()),
+        ("lists.station_vendors", profile.lists.station_vendors.len()),
+        ("lists.countries", profile.lists.countries.len()),
+        ("lists.forbidden_words", profile.lists.forbidden_words.len()),
+        ("lists.isolated_ssids", profile.lists.isolated_ssids.len()),
     ];
     if let Some((name, count)) = lists.into_iter().find(|(_, count)| *count > LIST_MAX) {
         return Err(format!("{name}: {count} entries; at most {LIST_MAX}"));
@@ -139,11 +144,21 @@ fn validate(profile: &Profile) -> Result<(), String> {
         return Err(format!("name: 1 to {NAME_BYTES_MAX} bytes"));
     }
     let names = profile.managed.ssids.iter().chain(&profile.approved_ssids);
-    let names = names.chain(&profile.canary_ssids);
+    let names = names.chain(&profile.canary_ssids).chain(&profile.lists.isolated_ssids);
     if let Some(name) = names.into_iter().find(|it| it.is_empty() || it.len() > SSID_BYTES_MAX) {
         return Err(format!(
             "ssids: '{name}' is no name of a network; 1 to {SSID_BYTES_MAX} bytes"
         ));
+    }
+    let mut words = profile.lists.forbidden_words.iter();
+    if let Some(word) = words.find(|it| it.is_empty() || it.len() > SSID_BYTES_MAX) {
+        return Err(format!(
+            "lists.forbidden_words: '{word}' is in no name; 1 to {SSID_BYTES_MAX} bytes"
+        ));
+    }
+    let is_country = |it: &&String| it.len() == 2 && it.bytes().all(|it| it.is_ascii_alphabetic());
+    if let Some(country) = profile.lists.countries.iter().find(|it| !is_country(it)) {
+        return Err(format!("lists.countries: '{country}' is no country; two letters, as DE"));
     }
     if let Some(hours) = profile.hours
         && (hours.from_h > 23
@@ -246,6 +261,10 @@ mod tests {
         check(json!({"quiet_s_min": 300, "quiet_s_max": 200}), "quiet_s_min:");
         check(json!({"radios_max": 1}), "radios_max:");
         check(json!({"canary_ssids": [""]}), "ssids:");
+        check(json!({"lists": {"isolated_ssids": [""]}}), "ssids:");
+        check(json!({"lists": {"forbidden_words": [""]}}), "lists.forbidden_words:");
+        check(json!({"lists": {"countries": ["Germany"]}}), "lists.countries: 'Germany'");
+        check(json!({"lists": {"station_vendors": ["Cisco"]}}), "lists: 'Cisco'");
         check(json!({"hours": {"from_h": 24, "to_h": 8}}), "hours:");
         check(json!({"managed": {"ssids": [""]}}), "ssids:");
         check(
