@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(clippy::print_stdout, reason = "how many captures are compared is a figure")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -40,17 +43,87 @@ fn check_refused(arguments: &[&str], code: i32, expected: &[&str]) {
 
 #[test]
 fn a_replay_says_the_same_at_every_speed() {
-    let Some(file) = capture("public/dementedproton_deauth.pcap") else { return };
-    let at = |speed: &[&str]| {
-        let arguments = ["wips", "replay", "--json", &file];
-        let output = mse(&[&arguments, speed].concat());
-        assert!(output.status.success());
-        output.stdout
-    };
-    let fastest = at(&[]);
-    assert!(!fastest.is_empty());
-    assert_eq!(fastest, at(&["--speed", "10"]));
-    assert_eq!(fastest, at(&["--speed", "1"]));
+    let Some(manifest) = capture("manifest.json") else { return };
+    let manifest: Value = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
+    let mut plays = Vec::new();
+    for entry in manifest.as_array().unwrap() {
+        let name =
+            format!("{}/{}", entry["set"].as_str().unwrap(), entry["file"].as_str().unwrap());
+        let seconds = entry["seconds"].as_f64().unwrap_or(0.0);
+        let Some(file) = capture(&name).filter(|_| seconds > 0.0) else { continue };
+        if SPEED_1.contains(&name.as_str()) {
+            plays.push(Play { file: file.clone(), speed: 1, seconds });
+        }
+        if seconds <= FAST_S_MAX {
+            plays.push(Play { file, speed: 10, seconds: seconds / 10.0 });
+        }
+    }
+    assert_eq!(plays.iter().filter(|it| it.speed == 1).count(), SPEED_1.len());
+    // The longest begin first, or the others would wait for them at the end.
+    plays.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let count = plays.len();
+    let waiting = Mutex::new(plays);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let player = || {
+            loop {
+                let Some(play) = waiting.lock().unwrap().pop() else { break };
+                play.check();
+            }
+        };
+        let players: Vec<_> = (0..PLAYERS).map(|_| scope.spawn(player)).collect();
+        players.into_iter().for_each(|it| it.join().unwrap());
+    });
+    println!(
+        "{} captures at speed 1 and {} at speed 10 say what they say at full speed, in {:.1} s",
+        SPEED_1.len(),
+        count - SPEED_1.len(),
+        started.elapsed().as_secs_f64()
+    );
+}
+
+/// Played at their own speed as well, all at once: attacks that are counted in time, attacks that one frame
+/// proves, busy air without an attack, and captures without a radio header. The longest takes 20 s.
+const SPEED_1: [&str; 8] = [
+    "public/aircrack_wpa-psk-linksys.cap",
+    "public/blackhat17_openbsd-mitm.pcapng",
+    "public/dementedproton_deauth.pcap",
+    "public/fragattacks_amsdu-inject-fromap.pcapng",
+    "public/fragattacks_linux-plain-fromap.pcapng",
+    "public/heigvd_p1_noradiotap_noid.pcap",
+    "public/krack_example-tptk-attack.pcapng",
+    "public/wifite2_handshake_not_exists.cap",
+];
+/// What is longer is not played ten times as fast, to keep the test short.
+const FAST_S_MAX: f64 = 60.0;
+/// Captures that are played at once. They sleep most of the time.
+const PLAYERS: usize = 24;
+
+/// A capture that is played at a speed.
+struct Play {
+    file: String,
+    speed: u32,
+    /// How long it takes.
+    seconds: f64,
+}
+
+impl Play {
+    /// Every byte that is said of it is what is said of it at full speed; and it was played that slowly.
+    fn check(&self) {
+        let said = |speed: &[&str]| {
+            let arguments = ["wips", "replay", "--json", &self.file];
+            let output = mse(&[&arguments, speed].concat());
+            assert!(output.status.success(), "{}", self.file);
+            assert!(!output.stdout.is_empty(), "{}", self.file);
+            output.stdout
+        };
+        let fastest = said(&[]);
+        let started = Instant::now();
+        let played = said(&["--speed", &self.speed.to_string()]);
+        let took_s = started.elapsed().as_secs_f64();
+        assert_eq!(fastest, played, "{} at speed {}", self.file, self.speed);
+        assert!(took_s >= self.seconds * 0.9, "{} took {took_s} s", self.file);
+    }
 }
 
 #[test]

@@ -82,7 +82,8 @@ impl<'a> Advert<'a> {
                 ElementId::CHANNEL_SWITCH | ElementId::EXTENDED_CHANNEL_SWITCH => {
                     advert.channel_switch = elements.channel_switch();
                 }
-                ElementId::MESH_ID => advert.is_mesh = true,
+                // Some tools copy the element of a station into what they say as an access point.
+                ElementId::MESH_ID => advert.is_mesh = !beacon.capabilities.is_infrastructure(),
                 ElementId::QUIET => advert.quiet = elements.quiet(),
                 ElementId::RSN => elements.rsn().iter().for_each(|it| advert.secure(it)),
                 ElementId::VENDOR => match value {
