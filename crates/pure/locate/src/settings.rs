@@ -104,7 +104,7 @@ impl Default for Settings {
             other_cut_db: 25.0,
             weight_scale_db: 20.0,
             // Measured on five recordings: 40 to 1,000 differ by 2 %.
-            weight_scale_surveyed_db: 100.0,
+            weight_scale_surveyed_db: 40.0,
             shadowing_db: 6.5,
             // What the survey does not explain: `calibration::field`.
             shadowing_surveyed_db: 5.0,
