@@ -57,13 +57,13 @@ fn without_a_survey_it_is_better_than_the_reference() {
 /// Section 3, row "heat-map, 50 points": 3.18.
 #[test]
 fn with_fifty_points_it_is_better_than_the_reference() {
-    check_known(Mode::Points(50), 2, 3.0, 6.0);
+    check_known(Mode::Points(50), 2, 2.9, 5.8);
 }
 
 /// Section 3, the best row of each site: 2.61.
 #[test]
 fn with_all_points_it_is_better_than_the_best_of_the_reference() {
-    check_known(Mode::All, 1, 2.6, 5.1);
+    check_known(Mode::All, 1, 2.48, 4.9);
 }
 
 /// The median radius is no wider than three times the median error, and it holds the truth in most
@@ -87,7 +87,7 @@ fn a_moving_tag_is_followed() {
     let Some(folder) = folder("tetam") else { return };
     let score = score(&folder, Mode::Track, 1);
     println!("track        tetam                {score}");
-    assert!(score.mean <= 1.45 && score.p90 <= 2.6, "{score}");
+    assert!(score.mean <= 1.38 && score.p90 <= 2.4, "{score}");
 }
 
 #[test]
@@ -104,10 +104,11 @@ fn a_transmitter_of_unknown_power_is_found() {
 #[test]
 #[ignore = "half a minute in a release build"]
 fn fingerprints_are_as_good_as_the_best_of_the_reference() {
-    for (name, mean_most) in [("lib1", 2.7), ("tut6", 1.9), ("tut3", 7.6), ("uji", 6.15)] {
+    for (name, mean_most) in [("lib1", 2.55), ("tut6", 1.9), ("tut3", 7.6), ("uji", 6.1)] {
         let Some(folder) = folder(name) else { return };
         let score = score(&folder, Mode::Fingerprint, 1);
         println!("fingerprint  {name:20} {score}");
         assert!(score.mean <= mean_most, "{name}: {score}");
+        assert!(name != "uji" || score.floor >= 95.0, "{name}: {score}");
     }
 }

@@ -14,7 +14,7 @@ use model::survey::Survey;
 use model::{Band, Mac, Metres, Position, Reading, Time};
 
 use crate::calibration::fingerprints::Matching;
-use crate::calibration::quality::{self, Method, Quality};
+use crate::calibration::quality::{self, Approach, Quality};
 use crate::choice::PreviousFloor;
 use crate::floor::{FloorModel, Receiver};
 use crate::posterior::{Base, Heard as Against, Hint, Hints, Posterior, Term};
@@ -118,22 +118,23 @@ impl Locator {
     /// site.
     pub fn new(maps: &Maps, survey: &Survey, settings: Settings) -> Self {
         let qualities = quality::assess(maps, survey, &settings);
-        let methods = qualities.iter().map(|(floor, quality)| (*floor, quality.method)).collect();
-        let mut locator = Self::with_methods(maps, survey, &methods, settings);
+        let approaches =
+            qualities.iter().map(|(floor, quality)| (*floor, quality.approach())).collect();
+        let mut locator = Self::with_approaches(maps, survey, &approaches, settings);
         for floor in &mut locator.site.floors {
             floor.radius_spreads = qualities.get(&floor.id).map(|quality| quality.radius_spreads);
         }
         Self { qualities, ..locator }
     }
 
-    /// The same with methods that were chosen before.
-    pub(crate) fn with_methods(
+    /// The same with approaches that were chosen before.
+    pub(crate) fn with_approaches(
         maps: &Maps,
         survey: &Survey,
-        methods: &BTreeMap<MapId, Method>,
+        approaches: &BTreeMap<MapId, Approach>,
         settings: Settings,
     ) -> Self {
-        let site = Site::new(maps, survey, methods, &settings);
+        let site = Site::new(maps, survey, approaches, &settings);
         Self { settings, site, qualities: BTreeMap::new() }
     }
 
@@ -318,10 +319,11 @@ impl Locator {
         let mut mapped = 0;
         let heard = if floor.method.uses_layers() { heard.as_slice() } else { &[] };
         for heard_one in heard {
-            let weight = weight(heard, heard_one, scale);
-            base.weights += weight;
+            let mut weight = weight(heard, heard_one, scale);
             let receiver = &self.site.receivers[heard_one.receiver];
             let layer = floor.layer(heard_one.receiver, receiver, heard_one.band, &self.settings);
+            weight *= layer.map_or(1.0, |layer| layer.precision);
+            base.weights += weight;
             if let Some(layer) = layer {
                 let (coarse, fine, rssi) = (&*layer.coarse, &*layer.fine, heard_one.rssi);
                 terms[mapped] = Term { coarse, fine, rssi, weight };

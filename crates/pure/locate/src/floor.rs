@@ -15,7 +15,7 @@ use crate::Settings;
 use crate::calibration::field::Field;
 use crate::calibration::law;
 use crate::calibration::places::{Place, spacing};
-use crate::calibration::quality::Method;
+use crate::calibration::quality::{Approach, Method};
 use crate::grid::{Grid, Layer, NOWHERE, TILE_CELLS};
 use crate::posterior::{HintScale, Surface};
 use crate::propagation::{Path, Propagation, Source};
@@ -40,8 +40,9 @@ const AROUND_ACCESS_POINTS_M: f32 = 5.0;
 
 /// Fingerprints speak for places as far around them as the survey is dense, at least this far.
 const HINT_LEAST_M: f32 = 1.0;
-/// The power of the density of fingerprints. Measured: 0.6 to 1 are equally good.
-const HINT_POWER: f32 = 0.7;
+/// The power of the density of fingerprints beside a map: both come from the same readings, so the one adds
+/// half of what it says to the other. Measured: 0.4 to 0.7 are equally good.
+const HINT_POWER: f32 = 0.5;
 /// Their density far from all of them, in units of one (ours): beside layers, because fingerprints
 /// are wrong altogether now and then; alone, so little that a whole campus of it does not count.
 const HINT_DENSITY_LEAST: f32 = 1e-4;
@@ -105,14 +106,15 @@ impl FloorModel {
         place: FloorRef<'_>,
         elevation: Metres,
         near: Range<usize>,
-        (method, places): (Method, Vec<Place>),
+        (Approach { method, reach }, places): (Approach, Vec<Place>),
         settings: &Settings,
     ) -> Self {
         let grid = Grid::new(place.floor);
         let points: Vec<Point> = places.iter().map(|place| place.at).collect();
         let spacing = spacing(&points);
         let has_field = method.uses_radio_map() && !places.is_empty();
-        let survey = has_field.then(|| Survey { field: Field::new(&grid, points.clone()), places });
+        let field = |places| Field::new(&grid, places, reach);
+        let survey = has_field.then(|| Survey { field: field(points.clone()), places });
         let surveyed = if has_field { points.as_slice() } else { &[] };
         let expected = Expected::of(place.floor, surveyed, spacing);
         let surface = surface(&grid, &expected, survey.as_ref(), settings);
@@ -224,7 +226,9 @@ impl Survey {
         };
         let residuals: Vec<f32> = self.places.iter().map(residual).collect();
         let explained = self.field.explain(&residuals);
-        grid.layer(|place| propagation.rssi(place) + explained.at(grid.locate(place).0, place))
+        let rssi = |place| propagation.rssi(place) + explained.at(grid.locate(place).0, place);
+        let precision = explained.precision(|place| self.places[place].heard.contains_key(&key));
+        Layer { precision, ..grid.layer(rssi) }
     }
 }
 

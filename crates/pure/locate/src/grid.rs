@@ -59,6 +59,8 @@ pub(crate) struct Layer {
     pub(crate) coarse: Box<Tiles>,
     /// Each cell, to the decibel: the model is wrong by several.
     pub(crate) fine: Box<[[i8; TILE_CELLS]]>,
+    /// How much a reading counts, beside the usual one: more where a survey is predicted better.
+    pub(crate) precision: f32,
 }
 
 impl Grid {
@@ -285,7 +287,7 @@ impl Grid {
             }
             sum / f32::max(count, 1.0)
         });
-        Layer { coarse, fine: fine.into_boxed_slice() }
+        Layer { coarse, fine: fine.into_boxed_slice(), precision: 1.0 }
     }
 
     /// Column and row of the first cell of a tile.

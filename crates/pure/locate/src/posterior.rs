@@ -122,7 +122,6 @@ pub(crate) struct Posterior {
     /// The ring of each place around the last centre.
     rings: Vec<u32>,
     least: f32,
-    sharpness: f32,
     mass: f32,
 }
 
@@ -265,7 +264,6 @@ impl Posterior {
     /// Turns misfits into probabilities, `exp(-(J - min J) / 2 * sharpness)`.
     pub(crate) fn weigh(&mut self, sharpness: f32) {
         let half = 0.5 * sharpness;
-        self.sharpness = sharpness;
         let least = self.least;
         self.probabilities.clear();
         let places = self.places.misfits.iter().zip(&self.places.cells);
@@ -285,8 +283,8 @@ impl Posterior {
         (self.mass * grid.cell_area()).ln() - 0.5 * self.least
     }
 
-    /// How likely places are beside the likeliest, as last weighed, and which cells they are, counted over
-    /// all tiles.
+    /// How likely places are beside the likeliest, whatever they were last weighed with, and which cells
+    /// they are, counted over all tiles.
     pub(crate) fn likelihoods(&self, mut each: impl FnMut(Range<usize>, f32)) {
         let Places { misfits, cells, at, .. } = &self.places;
         for ((misfit, cells), at) in misfits.iter().zip(cells).zip(at) {
@@ -294,7 +292,7 @@ impl Posterior {
             // A tile that was not looked at again is one place.
             let first = at / TILE_CELLS * TILE_CELLS;
             let range = if *cells < 1.5 { at..at + 1 } else { first..first + TILE_CELLS };
-            each(range, exp((self.least - misfit) * 0.5 * self.sharpness));
+            each(range, exp((self.least - misfit) * 0.5));
         }
     }
 

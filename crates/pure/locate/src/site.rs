@@ -9,7 +9,7 @@ use model::{Band, Mac, Metres};
 use crate::Settings;
 use crate::calibration::fingerprints::{Fingerprints, Likeness};
 use crate::calibration::places::places;
-use crate::calibration::quality::Method;
+use crate::calibration::quality::{Approach, Method};
 use crate::floor::{FloorModel, Receiver, STOREYS_HEARD};
 
 /// Radios this close are in one case.
@@ -41,25 +41,25 @@ impl Numbers {
 }
 
 impl Site {
-    /// `methods` says how floors are located that are not located by the model alone.
+    /// `approaches` says how floors are located that are not located by the model alone.
     pub(crate) fn new(
         maps: &Maps,
         survey: &Survey,
-        methods: &BTreeMap<MapId, Method>,
+        approaches: &BTreeMap<MapId, Approach>,
         settings: &Settings,
     ) -> Self {
         let mut site = Self::default();
         let mut floors: Vec<FloorRef<'_>> = maps.floors().collect();
         for building in floors.chunk_by_mut(|a, b| std::ptr::eq(a.building, b.building)) {
             building.sort_by_key(|place| place.floor.level);
-            site.add_building(building, survey, methods, settings);
+            site.add_building(building, survey, approaches, settings);
         }
         let uses_fingerprints =
-            |floor: &MapId| methods.get(floor).is_some_and(|method| method.likeness().is_some());
+            |floor: &MapId| approaches.get(floor).is_some_and(|it| it.method.likeness().is_some());
         let surveyed = survey.points.iter().filter(|point| uses_fingerprints(&point.floor));
         site.fingerprints = Fingerprints::new(surveyed);
         let mut votes: BTreeMap<Likeness, usize> = BTreeMap::new();
-        for likeness in methods.values().filter_map(|method| method.likeness()) {
+        for likeness in approaches.values().filter_map(|it| it.method.likeness()) {
             *votes.entry(likeness).or_default() += 1;
         }
         let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
@@ -82,7 +82,7 @@ impl Site {
         &mut self,
         floors: &[FloorRef<'_>],
         survey: &Survey,
-        methods: &BTreeMap<MapId, Method>,
+        approaches: &BTreeMap<MapId, Approach>,
         settings: &Settings,
     ) {
         let first = self.receivers.len();
@@ -98,14 +98,14 @@ impl Site {
             let near = first + added.partition_point(|receiver| receiver.level < from)
                 ..first + added.partition_point(|receiver| receiver.level <= to);
             let id = place.id();
-            let method = methods.get(&id).copied().unwrap_or(Method::Model);
+            let approach = approaches.get(&id).copied().unwrap_or(Approach::of(Method::Model));
             let points: Vec<_> = survey.points.iter().filter(|it| it.floor == id).collect();
-            let places = match method {
+            let places = match approach.method {
                 Method::Model => Vec::new(),
                 _ => places(&points, &self.numbers),
             };
             let index = self.floors.len();
-            let calibration = (method, places);
+            let calibration = (approach, places);
             self.floors.push(FloorModel::new(
                 index,
                 *place,

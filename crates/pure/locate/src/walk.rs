@@ -5,6 +5,14 @@
 //! are barred, and each estimate then weighs them with its whole posterior, not with its mean
 //! (`reference/location.md` section 6). It costs more, so it is for tags and few others.
 //!
+//! It smooths by itself, so it is to be handed what was heard in one step ([`Settings::walking`]), not
+//! what was smoothed over several: two filters in a row lag behind, and what each of them holds back
+//! is counted again and again. For the same reason it takes the posterior as sharp as it is: the flat
+//! one from which the radius of a single estimate comes would add to the lag. What cannot be averaged
+//! away, because the next estimate errs in the same way, is added to the radius at the end.
+//!
+//! [`Settings::walking`]: crate::Settings
+//!
 //! Sketch, for 80 x 48 m (3,840 cells) and one estimate a second: two steps of two passes over
 //! 31 KiB, in lanes, and the posterior's 600 places: 15 µs. Kept between two estimates: the cells that
 //! count, some 300 of 8 bytes.
@@ -19,6 +27,10 @@ use crate::posterior::{Posterior, SPREADS_HELD};
 /// In one step the belief spreads by 0.7 cells along each axis; two steps a second are a spread of a
 /// metre a second: walking. Measured on the recorded tracks: 1 to 3 are within 5 %.
 const STEP_MS: u64 = 500;
+/// The share of the radius of an estimate that stays however many follow: what maps say wrongly of a place
+/// is wrong in the next moment as well. Measured on the recorded tracks: without it the radius holds the
+/// truth in 78 % where nobody surveyed and in 96 % elsewhere, with it in 90 and 98 %.
+const COMMON_SHARE: f32 = 0.3;
 /// After so long a silence the walk begins anew: section 6. It bounds the steps as well.
 const SILENCE_MS: u64 = 60_000;
 /// How likely every place is beside the likeliest, whatever the posterior says: it may be wrong
@@ -101,11 +113,11 @@ impl Locator {
         }
         let (middle, spread) = ground.middle(&floor.grid);
         let half_cell = floor.grid.cell_side() / 2.0;
-        let position = Position {
-            point: floor.snap(middle),
-            confidence: Metres(SPREADS_HELD * spread + half_cell),
-            ..position
-        };
+        // The estimate's share that does not average out.
+        let common = COMMON_SHARE * position.confidence.0;
+        let radius = (SPREADS_HELD * spread + half_cell).hypot(common);
+        let position =
+            Position { point: floor.snap(middle), confidence: Metres(radius), ..position };
         walk.insert(Box::new(Walk { at, cells, belief: ground.kept(), doubts, position })).position
     }
 }

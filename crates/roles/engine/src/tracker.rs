@@ -563,10 +563,10 @@ fn row(category: Category, mac: Mac, tracked: &Tracked, position: &Position) -> 
 pub(crate) fn keeping(category: Category, settings: &Settings) -> &Keeping {
     match category {
         Category::RogueAp | Category::Interferer => &settings.standing,
-        Category::WirelessClient
-        | Category::Tag
-        | Category::WiredClient
-        | Category::RogueClient => &settings.moving,
+        Category::Tag => &settings.walking,
+        Category::WirelessClient | Category::WiredClient | Category::RogueClient => {
+            &settings.moving
+        }
     }
 }
 

@@ -2,15 +2,17 @@
 //! was not shown.
 //!
 //! The places of a survey are dealt into five hands. For each hand a site is made of the other four,
-//! and every method looks for the points of the hand. The method with the least mean error wins, and
-//! the errors in spreads of the posterior say how wide an honest radius is.
+//! and every method looks for the points of the hand. The method with the least mean error wins, then the
+//! reach of its field with the least one, and the errors in spreads of the posterior say how wide an
+//! honest radius is.
 
 use std::collections::BTreeMap;
 
-use model::map::{MapId, Maps};
+use model::map::{Building, MapId, Maps};
 use model::survey::{Survey, SurveyPoint};
 use model::{Reading, Time};
 
+use super::field::Reach;
 use super::fingerprints::Likeness;
 use crate::estimate::{Power, Scratch};
 use crate::posterior::SPREADS_HELD;
@@ -73,6 +75,21 @@ impl Method {
     }
 }
 
+/// A method with what it can be adjusted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Approach {
+    pub(crate) method: Method,
+    /// How far the corrections of a map reach.
+    pub(crate) reach: Reach,
+}
+
+impl Approach {
+    /// The method as it is tried first.
+    pub(crate) fn of(method: Method) -> Self {
+        Self { method, reach: Reach::Usual }
+    }
+}
+
 /// What is known of the location of one floor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
@@ -87,6 +104,13 @@ pub struct Quality {
     /// The radius that held 95 % of the points, in spreads of their posterior, at least
     /// [`SPREADS_HELD`].
     pub(crate) radius_spreads: f32,
+    reach: Reach,
+}
+
+impl Quality {
+    pub(crate) fn approach(&self) -> Approach {
+        Approach { method: self.method, reach: self.reach }
+    }
 }
 
 /// One point that was looked for.
@@ -101,43 +125,106 @@ pub(crate) fn assess(
     survey: &Survey,
     settings: &Settings,
 ) -> BTreeMap<MapId, Quality> {
-    let floors = surveyed(maps, survey);
-    if floors.is_empty() {
+    let trial = Trial::new(maps, survey, settings);
+    if trial.floors.is_empty() {
         return BTreeMap::new();
     }
     let has_access_points = maps.floors().any(|it| !it.floor.access_points.is_empty());
-    let deal = Deal::of(survey);
-    let mut found: BTreeMap<(MapId, Method), Vec<Found>> = BTreeMap::new();
-    for hand in 0..HANDS {
-        let shown = survey.points.iter().filter(|point| deal.is_shown(point, hand));
-        let shown = Survey { points: shown.cloned().collect() };
-        for method in methods(has_access_points) {
-            let methods = floors.keys().map(|floor| (*floor, method)).collect();
-            let locator = Locator::with_methods(maps, &shown, &methods, settings.clone());
-            for (floor, points) in &floors {
-                let sought = points.iter().filter(|point| deal.is_sought(point, hand));
-                let sought: Vec<_> = sought.collect();
-                let step = sought.len().div_ceil(SOUGHT_MAX / HANDS / floors.len() + 1);
-                let errors = sought.into_iter().step_by(step.max(1));
-                let errors = errors.filter_map(|point| seek(&locator, point));
-                found.entry((*floor, method)).or_default().extend(errors);
-            }
-        }
+    let mut found = Findings::new();
+    for method in methods(has_access_points) {
+        trial.run(&mut found, |_| Some(Approach::of(method)));
+    }
+    // Floors are compared with one another, so those of a building have one approach.
+    let mut chosen: BTreeMap<MapId, Approach> = BTreeMap::new();
+    let own: Vec<Vec<MapId>> = maps
+        .campuses
+        .iter()
+        .flat_map(|campus| &campus.buildings)
+        .map(|building| trial.floors_of(building))
+        .collect();
+    for own in &own {
+        let all = methods(has_access_points).map(Approach::of);
+        let best =
+            best(own, all, &found, |it| if it.method == Method::Both { PREFERRED } else { 1.0 });
+        chosen.extend(own.iter().filter_map(|floor| Some((*floor, best?))));
+    }
+    for reach in [Reach::Short, Reach::Long] {
+        let is_adjustable = |it: &Approach| it.method.uses_radio_map();
+        trial.run(&mut found, |floor| {
+            let approach = chosen.get(&floor).copied().filter(is_adjustable)?;
+            Some(Approach { reach, ..approach })
+        });
     }
     let mut qualities = BTreeMap::new();
-    for building in maps.campuses.iter().flat_map(|campus| &campus.buildings) {
-        // Floors are compared with one another, so those of a building have one method.
-        let is_own =
-            |id: &MapId| maps.floor(*id).is_some_and(|it| std::ptr::eq(it.building, building));
-        let own: Vec<MapId> = floors.keys().copied().filter(is_own).collect();
-        let Some(method) = best_method(&own, methods(has_access_points), &found) else { continue };
+    for own in &own {
+        let Some(method) = own.first().and_then(|floor| chosen.get(floor)) else { continue };
+        let all = [Reach::Usual, Reach::Short, Reach::Long];
+        let all = all.map(|reach| Approach { reach, ..*method });
+        let Some(approach) = best(own, all.into_iter(), &found, |_| 1.0) else { continue };
         for floor in own {
-            let points = floors.get(&floor).map_or(0, Vec::len);
-            let own = found.remove(&(floor, method)).unwrap_or_default();
-            qualities.extend(quality(points, method, own).map(|quality| (floor, quality)));
+            let points = trial.floors.get(floor).map_or(0, Vec::len);
+            let found = found.remove(&(*floor, approach)).unwrap_or_default();
+            qualities.extend(quality(points, approach, found).map(|quality| (*floor, quality)));
         }
     }
     qualities
+}
+
+/// What each approach found on each floor.
+type Findings = BTreeMap<(MapId, Approach), Vec<Found>>;
+
+/// Survey points, some of which are looked for with the others.
+struct Trial<'a> {
+    maps: &'a Maps,
+    settings: &'a Settings,
+    floors: BTreeMap<MapId, Vec<&'a SurveyPoint>>,
+    deal: Deal<'a>,
+    /// What each hand is looked for with.
+    shown: Vec<Survey>,
+}
+
+impl<'a> Trial<'a> {
+    fn new(maps: &'a Maps, survey: &'a Survey, settings: &'a Settings) -> Self {
+        let floors = surveyed(maps, survey);
+        let deal = Deal::of(survey);
+        let shown = |hand| {
+            let shown = survey.points.iter().filter(|point| deal.is_shown(point, hand));
+            Survey { points: shown.cloned().collect() }
+        };
+        let shown = if floors.is_empty() { Vec::new() } else { (0..HANDS).map(shown).collect() };
+        Self { maps, settings, floors, deal, shown }
+    }
+
+    /// The surveyed floors of a building.
+    fn floors_of(&self, building: &Building) -> Vec<MapId> {
+        let is_own =
+            |id: &MapId| self.maps.floor(*id).is_some_and(|it| std::ptr::eq(it.building, building));
+        self.floors.keys().copied().filter(is_own).collect()
+    }
+
+    /// Looks for the points of every hand on the floors that there is an approach for.
+    fn run(&self, found: &mut Findings, approach: impl Fn(MapId) -> Option<Approach>) {
+        let approach = |floor: &MapId| Some((*floor, approach(*floor)?));
+        let approaches: BTreeMap<MapId, Approach> =
+            self.floors.keys().filter_map(approach).collect();
+        if approaches.is_empty() {
+            return;
+        }
+        let most = SOUGHT_MAX / HANDS / self.floors.len() + 1;
+        for (hand, shown) in self.shown.iter().enumerate() {
+            let settings = self.settings.clone();
+            let locator = Locator::with_approaches(self.maps, shown, &approaches, settings);
+            for (floor, approach) in &approaches {
+                let points = self.floors.get(floor).into_iter().flatten();
+                let sought: Vec<_> =
+                    points.filter(|point| self.deal.is_sought(point, hand)).collect();
+                let step = sought.len().div_ceil(most).max(1);
+                let errors = sought.into_iter().step_by(step);
+                let errors = errors.filter_map(|point| seek(&locator, point));
+                found.entry((*floor, *approach)).or_default().extend(errors);
+            }
+        }
+    }
 }
 
 /// The points of each floor that has enough of them.
@@ -150,29 +237,33 @@ fn surveyed<'a>(maps: &Maps, survey: &'a Survey) -> BTreeMap<MapId, Vec<&'a Surv
     floors
 }
 
-/// The method with the least mean error on some floors. The last one that there is uses all that is
-/// known; another has to be clearly better.
-fn best_method(
+/// The approach with the least mean error on some floors, times a factor; of equals the first.
+fn best(
     floors: &[MapId],
-    methods: impl Iterator<Item = Method>,
-    found: &BTreeMap<(MapId, Method), Vec<Found>>,
-) -> Option<Method> {
-    let error = |method: Method| {
-        let found = floors.iter().filter_map(|floor| found.get(&(*floor, method))).flatten();
+    approaches: impl Iterator<Item = Approach>,
+    found: &Findings,
+    factor: impl Fn(Approach) -> f32,
+) -> Option<Approach> {
+    let error = |approach: Approach| {
+        let found = floors.iter().filter_map(|floor| found.get(&(*floor, approach))).flatten();
         let (sum, count) = found.fold((0.0, 0.0), |(sum, count), it| (sum + it.error, count + 1.0));
-        let factor = if method == Method::Both { PREFERRED } else { 1.0 };
-        (count > 0.0).then(|| factor * sum / count)
+        (count > 0.0).then(|| factor(approach) * sum / count)
     };
-    let errors = methods.filter_map(|method| Some((error(method)?, method)));
-    errors.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, method)| method)
+    let errors = approaches.filter_map(|approach| Some((error(approach)?, approach)));
+    errors.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, approach)| approach)
 }
 
 /// The methods that there are for a site.
 fn methods(has_access_points: bool) -> impl Iterator<Item = Method> {
     let by_maps = [Method::Model, Method::RadioMap, Method::Both];
-    let by_likeness =
-        [Likeness::Share, Likeness::NearestShare, Likeness::Difference, Likeness::Both]
-            .map(Method::Fingerprints);
+    let by_likeness = [
+        Likeness::Share,
+        Likeness::NearestShare,
+        Likeness::ShiftedShare,
+        Likeness::Difference,
+        Likeness::Both,
+    ]
+    .map(Method::Fingerprints);
     let by_maps = by_maps.into_iter().filter(move |_| has_access_points);
     by_maps.chain(by_likeness)
 }
@@ -194,7 +285,8 @@ fn seek(locator: &Locator, point: &SurveyPoint) -> Option<Found> {
     Some(Found { error, spreads: error / estimate.spread.max(f32::MIN_POSITIVE) })
 }
 
-fn quality(points: usize, method: Method, mut found: Vec<Found>) -> Option<Quality> {
+fn quality(points: usize, approach: Approach, mut found: Vec<Found>) -> Option<Quality> {
+    let Approach { method, reach } = approach;
     if found.is_empty() {
         return None;
     }
@@ -207,7 +299,7 @@ fn quality(points: usize, method: Method, mut found: Vec<Found>) -> Option<Quali
     let radius_spreads = found.get(held)?.spreads;
     // A survey is taken in one go: its points agree with one another better than with a later day.
     let radius_spreads = radius_spreads.max(SPREADS_HELD);
-    Some(Quality { points, method, error_mean, error_p90, radius_spreads })
+    Some(Quality { points, method, error_mean, error_p90, radius_spreads, reach })
 }
 
 /// How survey points are dealt into hands. Neighbouring points sound alike because they were taken one

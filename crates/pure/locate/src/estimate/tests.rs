@@ -5,8 +5,8 @@ use model::{Dbm, Mac};
 use proptest::prelude::*;
 
 use super::*;
-use crate::POINTS_MIN;
 use crate::testing::{floor, maps};
+use crate::{Method, POINTS_MIN};
 
 fn id(floor: &str) -> MapId {
     MapId::of(&format!("campus>building>{floor}"))

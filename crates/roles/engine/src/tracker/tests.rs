@@ -258,6 +258,28 @@ fn a_chokepoint_says_where_a_tag_is_until_it_is_out_of_range() {
 }
 
 #[test]
+fn what_a_tag_is_heard_with_is_not_smoothed_twice() {
+    let mut tracker = tracker(None);
+    let elements = tracker.elements();
+    let clients = (Category::WirelessClient, CLIENT);
+    let tags = (Category::Tag, TAG);
+    for (after_ms, lead_db) in [(0, 0.0), (1_000, 20.0)] {
+        let at = START.plus_ms(after_ms);
+        tracker.handle(at, heard(clients, at, lead_db));
+        tracker.handle(at, heard(tags, at, lead_db));
+    }
+    let strongest = |(category, mac): (Category, Mac)| {
+        let elements = elements.read();
+        let keeping = *keeping(category, &Settings::default());
+        let readings = &elements.find(category, mac).unwrap().readings;
+        let strengths = readings.readings(START.plus_ms(1_000), &keeping).map(|it| it.rssi.0);
+        strengths.fold(f32::MIN, f32::max)
+    };
+    assert!(strongest(tags) > -43.0, "{}: the walk smooths it", strongest(tags));
+    assert!(strongest(clients) < -50.0, "{}: nothing else does", strongest(clients));
+}
+
+#[test]
 fn a_chokepoint_that_is_on_no_map_moves_nothing() {
     let mut tracker = tracker(None);
     let elements = tracker.elements();
