@@ -72,7 +72,9 @@ fn a_replay_says_the_same_at_every_speed() {
             }
         };
         let players: Vec<_> = (0..PLAYERS).map(|_| scope.spawn(player)).collect();
-        players.into_iter().for_each(|it| it.join().unwrap());
+        for player in players {
+            player.join().unwrap();
+        }
     });
     println!(
         "{} captures at speed 1 and {} at speed 10 say what they say at full speed, in {:.1} s",
