@@ -25,7 +25,12 @@ fn folder(name: &str) -> Option<PathBuf> {
 }
 
 fn score(folder: &Path, mode: Mode, seed: u64) -> Score {
-    let options = Options { mode, seed, keep: None, blind: false };
+    score_of_strongest(folder, mode, seed, None)
+}
+
+/// The same with only so many of the strongest readings.
+fn score_of_strongest(folder: &Path, mode: Mode, seed: u64, keep: Option<usize>) -> Score {
+    let options = Options { mode, seed, keep, blind: false };
     let answered = run(folder, options, &mut |_, _, _| {}).unwrap();
     Answered::score_of_all(&answered).unwrap()
 }
@@ -51,19 +56,39 @@ fn check_known(mode: Mode, seeds: u64, mean_most: f32, p90_most: f32) {
 /// Section 3, row "Bayes grid + cut": 4.17 and 7.02.
 #[test]
 fn without_a_survey_it_is_better_than_the_reference() {
-    check_known(Mode::None, 1, 4.12, 6.9);
+    check_known(Mode::None, 1, 4.1, 6.9);
 }
 
 /// Section 3, row "heat-map, 50 points": 3.18.
 #[test]
 fn with_fifty_points_it_is_better_than_the_reference() {
-    check_known(Mode::Points(50), 2, 2.9, 5.8);
+    check_known(Mode::Points(50), 2, 2.85, 5.6);
 }
 
 /// Section 3, the best row of each site: 2.61.
 #[test]
 fn with_all_points_it_is_better_than_the_best_of_the_reference() {
-    check_known(Mode::All, 1, 2.48, 4.9);
+    check_known(Mode::All, 1, 2.44, 4.7);
+}
+
+/// Real networks often hear an element with one to three access points. With two and no survey the
+/// mean of the posterior alone is off by 4.85 m; with one and a survey its place is off by 4.49 m.
+#[test]
+fn few_access_points_are_made_the_most_of() {
+    let wanted =
+        [(Mode::None, 1, 5.15), (Mode::None, 2, 4.7), (Mode::None, 3, 4.6), (Mode::All, 1, 4.15)];
+    for (mode, keep, mean_most) in wanted {
+        let mut sum = 0.0;
+        for name in KNOWN {
+            let Some(folder) = folder(name) else { return };
+            let score = score_of_strongest(&folder, mode, 1, Some(keep));
+            println!("{:9} {keep}  {name:20} {score}", mode.name());
+            sum += score.mean;
+        }
+        let mean = sum / KNOWN.len() as f32;
+        println!("{:9} {keep}  average mean {mean:.2}", mode.name());
+        assert!(mean <= mean_most, "{} with {keep}: {mean}", mode.name());
+    }
 }
 
 /// The median radius is no wider than three times the median error, and it holds the truth in most
@@ -92,7 +117,7 @@ fn a_moving_tag_is_followed() {
 
 #[test]
 fn a_transmitter_of_unknown_power_is_found() {
-    for (name, mean_most) in [("sod_cetc331", 5.8), ("sod_syl", 8.0)] {
+    for (name, mean_most) in [("sod_cetc331", 5.2), ("sod_syl", 7.8)] {
         let Some(folder) = folder(name) else { return };
         let score = score(&folder, Mode::Rogue, 1);
         println!("rogue        {name:20} {score}");

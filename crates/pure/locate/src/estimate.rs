@@ -3,8 +3,9 @@
 //! Each reading votes with `exp(-misfit² / 2 variance)` on every place of the floor. Strong readings
 //! count more, the unknown transmit power is integrated out in closed form, and the answer is the
 //! mean of the posterior (`reference/location.md` section 6). Where a floor was surveyed, the places
-//! that sound alike vote as well. One or two access points say no more than "near": they get a
-//! proximity answer whose radius comes from the same posterior.
+//! that sound alike vote as well. Where it was not, the answer to few access points lies
+//! between that mean and their weighted centroid; one says no more than "near", and its place is the
+//! answer. The radius comes from the same posterior.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use model::survey::Survey;
 use model::{Band, Mac, Metres, Position, Reading, Time};
 
 use crate::calibration::fingerprints::Matching;
-use crate::calibration::quality::{self, Approach, Quality};
+use crate::calibration::quality::{self, Approach, Method, Quality};
 use crate::choice::PreviousFloor;
 use crate::floor::{FloorModel, Receiver};
 use crate::posterior::{Base, Heard as Against, Hint, Hints, Posterior, Term};
@@ -43,6 +44,12 @@ const MISFIT_BELIEF: f32 = 2.0;
 /// What nobody can tell better, in metres: the spread of a posterior never counts as less. Ours: a
 /// cell.
 const SPREAD_LEAST_M: f32 = 1.0;
+
+/// A reading that is this much weaker counts a tenth in the centroid of the access points, as amplitudes
+/// do. Measured with two access points: 10 to 35 are equally good.
+const CENTROID_SCALE_DB: f32 = 20.0;
+/// A centroid that would count less is not computed (ours): with five access points or more.
+const CENTROID_SHARE_LEAST: f32 = 0.1;
 
 /// What is known of the transmit power of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -385,13 +392,15 @@ impl Locator {
             0 => distinct(scratch.all.iter().map(|((ap, _), ..)| *ap)),
             known => known,
         };
-        let only = scratch.heard.first().filter(|_| access_points == 1);
-        let point = match only.map(|only| &self.site.receivers[only.receiver]) {
-            Some(receiver) if receiver.floor == index && scratch.matching.hints.is_empty() => {
-                receiver.at
-            }
-            _ => scratch.posteriors[number].mean(),
-        };
+        let mean = scratch.posteriors[number].mean();
+        // A survey corrects the model; without one, few access points do not make up for its errors.
+        let share = centroid_share(access_points);
+        let is_hedged = floor.method == Method::Model && share >= CENTROID_SHARE_LEAST;
+        let centroid = if is_hedged { self.centroid(&scratch.heard, index) } else { None };
+        let point = centroid.map_or(mean, |centroid| {
+            let between = |mean: f32, centroid: f32| (1.0 - share) * mean + share * centroid;
+            Point::new(between(mean.x, centroid.x), between(mean.y, centroid.y))
+        });
         let point = floor.snap(point);
         let spread = scratch.posteriors[number].spread(point) + SPREAD_LEAST_M;
         let radius = if let Some(spreads) = floor.radius_spreads {
@@ -412,6 +421,20 @@ impl Locator {
             previous,
             spread,
         }
+    }
+
+    /// The weighted centroid of the access points of a floor; nothing when none of them is heard.
+    fn centroid(&self, heard: &[Heard], floor: usize) -> Option<Point> {
+        let (mut x, mut y, mut weights) = (0.0, 0.0, 0.0);
+        for one in heard.iter().filter(|one| one.floor == floor) {
+            let weight =
+                10.0_f32.powf((one.rssi - strongest(heard)) / CENTROID_SCALE_DB) * one.share;
+            let Receiver { at, .. } = self.site.receivers[one.receiver];
+            x += weight * at.x;
+            y += weight * at.y;
+            weights += weight;
+        }
+        (weights > 0.0).then(|| Point::new(x / weights, y / weights))
     }
 
     /// The radius around `point` when no survey says how wide an honest one is.
@@ -447,6 +470,14 @@ impl Locator {
             self.settings.weight_scale_db
         }
     }
+}
+
+/// How much the centroid counts beside the mean of the posterior: alone with one access point, half
+/// with two, and half as much with each further one. Many readings average out what the model is wrong
+/// about.
+fn centroid_share(access_points: usize) -> f32 {
+    let others = access_points.saturating_sub(1);
+    0.5_f32.powi(i32::try_from(others).unwrap_or(i32::MAX))
 }
 
 /// How much one of these readings counts.

@@ -108,6 +108,32 @@ fn two_access_points_answer_between_them() {
 }
 
 #[test]
+fn the_fewer_access_points_the_more_their_centroid_counts() {
+    for (access_points, share) in [(1, 1.0), (2, 0.5), (3, 0.25), (4, 0.125)] {
+        assert!((centroid_share(access_points) - share).abs() < f32::EPSILON);
+    }
+    let locator = Locator::new(&maps(vec![hall()]), &Survey::default(), Settings::default());
+    let mut scratch = Scratch::default();
+    let readings = [reading(1, -50.0), reading(2, -70.0)];
+    locator.estimate(&mut scratch, readings, Power::Known, None).unwrap();
+    let centroid = locator.centroid(&scratch.heard, 0).unwrap();
+    // 38 m counts a tenth of 2 m.
+    assert!((centroid.x - (2.0 + 3.8) / 1.1).abs() < 1e-3, "{centroid:?}");
+    assert_eq!(locator.centroid(&[], 0), None);
+}
+
+#[test]
+fn one_access_point_of_a_surveyed_floor_says_where_it_is_heard_so() {
+    let survey = survey_of_the_hall();
+    let locator = Locator::new(&maps(vec![hall()]), &survey, Settings::default());
+    let place = Point::new(20.0, 15.0);
+    let only = really_heard_at(place)[0];
+    let estimate = locator.estimate(&mut Scratch::default(), [only], Power::Known, None).unwrap();
+    let at = Point::new(2.0, 2.0);
+    assert!(estimate.position.point.distance(place) < 0.5 * at.distance(place), "{estimate:?}");
+}
+
+#[test]
 fn what_no_known_access_point_hears_has_no_place() {
     let maps = maps(vec![hall()]);
     assert_eq!(estimate(&maps, &[], Power::Known), None);
