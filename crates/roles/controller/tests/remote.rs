@@ -1,6 +1,10 @@
 //! Remote sensors: real TLS and a real WebSocket on loopback.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic and say what it skips"
+)]
 
 mod common;
 
@@ -233,7 +237,7 @@ async fn a_thousand_send_at_once() {
     const PACKETS: u32 = 50;
     let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
     if !has_ipv6 {
-        println!("there is no IPv6 here: 500 sensors instead of 1,000");
+        eprintln!("there is no IPv6 here: 500 sensors instead of 1,000");
     }
     let (sensors, listen) = if has_ipv6 { (1_000, "[::]:0") } else { (500, "127.0.0.1:0") };
     let now_s = (now_us() / 1_000_000) as i64;
