@@ -220,7 +220,6 @@ export interface Rule {
   confidence: number;
 }
 
-/** Whom to protect, and when to speak. */
 /** What the owner lists; an empty list allows everything. */
 export interface Lists {
   /** The first three octets of addresses. */
@@ -235,6 +234,7 @@ export interface Lists {
   isolated_ssids: string[];
 }
 
+/** Whom to protect, and when to speak. */
 export interface Profile {
   name: string;
   managed: { ssids: string[]; bssids: string[]; stations: string[] };

@@ -425,10 +425,10 @@ impl Locator {
 
     /// The weighted centroid of the access points of a floor; nothing when none of them is heard.
     fn centroid(&self, heard: &[Heard], floor: usize) -> Option<Point> {
+        let strongest = strongest(heard);
         let (mut x, mut y, mut weights) = (0.0, 0.0, 0.0);
         for one in heard.iter().filter(|one| one.floor == floor) {
-            let weight =
-                10.0_f32.powf((one.rssi - strongest(heard)) / CENTROID_SCALE_DB) * one.share;
+            let weight = 10.0_f32.powf((one.rssi - strongest) / CENTROID_SCALE_DB) * one.share;
             let Receiver { at, .. } = self.site.receivers[one.receiver];
             x += weight * at.x;
             y += weight * at.y;

@@ -14,7 +14,7 @@ pub(crate) use self::network::Network;
 use self::signal::Signal;
 use crate::dot11::data::Security;
 use crate::dot11::header::Kind;
-use crate::dot11::management::{Management, Status};
+use crate::dot11::management::Management;
 use crate::dot11::security::RsnCapabilities;
 use crate::heard::Heard;
 use crate::packet::{CaptureTime, SensorId};
@@ -147,11 +147,7 @@ impl Air {
                     radio.wants_pmf = wants.is_some_and(RsnCapabilities::can_protect_management);
                 }
             }
-            Some(Management::AssociationResponse(it) | Management::ReassociationResponse(it))
-                if it.status == Status::SUCCESS && heard.is_from_ap() =>
-            {
-                self.join(heard, false);
-            }
+            Some(_) if heard.takes_in() && heard.is_from_ap() => self.join(heard, false),
             None if heard.has_payload() => self.data(heard),
             _ => {}
         }

@@ -5,7 +5,7 @@ use model::Mac;
 use crate::advert::Advert;
 use crate::dot11::eapol::Eapol;
 use crate::dot11::header::{FrameType, Header, Kind};
-use crate::dot11::management::Management;
+use crate::dot11::management::{Management, Status};
 use crate::dot11::{Body, Channel, Data, Parsed, Payload};
 use crate::packet::{CaptureTime, SensorId};
 
@@ -99,6 +99,15 @@ impl<'a> Heard<'a> {
     pub(crate) fn is_from_ap(&self) -> bool {
         let bssid = self.bssid();
         bssid.is_some() && self.transmitter() == bssid
+    }
+
+    /// Tells a station that it belongs to a network now.
+    pub(crate) fn takes_in(&self) -> bool {
+        matches!(
+            self.management(),
+            Some(Management::AssociationResponse(it) | Management::ReassociationResponse(it))
+                if it.status == Status::SUCCESS
+        )
     }
 
     /// The network, and which of its stations the frame is from or to.

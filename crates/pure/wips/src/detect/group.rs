@@ -8,6 +8,8 @@
 //! Packet numbers that go back are no sign: an access point has a group key for each VLAN, all of one
 //! number, and each counts by itself.
 
+use std::collections::VecDeque;
+
 use model::Mac;
 
 use super::meter::Meter;
@@ -35,9 +37,8 @@ pub(crate) struct Groups {
 
 #[derive(Debug, Default)]
 struct Group {
-    sent: Vec<Sent>,
-    /// Where the next one goes.
-    next: usize,
+    /// Oldest first.
+    sent: VecDeque<Sent>,
     meter: Meter,
 }
 
@@ -106,10 +107,9 @@ impl Groups {
 
 impl Group {
     fn remember(&mut self, sent: Sent) {
-        match self.sent.get_mut(self.next) {
-            Some(slot) => *slot = sent,
-            None => self.sent.push(sent),
+        if self.sent.len() >= REMEMBERED {
+            self.sent.pop_front();
         }
-        self.next = (self.next + 1) % REMEMBERED;
+        self.sent.push_back(sent);
     }
 }

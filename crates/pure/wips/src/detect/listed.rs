@@ -4,23 +4,20 @@
 
 use model::Mac;
 
+use super::meter::Reminder;
 use super::{Found, Scene};
 use crate::air::Network;
-use crate::dot11::management::{Management, Status};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
-use crate::packet::CaptureTime;
 use crate::profile::lists::Lists;
 use crate::table::Table;
 
 /// Networks and stations that are told of at once.
 const TOLD_MAX: usize = 4_096;
-/// It is told again so often.
-const AGAIN_US: u64 = 60_000_000;
 
 /// Compares the air with the lists.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    told: Table<(Kind, Mac), CaptureTime>,
+    told: Table<(Kind, Mac), Reminder>,
 }
 
 impl Listed {
@@ -37,12 +34,7 @@ impl Listed {
         if scene.rules.profile.lists.allow_every_station() {
             return;
         }
-        let joins = matches!(
-            heard.management(),
-            Some(Management::AssociationResponse(it) | Management::ReassociationResponse(it))
-                if it.status == Status::SUCCESS
-        );
-        if joins && heard.is_from_ap() || heard.is_protected() && heard.has_payload() {
+        if heard.takes_in() && heard.is_from_ap() || heard.is_protected() && heard.has_payload() {
             self.station(scene, found);
         }
     }
@@ -101,12 +93,9 @@ impl Listed {
         detail: &'static str,
         found: &mut Found,
     ) {
-        let at = scene.heard.at;
-        let told = self.told.entry((kind, by), CaptureTime::default);
-        if *told != CaptureTime(0) && at.since_us(*told) <= AGAIN_US {
+        if !self.told.entry((kind, by), Reminder::default).is_due(scene.heard.at) {
             return;
         }
-        *told = at;
         let advert = scene.heard.advert.as_ref();
         found
             .add(scene, kind, EvidenceSet::of(&[Evidence::Policy]))

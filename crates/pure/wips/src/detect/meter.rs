@@ -1,4 +1,4 @@
-//! Whether a threshold is reached, and by whom.
+//! Whether a threshold is reached, and by whom; and when to speak of the same again.
 
 use model::Mac;
 
@@ -14,6 +14,8 @@ const CROWD_MIN: u32 = 5;
 const ONE_RADIO_MIN: u32 = 10;
 /// One radio that stays is heard with a mean deviation below that, in dB; many at many places are not.
 const ONE_RADIO_DB: f32 = 3.0;
+/// What goes on is told of again after so long.
+const AGAIN_US: u64 = 60_000_000;
 /// A pause of a quarter of the span is longer than those between frames that reach a threshold.
 const PAUSES: u64 = 4;
 /// Frames that tell who sends most of a crowd. Ours: twice the lowest threshold.
@@ -92,6 +94,21 @@ impl Meter {
         // Once reached, everything belongs to it until the window was empty.
         let frames = if was_reached { 1 } else { count };
         self.is_reached.then_some(Reached { since: self.since, frames })
+    }
+}
+
+/// When something that goes on was told of last. Time 0: never.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reminder(CaptureTime);
+
+impl Reminder {
+    /// Whether it is to be told of now; then it is not for a while.
+    pub(crate) fn is_due(&mut self, now: CaptureTime) -> bool {
+        let is_due = self.0 == CaptureTime(0) || now.since_us(self.0) > AGAIN_US;
+        if is_due {
+            self.0 = now;
+        }
+        is_due
     }
 }
 

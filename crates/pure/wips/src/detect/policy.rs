@@ -2,22 +2,19 @@
 
 use model::Mac;
 
-use super::meter::Meter;
+use super::meter::{Meter, Reminder};
 use super::{Found, Scene};
 use crate::advert::Protection;
 use crate::air::Network;
 use crate::dot11::authentication::Algorithm;
 use crate::dot11::data::{Msdu, Payload, Security, ethertype};
-use crate::dot11::management::{Management, Status};
+use crate::dot11::management::Management;
 use crate::dot11::security::RsnCapabilities;
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
-use crate::packet::CaptureTime;
 use crate::table::Table;
 
 /// Networks and stations whose faults were told.
 const TOLD_MAX: usize = 4_096;
-/// Traffic after hours is told of so often.
-const AGAIN_US: u64 = 60_000_000;
 /// What the name of every Wi-Fi Direct group begins with (Wi-Fi Peer-to-Peer 1.7, 3.2.1).
 const DIRECT: &[u8] = b"DIRECT-";
 /// What an SSID holds to be run by whoever shows it.
@@ -27,8 +24,8 @@ const CODE: [&[u8]; 5] = [b"%n", b"%s%s", b"<script", b"${", b"'\""];
 #[derive(Debug)]
 pub(crate) struct Policy {
     told: Table<(Kind, Mac), ()>,
-    /// When traffic after hours was told of last.
-    late: Table<Mac, CaptureTime>,
+    /// Traffic after hours, by network.
+    late: Table<Mac, Reminder>,
     /// Data in clear where none should be.
     clear: Table<Mac, Meter>,
     /// Stations that spoke to a network of the owner's with its key.
@@ -56,10 +53,7 @@ impl Policy {
         {
             self.once(scene, Kind::WepInUse, bssid, "shared key", found);
         }
-        if let Some(Management::AssociationResponse(it) | Management::ReassociationResponse(it)) =
-            heard.management()
-            && it.status == Status::SUCCESS
-        {
+        if heard.takes_in() {
             self.joins(scene, found);
         }
         if let Some(Management::AssociationRequest(_) | Management::ReassociationRequest(_)) =
@@ -211,9 +205,7 @@ impl Policy {
         if hours.contain(heard.at) || !profile.owns(bssid, scene.air.ssid(bssid)) {
             return;
         }
-        let told = self.late.entry(bssid, CaptureTime::default);
-        if *told == CaptureTime(0) || heard.at.since_us(*told) > AGAIN_US {
-            *told = heard.at;
+        if self.late.entry(bssid, Reminder::default).is_due(heard.at) {
             found
                 .add(scene, Kind::AfterHours, EvidenceSet::of(&[Evidence::Policy]))
                 .by(Transmitter::Own { address: station })

@@ -4,7 +4,6 @@ use model::Mac;
 
 use super::meter::Meter;
 use super::{Found, Scene};
-use crate::dot11::management::{Management, Status};
 use crate::incident::{Evidence, EvidenceSet, Kind, Transmitter};
 use crate::table::Table;
 
@@ -32,12 +31,7 @@ impl Roams {
 
     pub(crate) fn see(&mut self, scene: Scene<'_>, found: &mut Found) {
         let heard = scene.heard;
-        let joins = matches!(
-            heard.management(),
-            Some(Management::AssociationResponse(it) | Management::ReassociationResponse(it))
-                if it.status == Status::SUCCESS
-        );
-        if !joins || heard.is_retry() || !heard.has_time() || !heard.is_from_ap() {
+        if !heard.takes_in() || heard.is_retry() || !heard.has_time() || !heard.is_from_ap() {
             return;
         }
         let Some((bssid, station)) = heard.pair() else { return };

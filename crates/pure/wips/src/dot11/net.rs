@@ -111,18 +111,10 @@ impl<'a> Segment<'a> {
         const TCP: u8 = 6;
         const UDP: u8 = 17;
         const DNS: u16 = 53;
-        let head = packet.first_chunk::<20>()?;
-        let [first, _, b2, b3, _, _, flags, offset, _, protocol, _, _, ips @ ..] = *head;
-        let is_fragment = flags & 0x3f != 0 || offset != 0;
-        if first >> 4 != 4 || is_fragment {
-            return None;
-        }
-        let total = usize::from(u16::from_be_bytes([b2, b3]));
-        // What stands behind the packet fills up the frame.
-        let packet = packet.get(..total.min(packet.len()))?;
-        let mut cursor = Cursor(packet.get(usize::from(first & 0b1111) * 4..)?);
+        let ip = Ip::read(packet)?;
+        let mut cursor = Cursor(ip.payload);
         let (from, to) = (cursor.u16_be()?, cursor.u16_be()?);
-        let number = match protocol {
+        let number = match ip.protocol {
             TCP => {
                 let number = cursor.u32_be()?;
                 cursor.bytes(4)?; // acknowledgement
@@ -137,10 +129,9 @@ impl<'a> Segment<'a> {
             }
             _ => return None,
         };
-        let [a, b, c, d, e, f, g, h] = ips;
         Some(Self {
-            from_ip: Ipv4Addr::new(a, b, c, d),
-            to_ip: Ipv4Addr::new(e, f, g, h),
+            from_ip: ip.from,
+            to_ip: ip.to,
             ports: u32::from(from) << 16 | u32::from(to),
             number,
             payload: cursor.0,
@@ -168,7 +159,8 @@ impl<'a> Dns<'a> {
         const DNS: u16 = 53;
         /// A label that is longer is a reference to another one: RFC 1035, 4.1.4.
         const LABEL_MAX: u8 = 63;
-        let mut cursor = Cursor(carried(packet, UDP)?);
+        let ip = Ip::read(packet).filter(|it| it.protocol == UDP)?;
+        let mut cursor = Cursor(ip.payload);
         let (from, to) = (cursor.u16_be()?, cursor.u16_be()?);
         if from != DNS && to != DNS {
             return None;
@@ -207,26 +199,39 @@ impl<'a> Echo<'a> {
     /// Reads an echo, or the answer to one.
     pub(crate) fn read(packet: &'a [u8]) -> Option<Self> {
         const ICMP: u8 = 1;
-        let mut cursor = Cursor(carried(packet, ICMP)?);
+        let ip = Ip::read(packet).filter(|it| it.protocol == ICMP)?;
+        let mut cursor = Cursor(ip.payload);
         let is_echo = matches!(cursor.u16_be()?, 0x0000 | 0x0800);
         cursor.bytes(6)?; // sum, number of the program, number of the echo
-        let (from, to) = (packet.get(12..16)?, packet.get(16..20)?);
-        let number = |ip: &[u8]| ip.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        is_echo.then(|| Self { ends: number(from) ^ number(to), payload: cursor.0 })
+        let ends = u64::from(ip.from.to_bits() ^ ip.to.to_bits());
+        is_echo.then_some(Self { ends, payload: cursor.0 })
     }
 }
 
-/// What an IPv4 packet carries, if it is whole and of this protocol.
-fn carried(packet: &[u8], wanted: u8) -> Option<&[u8]> {
-    let head = packet.first_chunk::<20>()?;
-    let [first, _, high, low, _, _, flags, offset, _, protocol, ..] = *head;
-    let is_fragment = flags & 0x3f != 0 || offset != 0;
-    if first >> 4 != 4 || protocol != wanted || is_fragment {
-        return None;
+/// A packet of IPv4 that is in one piece.
+struct Ip<'a> {
+    protocol: u8,
+    from: Ipv4Addr,
+    to: Ipv4Addr,
+    payload: &'a [u8],
+}
+
+impl<'a> Ip<'a> {
+    fn read(packet: &'a [u8]) -> Option<Self> {
+        let head = packet.first_chunk::<20>()?;
+        let [first, _, high, low, _, _, flags, offset, _, protocol, _, _, ips @ ..] = *head;
+        let is_fragment = flags & 0x3f != 0 || offset != 0;
+        if first >> 4 != 4 || is_fragment {
+            return None;
+        }
+        let total = usize::from(u16::from_be_bytes([high, low]));
+        // What stands behind the packet fills up the frame.
+        let packet = packet.get(..total.min(packet.len()))?;
+        let payload = packet.get(usize::from(first & 0b1111) * 4..)?;
+        let [a, b, c, d, e, f, g, h] = ips;
+        let (from, to) = (Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h));
+        Some(Self { protocol, from, to, payload })
     }
-    let total = usize::from(u16::from_be_bytes([high, low]));
-    // What stands behind the packet fills up the frame.
-    packet.get(..total.min(packet.len()))?.get(usize::from(first & 0b1111) * 4..)
 }
 
 fn ipv4(cursor: &mut Cursor<'_>) -> Option<Ipv4Addr> {
