@@ -83,6 +83,10 @@ fn few_access_points_are_made_the_most_of() {
             let Some(folder) = folder(name) else { return };
             let score = score_of_strongest(&folder, mode, 1, Some(keep));
             println!("{:9} {keep}  {name:20} {score}", mode.name());
+            assert!(
+                score.covered >= 85.0 && (keep == 1 || score.covered >= 91.0),
+                "{name}: {score}"
+            );
             sum += score.mean;
         }
         let mean = sum / KNOWN.len() as f32;
