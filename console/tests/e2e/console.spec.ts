@@ -3,7 +3,7 @@ import type { Locator, Page } from '@playwright/test';
 
 import { demo } from './demo';
 import { enterPassword, expect, logIn, openPage, test } from './fixtures';
-import { changedShare } from './pictures';
+import { changedShare, look } from './pictures';
 
 const SCREENSHOTS = 'test-results';
 /** Dots that walk a metre a second are elsewhere after this time. */
@@ -143,6 +143,31 @@ test('a click on a dot selects it, and Escape ends that', async ({ page }) => {
   }).toPass({ timeout: 30_000 });
   await canvas.press('Escape');
   await expect(details).toBeHidden();
+});
+
+test('the past of a floor is played back, and the way of one element with it', async ({ page }) => {
+  const canvas = await openLiveMap(page);
+  await page.getByRole('button', { name: 'Playback', exact: true }).click();
+  const bar = page.getByRole('region', { name: 'Playback' });
+  await expect(bar.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await expect(page.getByText('Recorded', { exact: true })).toBeVisible();
+  // It goes on by itself, ten times as fast as it happened.
+  const time = bar.getByRole('slider', { name: 'Time' });
+  const before = Number(await time.inputValue());
+  await expect.poll(async () => Number(await time.inputValue())).toBeGreaterThan(before + 5_000);
+  await bar.getByRole('button', { name: 'Pause' }).click();
+  const paused = await time.inputValue();
+  await time.focus();
+  await page.keyboard.press('End');
+  expect(Number(await time.inputValue())).toBeGreaterThan(Number(paused));
+  expect(await leadingNumber(elementsOnFloor(page))).toBeGreaterThan(0);
+  await look(page, 'playback');
+  await expect(canvas).toBeVisible();
+  await bar.getByRole('combobox', { name: 'The last' }).selectOption('24 hours');
+  await expect(bar.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await bar.getByRole('button', { name: 'Back to live' }).click();
+  await expect(bar).toBeHidden();
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
 });
 
 test('NMSP status shows an active controller whose messages grow', async ({ page }) => {
