@@ -74,6 +74,20 @@ test('the map says in words what the canvas draws', async ({ page }) => {
   await expect(clients).toHaveAttribute('aria-pressed', 'false');
 });
 
+test('the map fills its window and never scrolls as a whole', async ({ page }) => {
+  await openLiveMap(page);
+  const main = page.getByRole('main');
+  for (const height of [800, 500]) {
+    await page.setViewportSize({ width: 1280, height });
+    for (const mode of ['Edit', 'Survey', 'Playback']) {
+      await page.getByRole('button', { name: mode, exact: true }).click();
+      await expect(page.getByRole('button', { name: mode, exact: true })).toHaveAttribute('aria-pressed', 'true');
+      const beyond = () => main.evaluate((it) => it.scrollHeight - it.clientHeight);
+      await expect.poll(beyond, { message: `${mode} at ${height}` }).toBe(0);
+    }
+  }
+});
+
 test('the keys zoom and move the map', async ({ page }) => {
   const canvas = await openLiveMap(page);
   await expect.poll(() => movement(page, canvas)).toBeLessThan(DOTS_SHARE_MAX);
@@ -200,6 +214,17 @@ test('the elements page counts what is tracked and lists it', async ({ page }) =
   const mac = await link.innerText();
   await link.click();
   await expect(page.getByRole('heading', { name: mac })).toBeVisible();
+});
+
+test('tags are listed with their battery, wired clients with their port and address', async ({ page }) => {
+  await logIn(page);
+  await openPage(page, 'Elements');
+  await page.getByRole('combobox', { name: 'Category' }).selectOption('Tags');
+  await expect(page.getByRole('row', { name: / \d+ ± 5 % .*°C, moves \d+ %/ }).first()).toBeVisible();
+  await page.getByRole('combobox', { name: 'Category' }).selectOption('Wired Clients');
+  const port = page.getByRole('row', { name: /sw-main-g1 1\/0\/1 Reception, floor 0, Main, Bilbao/ });
+  await expect(port).toBeVisible();
+  await look(page, 'elements-wired');
 });
 
 test('the dark theme is quiet as well', async ({ page }) => {
