@@ -241,6 +241,31 @@ export interface TrailPoint {
   confidence: number;
 }
 
+/** A client that stays at a known place: a survey point that renews itself. */
+export interface KnownClient {
+  category: Category;
+  mac: string;
+  at: Point;
+  /** When it was heard there last for the survey. */
+  taken: number | null;
+  access_points: number;
+}
+
+/** Where one element was, of a floor that is played back. */
+export interface PlaybackPoint {
+  at: number;
+  category: CategoryPath;
+  mac: string;
+  x: number;
+  y: number;
+}
+
+/** What was on a floor, in order of time, up to a time. */
+export interface PlaybackPart {
+  until: number;
+  points: PlaybackPoint[];
+}
+
 export interface CategoryCounts {
   category: CategoryPath;
   title: string;
@@ -610,6 +635,18 @@ export const readFloorToEdit = (id: string) => readToChange<FloorDetails>(floorP
 /** Replaces what is drawn on a floor; returns the new revision. */
 export const saveDrawing = (id: string, drawing: Drawing, revision: string) =>
   change('PUT', floorPath(id), drawing, revision);
+/** The past of a floor between two times; the answer may end earlier. */
+export const readPlayback = (
+  id: string,
+  from: number,
+  until: number,
+  step_s: number,
+  signal?: AbortSignal,
+) =>
+  read<PlaybackPart>(
+    `${floorPath(id)}/playback?from=${from}&until=${until}&step_s=${step_s}`,
+    signal,
+  );
 export const readUnplaced = (signal?: AbortSignal) =>
   read<{ mac: string; name: string }[]>('/access_points/unplaced', signal);
 
@@ -631,7 +668,22 @@ export const importSurvey = (floor: string, csv: Blob) =>
     body: csv,
   });
 export const readCalibration = (floor: string, signal?: AbortSignal) =>
-  read<Calibration>(`/floors/${encodeURIComponent(floor)}/calibration`, signal);
+  read<Calibration>(`${floorPath(floor)}/calibration`, signal);
+export const readCalibrations = (signal?: AbortSignal) =>
+  read<(Calibration & { floor: string })[]>('/calibration', signal);
+
+const knownPath = (floor: string) => `${floorPath(floor)}/known_clients`;
+export const readKnownClients = (floor: string, signal?: AbortSignal) =>
+  read<KnownClient[]>(knownPath(floor), signal);
+export const putKnownClient = (
+  floor: string,
+  at: Point,
+  { category, mac }: { category: CategoryPath; mac: string },
+) => write<KnownClient>('PUT', `${knownPath(floor)}/${category}/${mac}`, { at });
+export const removeKnownClient = (
+  floor: string,
+  { category, mac }: { category: CategoryPath; mac: string },
+) => write<void>('DELETE', `${knownPath(floor)}/${category}/${mac}`);
 
 /** Address of the plan; the hash makes a newly imported plan a new address for the cache. */
 export const floorImageUrl = (id: string, image: FloorImage) =>

@@ -11,6 +11,11 @@ class Clock {
   version = $state('');
   #timer: ReturnType<typeof setInterval> | undefined;
 
+  /** The engine's time at this moment, without following it. */
+  engineNow(): number {
+    return Math.round(Date.now() + this.#offset_ms);
+  }
+
   /** Reads the engine's time and starts ticking; call once after log-in. */
   async start(): Promise<void> {
     this.#timer ??= setInterval(() => (this.now = Date.now() + this.#offset_ms), TICK_MS);

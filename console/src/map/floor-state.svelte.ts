@@ -1,5 +1,6 @@
 // The floor that is shown: its map, its dots and its live feed.
-// Reactive are only the facts that text shows; the dots themselves are a plain table.
+// Reactive are only the facts that text shows, and which table of dots it is; the dots themselves
+// are plain.
 import { errorText, readFloor, readSession, type FloorDetails } from '../api';
 import { LiveFeed, type LiveState } from '../live';
 import { Dots, type Tally } from './dots';
@@ -11,7 +12,7 @@ export class FloorState {
   failure = $state('');
   live = $state<LiveState>('connecting');
   tally = $state.raw<Tally>(NOBODY);
-  dots: Dots | undefined;
+  dots = $state.raw<Dots | undefined>();
   /** Called after each frame of the feed. */
   onframe: () => void = () => {};
 

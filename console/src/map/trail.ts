@@ -2,7 +2,7 @@
 import type { Position, TrailPoint } from '../api';
 
 /** A line across a longer silence would show a way that nobody saw; ours. */
-const GAP_MAX_MS = 5 * 60_000;
+export const GAP_MAX_MS = 5 * 60_000;
 
 export class Trail {
   #points: TrailPoint[] = [];

@@ -13,7 +13,11 @@ async function choose(page: Page, title: string, name: string): Promise<void> {
 test('analytics count who is and was at a place, and draw it', async ({ page }) => {
   await logIn(page);
   await openPage(page, 'Analytics');
+  const present = page.getByRole('table', { name: 'People now' });
+  await expect(present.getByRole('row', { name: /^Harbour Hospital [1-9]/ })).toBeVisible();
+  await expect(present.getByRole('row', { name: /^Tetam/ })).toBeVisible();
   await choose(page, 'Campus', 'Harbour Hospital');
+  await expect(present.getByRole('row', { name: /^Main Building [1-9]/ })).toBeVisible();
   await choose(page, 'Building', 'Main Building');
   const figure = (title: string) => page.getByRole('listitem').filter({ hasText: title });
   await expect(figure('People now')).toContainText(/[1-9]\d*\s*[1-9]\d* connected, \d+ detected/);

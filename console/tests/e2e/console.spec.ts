@@ -3,7 +3,7 @@ import type { Locator, Page } from '@playwright/test';
 
 import { demo } from './demo';
 import { enterPassword, expect, logIn, openPage, test } from './fixtures';
-import { changedShare } from './pictures';
+import { changedShare, look } from './pictures';
 
 const SCREENSHOTS = 'test-results';
 /** Dots that walk a metre a second are elsewhere after this time. */
@@ -72,6 +72,20 @@ test('the map says in words what the canvas draws', async ({ page }) => {
   await expect(clients).toHaveAttribute('aria-pressed', 'true');
   await clients.click();
   await expect(clients).toHaveAttribute('aria-pressed', 'false');
+});
+
+test('the map fills its window and never scrolls as a whole', async ({ page }) => {
+  await openLiveMap(page);
+  const main = page.getByRole('main');
+  for (const height of [800, 500]) {
+    await page.setViewportSize({ width: 1280, height });
+    for (const mode of ['Edit', 'Survey', 'Playback']) {
+      await page.getByRole('button', { name: mode, exact: true }).click();
+      await expect(page.getByRole('button', { name: mode, exact: true })).toHaveAttribute('aria-pressed', 'true');
+      const beyond = () => main.evaluate((it) => it.scrollHeight - it.clientHeight);
+      await expect.poll(beyond, { message: `${mode} at ${height}` }).toBe(0);
+    }
+  }
 });
 
 test('the keys zoom and move the map', async ({ page }) => {
@@ -145,6 +159,31 @@ test('a click on a dot selects it, and Escape ends that', async ({ page }) => {
   await expect(details).toBeHidden();
 });
 
+test('the past of a floor is played back, and the way of one element with it', async ({ page }) => {
+  const canvas = await openLiveMap(page);
+  await page.getByRole('button', { name: 'Playback', exact: true }).click();
+  const bar = page.getByRole('region', { name: 'Playback' });
+  await expect(bar.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await expect(page.getByText('Recorded', { exact: true })).toBeVisible();
+  // It goes on by itself, ten times as fast as it happened.
+  const time = bar.getByRole('slider', { name: 'Time' });
+  const before = Number(await time.inputValue());
+  await expect.poll(async () => Number(await time.inputValue())).toBeGreaterThan(before + 5_000);
+  await bar.getByRole('button', { name: 'Pause' }).click();
+  const paused = await time.inputValue();
+  await time.focus();
+  await page.keyboard.press('End');
+  expect(Number(await time.inputValue())).toBeGreaterThan(Number(paused));
+  expect(await leadingNumber(elementsOnFloor(page))).toBeGreaterThan(0);
+  await look(page, 'playback');
+  await expect(canvas).toBeVisible();
+  await bar.getByRole('combobox', { name: 'The last' }).selectOption('24 hours');
+  await expect(bar.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await bar.getByRole('button', { name: 'Back to live' }).click();
+  await expect(bar).toBeHidden();
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+});
+
 test('NMSP status shows an active controller whose messages grow', async ({ page }) => {
   await logIn(page);
   await openPage(page, 'NMSP status');
@@ -175,6 +214,17 @@ test('the elements page counts what is tracked and lists it', async ({ page }) =
   const mac = await link.innerText();
   await link.click();
   await expect(page.getByRole('heading', { name: mac })).toBeVisible();
+});
+
+test('tags are listed with their battery, wired clients with their port and address', async ({ page }) => {
+  await logIn(page);
+  await openPage(page, 'Elements');
+  await page.getByRole('combobox', { name: 'Category' }).selectOption('Tags');
+  await expect(page.getByRole('row', { name: / \d+ ± 5 % .*°C, moves \d+ %/ }).first()).toBeVisible();
+  await page.getByRole('combobox', { name: 'Category' }).selectOption('Wired Clients');
+  const port = page.getByRole('row', { name: /sw-main-g1 1\/0\/1 Reception, floor 0, Main, Bilbao/ });
+  await expect(port).toBeVisible();
+  await look(page, 'elements-wired');
 });
 
 test('the dark theme is quiet as well', async ({ page }) => {

@@ -184,3 +184,24 @@ test('five points are surveyed with a client, and still there', async ({ page })
   await expect(survey.getByText(/^4 points, /)).toBeVisible();
   await expect(survey.getByText('not enough points (4 of 5)')).toBeVisible();
 });
+
+test('a client that stays at its place is a point that takes itself', async ({ page }) => {
+  await logIn(page);
+  await expect(page).toHaveURL(/#\/map\/\d+/);
+  const mac = await someClient(page);
+  const canvas = await openMode(page, 'Survey');
+  const survey = page.getByRole('complementary', { name: 'Survey' });
+  const qualities = survey.getByRole('region', { name: 'All floors' });
+  await expect(qualities.getByRole('row', { name: /^Ground Floor Main Building/ })).toBeVisible();
+  await survey.getByRole('combobox', { name: 'Find the device' }).fill(mac);
+  await page.getByRole('option', { name: mac }).first().click();
+  await tap(canvas, 0.5, 0.5);
+  await survey.getByRole('button', { name: 'It stays here' }).click();
+  await expect(survey.getByText('Its place is known now.')).toBeVisible();
+  const known = survey.getByRole('region', { name: 'Clients that stay at their place' });
+  await expect(known).toContainText(mac);
+  await expect(known).toContainText(/taken .*, \d+ AP/);
+  await look(page, 'known-client', 800, known);
+  await known.getByRole('button', { name: `Forget the place of ${mac}` }).click();
+  await expect(known).toBeHidden();
+});

@@ -12,11 +12,14 @@
 //! | `walls.csv` | segments: `x1,y1,x2,y2[,loss_db][,floor]` |
 //! | `occupancy_0.5m.csv.gz` | `x,y,passable`: middles of squares |
 //!
-//! All lengths are metres. Everything is bounded by the size of the files.
+//! All lengths are metres. A column may be left out where it may be empty. Everything is bounded by
+//! the size of the files.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use model::Reading;
 
 use crate::BenchError;
 
@@ -64,6 +67,15 @@ impl Table {
         Ok(Self { path: path.to_owned(), names, rows })
     }
 
+    /// An error unless there are columns of these names.
+    pub fn require(&self, columns: &[&str]) -> Result<(), BenchError> {
+        let is_there = |column: &&&str| self.names.iter().any(|known| known.trim() == **column);
+        let Some(missing) = columns.iter().find(|column| !is_there(column)) else { return Ok(()) };
+        let known: Vec<&str> = self.names.iter().map(str::trim).collect();
+        let what = format!("the column '{missing}' is missing; there are {}", known.join(","));
+        Err(BenchError::PeerLine { path: self.path.clone(), line: 1, what })
+    }
+
     /// The rows, in order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().map(|record| Row { table: self, record })
@@ -102,15 +114,38 @@ impl<'a> Row<'a> {
         self.number(name)?.ok_or_else(|| self.wrong(format!("{name} is empty")))
     }
 
-    /// The pairs `a:b` of a column.
-    pub fn pairs(&self, name: &str) -> Result<Vec<(usize, f32)>, BenchError> {
+    /// The whole number of a column that must be there.
+    pub fn whole(&self, name: &str) -> Result<u64, BenchError> {
+        let text = self.text(name);
+        text.parse().map_err(|_| self.wrong(format!("{name} is '{text}', no whole number from 0")))
+    }
+
+    /// The signal strength of a column.
+    pub fn strength(&self, name: &str) -> Result<f32, BenchError> {
+        let rssi = self.needed(name)?;
+        self.possible(rssi, name)
+    }
+
+    /// The pairs `ap:rssi` of a column.
+    pub fn pairs(&self, name: &str) -> Result<Vec<(u64, f32)>, BenchError> {
         let pair = |text: &str| {
             let wrong = || self.wrong(format!("{name} has '{text}', no ap:rssi"));
             let (ap, rssi) = text.split_once(':').ok_or_else(wrong)?;
-            let rssi: f32 = rssi.parse().map_err(|_| wrong())?;
-            Ok((ap.parse().map_err(|_| wrong())?, rssi))
+            let rssi = rssi.parse().map_err(|_| wrong())?;
+            Ok((ap.parse().map_err(|_| wrong())?, self.possible(rssi, text)?))
         };
         self.text(name).split_whitespace().map(pair).collect()
+    }
+
+    /// A strength, if a radio can report it.
+    pub fn possible(&self, rssi: f32, what: &str) -> Result<f32, BenchError> {
+        if Reading::STRENGTHS.contains(&rssi) {
+            return Ok(rssi);
+        }
+        let (from, to) = (Reading::STRENGTHS.start(), Reading::STRENGTHS.end());
+        Err(self.wrong(format!(
+            "{rssi} dBm in '{what}' cannot be heard: strengths are {from} to {to} dBm, and what was not heard is left out"
+        )))
     }
 
     /// An error about this row.

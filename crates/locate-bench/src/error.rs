@@ -24,7 +24,7 @@ pub enum BenchError {
         what: String,
     },
     /// The data set has nothing that this mode needs.
-    #[error("{folder} has no {needed}, which --mode {mode} needs")]
+    #[error("{folder} has no {needed}, which --mode {mode} needs; {remedy}")]
     PeerLacks {
         /// The folder.
         folder: PathBuf,
@@ -32,6 +32,8 @@ pub enum BenchError {
         needed: &'static str,
         /// The mode.
         mode: &'static str,
+        /// What the folder can be measured with instead.
+        remedy: String,
     },
     /// The site cannot be one.
     #[error("{folder}: {what}")]

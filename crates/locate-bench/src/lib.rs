@@ -10,10 +10,12 @@
 pub mod dataset;
 mod error;
 mod modes;
+mod occupancy;
 mod score;
 mod site;
 mod streams;
+mod words;
 
 pub use error::BenchError;
-pub use modes::{Answer, Answered, Mode, Options, run};
+pub use modes::{Answer, Answered, Mode, Options, run, write};
 pub use score::Score;

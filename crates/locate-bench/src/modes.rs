@@ -1,6 +1,6 @@
 //! What a site is measured with, and the answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use locate::{Locator, Power, Scratch, Settings};
@@ -9,7 +9,8 @@ use model::{Mac, Metres, Reading, Time};
 
 use crate::dataset::{Row, Table};
 use crate::score::Outcome;
-use crate::site::{Label, Site};
+use crate::site::Site;
+use crate::words::{Label, Words};
 use crate::{BenchError, Score, streams};
 
 /// Elements of unknown kind may be outside the building: `reference/location.md` section 6.
@@ -55,7 +56,7 @@ pub struct Options {
     pub seed: u64,
     /// Only so many of the strongest readings of a query are used.
     pub keep: Option<usize>,
-    /// Whether queries without a truth are answered, instead of those with one.
+    /// Whether `queries.csv` is answered, instead of `test_dev.csv`.
     pub blind: bool,
 }
 
@@ -104,10 +105,20 @@ impl Answered {
         Self { name, answers: Vec::new(), outcomes: Vec::new(), unanswered: 0 }
     }
 
+    /// How many queries got no answer.
+    pub fn unanswered_count(&self) -> usize {
+        self.unanswered
+    }
+
+    /// Adds so many queries without an answer.
+    pub(crate) fn unanswered(&mut self, count: usize) {
+        self.unanswered += count;
+    }
+
     /// Adds an answer, or the lack of one, and the truth as far as it is known.
     pub(crate) fn add(&mut self, answer: Option<Answer>, truth: Option<&Truth<'_>>) {
         let Some(answer) = answer else {
-            self.unanswered += 1;
+            self.unanswered(1);
             return;
         };
         if let Some(&Truth { at, floor, is_building_right }) = truth {
@@ -135,11 +146,13 @@ pub fn run(
     options: Options,
     progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<Vec<Answered>, BenchError> {
+    let local = |source| BenchError::LocalFile { path: folder.to_owned(), source };
+    std::fs::read_dir(folder).map_err(local)?;
     match options.mode {
         Mode::Rogue => rogues(folder, options).map(|answered| vec![answered]),
         Mode::Track => {
             progress("reading the survey", 0, 1);
-            let train = Table::read(folder, "train.csv")?;
+            let train = survey(folder)?;
             let rows: Vec<Row<'_>> = train.iter().flat_map(Table::rows).collect();
             let site = Site::read(folder, &rows)?;
             streams::follow(folder, &site, progress)
@@ -161,20 +174,17 @@ fn queries(
     options: Options,
     progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<Answered, BenchError> {
-    let lacks = |needed| BenchError::PeerLacks {
-        folder: folder.to_owned(),
-        needed,
-        mode: options.mode.name(),
-    };
     let (name, needed) = if options.blind {
         ("queries.csv", "queries.csv.gz")
     } else {
         ("test_dev.csv", "test_dev.csv.gz")
     };
-    let queries = Table::read(folder, name)?.ok_or_else(|| lacks(needed))?;
+    let mode = options.mode.name();
+    let queries = Table::read(folder, name)?.ok_or_else(|| lacks(folder, needed, mode))?;
+    queries.require(if options.blind { &["sid", "obs"] } else { &["x", "y", "obs"] })?;
     let train = match options.mode {
         Mode::None => None,
-        _ => Some(Table::read(folder, "train.csv")?.ok_or_else(|| lacks("train.csv.gz"))?),
+        _ => Some(survey(folder)?.ok_or_else(|| lacks(folder, "train.csv.gz", mode))?),
     };
     let mut rows: Vec<Row<'_>> = train.iter().flat_map(Table::rows).collect();
     if let Mode::Points(count) = options.mode {
@@ -204,7 +214,7 @@ fn queries(
         let truth = match (row.number("x")?, row.number("y")?) {
             (Some(x), Some(y)) => Some(Truth {
                 at: Point::new(x, y),
-                floor: Some(row.text("floor")),
+                floor: Some(row.text("floor")).filter(|floor| !floor.is_empty()),
                 is_building_right: label
                     .is_some_and(|label| site.is_building(&label, row.text("building"))),
             }),
@@ -225,10 +235,18 @@ fn keep_strongest(readings: &mut Vec<Reading>, keep: Option<usize>) {
 
 /// Leaves the rows of `count` survey points that the seed draws.
 fn draw(rows: &mut Vec<Row<'_>>, count: usize, seed: u64) {
-    let mut points: Vec<&str> = Vec::new();
+    // Without a name a point is its place; two floors may use one name.
+    let point = |row: &Row<'_>| {
+        let places = [row.text("x"), row.text("y")];
+        let name = row.text("point");
+        let name = if name.is_empty() { places.join(" ") } else { name.to_owned() };
+        [row.text("building").to_owned(), row.text("floor").to_owned(), name]
+    };
+    let mut seen = BTreeSet::new();
+    let mut points: Vec<[String; 3]> = Vec::new();
     for row in rows.iter() {
-        let point = row.text("point");
-        if !points.contains(&point) {
+        let point = point(row);
+        if seen.insert(point.clone()) {
             points.push(point);
         }
     }
@@ -239,7 +257,7 @@ fn draw(rows: &mut Vec<Row<'_>>, count: usize, seed: u64) {
     }
     points.truncate(count);
     points.sort_unstable();
-    rows.retain(|row| points.binary_search(&row.text("point")).is_ok());
+    rows.retain(|row| points.binary_search(&point(row)).is_ok());
 }
 
 /// `SplitMix64`: enough to shuffle, and the same everywhere.
@@ -253,14 +271,11 @@ fn splitmix(state: &mut u64) -> u64 {
 
 /// Hidden transmitters, each heard by receivers with known places.
 fn rogues(folder: &Path, options: Options) -> Result<Answered, BenchError> {
-    let lacks = |needed| BenchError::PeerLacks {
-        folder: folder.to_owned(),
-        needed,
-        mode: options.mode.name(),
-    };
     let trials = Table::read(folder, "rogue_trials.csv")?;
-    let trials = trials.ok_or_else(|| lacks("rogue_trials.csv.gz"))?;
-    let truths = Table::read(folder, "rogue_truth.csv")?.filter(|_| !options.blind);
+    let trials = trials.ok_or_else(|| lacks(folder, "rogue_trials.csv.gz", "rogue"))?;
+    trials.require(&["trial", "receivers"])?;
+    let truths = Table::read(folder, "rogue_truth.csv")?;
+    let building = Words::only_building_of(folder);
     let mut truth_of: BTreeMap<&str, Row<'_>> = BTreeMap::new();
     for row in truths.iter().flat_map(Table::rows) {
         truth_of.insert(row.text("trial"), row);
@@ -275,7 +290,7 @@ fn rogues(folder: &Path, options: Options) -> Result<Answered, BenchError> {
             let place = format!("{}:{}:{floor}", at.x, at.y);
             let next = Mac::from_u64(numbers.len() as u64);
             let mac = *numbers.entry(place).or_insert_with(|| {
-                let label = (String::new(), floor.to_owned());
+                let label = (building.clone(), floor.to_owned());
                 floors.entry(label).or_default().push((next, at));
                 next
             });
@@ -321,10 +336,52 @@ impl<'a> Receiver<'a> {
         let wrong = || row.wrong(format!("receivers has '{text}', no x:y:floor:rssi"));
         let mut parts = text.split(':');
         let mut part = || parts.next().ok_or_else(wrong);
-        let number = |text: &str| text.parse::<f32>().map_err(|_| wrong());
+        let number = |text: &str| {
+            text.parse().ok().filter(|number: &f32| number.is_finite()).ok_or_else(wrong)
+        };
         let (x, y, floor, rssi) = (part()?, part()?, part()?, part()?);
-        Ok(Self { at: Point::new(number(x)?, number(y)?), floor, rssi: number(rssi)? })
+        let rssi = row.possible(number(rssi)?, text)?;
+        Ok(Self { at: Point::new(number(x)?, number(y)?), floor, rssi })
     }
+}
+
+/// The survey of a folder.
+fn survey(folder: &Path) -> Result<Option<Table>, BenchError> {
+    let survey = Table::read(folder, "train.csv")?;
+    if let Some(survey) = &survey {
+        survey.require(&["x", "y", "obs"])?;
+    }
+    Ok(survey)
+}
+
+/// An error about a missing file, with what the folder does have.
+pub(crate) fn lacks(folder: &Path, needed: &'static str, mode: &'static str) -> BenchError {
+    let has =
+        |name: &str| folder.join(name).is_file() || folder.join(format!("{name}.gz")).is_file();
+    let is_there = [
+        (has("test_dev.csv"), "--mode none, points:N, all and fingerprint"),
+        (has("queries.csv"), "--answers FILE, which answers queries.csv.gz"),
+        (stream_files(folder).is_ok_and(|files| !files.is_empty()), "--mode track"),
+        (has("rogue_trials.csv"), "--mode rogue"),
+    ];
+    let usable: Vec<&str> = is_there.iter().filter(|it| it.0).map(|it| it.1).collect();
+    let remedy = if usable.is_empty() {
+        "it is no recorded site: docs/guide/location.md says which files one has".to_owned()
+    } else {
+        format!("what is there serves {}", usable.join(", or "))
+    };
+    BenchError::PeerLacks { folder: folder.to_owned(), needed, mode, remedy }
+}
+
+/// Writes answers as `id,x,y,floor,building,radius95`.
+pub fn write(out: impl std::io::Write, answers: &[Answer]) -> std::io::Result<()> {
+    let mut table = csv::Writer::from_writer(out);
+    table.write_record(["id", "x", "y", "floor", "building", "radius95"])?;
+    for Answer { id, x, y, floor, building, radius95 } in answers {
+        let [x, y, radius95] = [format!("{x:.3}"), format!("{y:.3}"), format!("{radius95:.2}")];
+        table.write_record([id, &x, &y, floor, building, &radius95])?;
+    }
+    table.flush()
 }
 
 /// The streams of a folder, by name.

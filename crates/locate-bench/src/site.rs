@@ -1,28 +1,26 @@
 //! A recorded site as an engine would have it: maps and a survey.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use model::geometry::{Point, Polygon, Segment};
 use model::map::{
-    AccessPoint, Building, Campus, FLOOR_SIDE_MAX, Floor, MapId, Maps, Region, RegionKind, Wall,
+    AccessPoint, Building, Campus, FLOOR_SIDE_MAX, Floor, MapId, Maps, NAME_BYTES_MAX, Region,
+    RegionKind, Wall,
 };
 use model::survey::{READINGS_MAX, Survey, SurveyPoint, SurveyReading};
 use model::{Band, Dbm, Mac, Metres, Reading, Time};
 
 use crate::BenchError;
 use crate::dataset::{Row, Table};
+use crate::occupancy::{self, Blocked};
+use crate::words::{Label, Words};
 
 /// Beyond the outermost access point, wall or survey point a floor goes on for so far (ours): a plan
 /// shows more than the rooms with access points. That people are among them is for the estimator.
 pub(crate) const MARGIN: Metres = Metres(10.0);
 /// What a wall takes when the table does not say: a light one.
 const WALL_LOSS_DB: f32 = 3.0;
-/// Side of an occupancy square.
-const SQUARE_M: f32 = 0.5;
-
-/// The name of a floor in the tables: building and floor.
-pub(crate) type Label = (String, String);
 
 /// Maps and survey, with what is needed to read and to answer queries.
 #[derive(Debug)]
@@ -31,7 +29,7 @@ pub(crate) struct Site {
     pub(crate) survey: Survey,
     /// What tables call each floor.
     labels: BTreeMap<MapId, Label>,
-    bands: Vec<Band>,
+    bands: BTreeMap<u64, Band>,
     /// The place of the tables' origin on the floors.
     origin: Point,
     has_one_building: bool,
@@ -40,7 +38,7 @@ pub(crate) struct Site {
 /// What is known of a floor while tables are read.
 #[derive(Debug, Default)]
 struct Draft {
-    access_points: Vec<(usize, String, Point, Option<f32>)>,
+    access_points: Vec<(u64, String, Point, Option<f32>)>,
     walls: Vec<Wall>,
     points: Vec<Point>,
 }
@@ -50,90 +48,79 @@ impl Site {
     pub(crate) fn read(folder: &Path, train: &[Row<'_>]) -> Result<Self, BenchError> {
         let mut drafts: BTreeMap<Label, Draft> = BTreeMap::new();
         let aps = Table::read(folder, "aps.csv")?;
-        let mut bands = Vec::new();
+        if let Some(aps) = &aps {
+            aps.require(&["ap"])?;
+        }
         let ap_rows: Vec<Row<'_>> = aps.iter().flat_map(Table::rows).collect();
-        let buildings: BTreeSet<&str> = ap_rows
-            .iter()
-            .chain(train.iter().filter(|_| ap_rows.is_empty()))
-            .map(|row| row.text("building"))
-            .collect();
-        // Two tables may name one building differently.
-        let one = (buildings.len() == 1).then(|| buildings.first().copied().unwrap_or_default());
-        let label = |row: &Row<'_>| {
-            let building = one.unwrap_or(row.text("building"));
-            (building.to_owned(), row.text("floor").to_owned())
-        };
+        let words = Words::of(folder, &ap_rows, train);
+        let mut bands = BTreeMap::new();
         for row in &ap_rows {
-            let number = row.needed("ap")? as usize;
-            if bands.len() <= number && number < READINGS_MAX * READINGS_MAX {
-                bands.resize(number + 1, Band::Ghz2_4);
-            }
-            if let Some(band) = bands.get_mut(number) {
-                *band = band_of(row)?;
+            let number = row.whole("ap")?;
+            if bands.insert(number, band_of(row)?).is_some() {
+                let what = "an access point is on one floor and at one place";
+                return Err(row.wrong(format!("access point {number} is there twice; {what}")));
             }
             if let (Some(x), Some(y)) = (row.number("x")?, row.number("y")?) {
                 let at = (number, row.text("name").to_owned(), Point::new(x, y), row.number("z")?);
-                drafts.entry(label(row)).or_default().access_points.push(at);
+                let draft = drafts.entry(words.of_access_point(row, x, y)).or_default();
+                draft.access_points.push(at);
             }
         }
         for row in train {
             let at = Point::new(row.needed("x")?, row.needed("y")?);
-            drafts.entry(label(row)).or_default().points.push(at);
+            drafts.entry(words.of_point(row)).or_default().points.push(at);
         }
         if drafts.is_empty() {
-            let what = "neither an access point with a place nor a survey point".to_owned();
-            return Err(BenchError::PeerSite { folder: folder.to_owned(), what });
+            let what = "neither an access point with a place nor a survey point may be used; give \
+                        aps.csv places, or choose a mode that uses the survey";
+            return Err(BenchError::PeerSite { folder: folder.to_owned(), what: what.to_owned() });
         }
         add_walls(folder, &mut drafts)?;
-        let squares = blocked_squares(folder)?;
-        let outline = outline(folder, &drafts, &squares)?;
-        let mut site = Self::build(folder, drafts, outline, &squares)?;
+        let blocked = occupancy::read(folder)?;
+        let outline = outline(folder, &drafts, &blocked, MARGIN)?;
+        let mut site = Self::build(folder, drafts, outline, &blocked, |it| words.on_maps(it))?;
         site.bands = bands;
-        site.has_one_building = one.is_some();
+        site.has_one_building = words.has_one_building();
         let points: Result<Vec<SurveyPoint>, BenchError> =
-            train.iter().map(|row| site.survey_point(row, &label(row))).collect();
+            train.iter().map(|row| site.survey_point(row, &words.of_point(row))).collect();
         site.survey.points = points?;
         Ok(site)
     }
 
-    /// Makes maps of what was read.
+    /// Makes maps of receivers, which reach `margin` beyond them and the walls.
     pub(crate) fn build_floors(
         folder: &Path,
         floors: BTreeMap<Label, Vec<(Mac, Point)>>,
         margin: Metres,
     ) -> Result<Self, BenchError> {
         let mut drafts: BTreeMap<Label, Draft> = BTreeMap::new();
-        let mut macs = Vec::new();
         for (label, places) in floors {
             let draft = drafts.entry(label).or_default();
             for (mac, at) in places {
-                draft.access_points.push((mac.to_u64() as usize, mac.to_string(), at, None));
-                macs.push(at);
+                draft.access_points.push((mac.to_u64(), mac.to_string(), at, None));
             }
         }
-        let outline = Outline::around(macs.into_iter(), margin);
-        let outline = outline.ok_or_else(|| BenchError::PeerSite {
-            folder: folder.to_owned(),
-            what: "no receiver has a place".to_owned(),
-        })?;
-        Self::build(folder, drafts, outline, &[])
+        add_walls(folder, &mut drafts)?;
+        let outline = outline(folder, &drafts, &[], margin)?;
+        Self::build(folder, drafts, outline, &[], |_| String::new())
     }
 
     fn build(
         folder: &Path,
         drafts: BTreeMap<Label, Draft>,
         outline: Outline,
-        squares: &[Point],
+        blocked: &[Blocked],
+        on_maps: impl Fn(&str) -> String,
     ) -> Result<Self, BenchError> {
         let origin = outline.from;
         let mut buildings: BTreeMap<String, Vec<Floor>> = BTreeMap::new();
         let mut labels = BTreeMap::new();
         for (index, (label, draft)) in drafts.into_iter().enumerate() {
             let level = label.1.parse().unwrap_or(index as i16);
-            let floor = draft.floor(&label.1, level, &outline, squares);
-            let path = format!("recorded>{}>{}", building_name(&label.0), floor.name);
-            labels.insert(MapId::of(&path), label.clone());
-            buildings.entry(building_name(&label.0)).or_default().push(floor);
+            let floor = draft.floor(&label.1, level, &outline, blocked);
+            let building = map_name(&on_maps(&label.0), "building");
+            labels.insert(MapId::of(&format!("recorded>{building}>{}", floor.name)), label);
+            buildings.entry(building).or_default().push(floor);
         }
         let building = |(name, floors)| Building { name, floors };
         let buildings = buildings.into_iter().map(building).collect();
@@ -147,7 +134,7 @@ impl Site {
             maps,
             survey: Survey::default(),
             labels,
-            bands: Vec::new(),
+            bands: BTreeMap::new(),
             origin,
         })
     }
@@ -173,9 +160,9 @@ impl Site {
     }
 
     /// A reading of the tables.
-    pub(crate) fn reading(&self, ap: usize, rssi: f32, at: Time) -> Reading {
-        let band = self.bands.get(ap).copied().unwrap_or(Band::Ghz2_4);
-        Reading { ap: Mac::from_u64(ap as u64), band, rssi: Dbm(rssi), at }
+    pub(crate) fn reading(&self, ap: u64, rssi: f32, at: Time) -> Reading {
+        let band = self.bands.get(&ap).copied().unwrap_or(Band::Ghz2_4);
+        Reading { ap: Mac::from_u64(ap), band, rssi: Dbm(rssi), at }
     }
 
     /// The readings of a row.
@@ -202,37 +189,30 @@ impl Site {
 }
 
 impl Draft {
-    fn floor(self, name: &str, level: i16, outline: &Outline, squares: &[Point]) -> Floor {
+    fn floor(self, name: &str, level: i16, outline: &Outline, blocked: &[Blocked]) -> Floor {
         let Outline { from, to } = *outline;
         let inwards = |at: Point| Point::new(at.x - from.x, at.y - from.y);
-        let access_point =
-            |(number, name, at, z): (usize, String, Point, Option<f32>)| AccessPoint {
-                mac: Mac::from_u64(number as u64),
-                name: if name.is_empty() {
-                    number.to_string()
-                } else {
-                    name.replace(['/', '>'], " ")
-                },
-                at: inwards(at),
-                height: Metres(z.filter(|z| (0.0..=20.0).contains(z)).unwrap_or(2.5)),
-                radios: Vec::new(),
-            };
+        let access_point = |(number, name, at, z): (u64, String, Point, Option<f32>)| AccessPoint {
+            mac: Mac::from_u64(number),
+            name: map_name(&name, &number.to_string()),
+            at: inwards(at),
+            height: Metres(z.filter(|z| (0.0..=20.0).contains(z)).unwrap_or(2.5)),
+            radios: Vec::new(),
+        };
         let wall = |wall: Wall| Wall {
             line: Segment { from: inwards(wall.line.from), to: inwards(wall.line.to) },
             ..wall
         };
-        let half = SQUARE_M / 2.0;
-        let region = |at: &Point| {
-            let Point { x, y } = inwards(*at);
-            let outline = Polygon::rectangle(x - half, y - half, x + half, y + half);
+        let region = |area: &Blocked| {
+            let (from, to) = (inwards(area.from), inwards(area.to));
+            let outline = Polygon::rectangle(from.x, from.y, to.x, to.y);
             Region { kind: RegionKind::Exclusion, outline }
         };
-        let name = if name.is_empty() { "floor" } else { name };
         Floor {
             access_points: self.access_points.into_iter().map(access_point).collect(),
             walls: self.walls.into_iter().map(wall).collect(),
-            regions: squares.iter().map(region).collect(),
-            ..Floor::bare(name, level, to.x - from.x, to.y - from.y)
+            regions: blocked.iter().map(region).collect(),
+            ..Floor::bare(&map_name(name, "floor"), level, to.x - from.x, to.y - from.y)
         }
     }
 }
@@ -261,18 +241,20 @@ impl Outline {
     }
 }
 
-/// The rectangle around everything that is known of a site.
+/// The rectangle around everything that is known of a site, and `margin` beyond.
 fn outline(
     folder: &Path,
     drafts: &BTreeMap<Label, Draft>,
-    squares: &[Point],
+    blocked: &[Blocked],
+    margin: Metres,
 ) -> Result<Outline, BenchError> {
     let places = drafts.values().flat_map(|draft| {
         let aps = draft.access_points.iter().map(|(.., at, _)| *at);
         let walls = draft.walls.iter().flat_map(|wall| [wall.line.from, wall.line.to]);
         aps.chain(walls).chain(draft.points.iter().copied())
     });
-    let outline = Outline::around(places.chain(squares.iter().copied()), MARGIN);
+    let blocked = blocked.iter().flat_map(|area| [area.from, area.to]);
+    let outline = Outline::around(places.chain(blocked), margin);
     let wrong = |what: String| BenchError::PeerSite { folder: folder.to_owned(), what };
     let Outline { from, to } = outline.ok_or_else(|| wrong("nothing has a place".to_owned()))?;
     let side = (to.x - from.x).max(to.y - from.y);
@@ -282,8 +264,14 @@ fn outline(
     Ok(Outline { from, to })
 }
 
-fn building_name(label: &str) -> String {
-    if label.is_empty() { "building".to_owned() } else { label.to_owned() }
+/// A name of the tables as maps can have it; `otherwise` when there is none.
+fn map_name(text: &str, otherwise: &str) -> String {
+    let is_bad = |c: char| c.is_control() || matches!(c, '/' | '>');
+    let mut name = text.replace(is_bad, " ");
+    while name.len() > NAME_BYTES_MAX {
+        name.pop();
+    }
+    if name.trim().is_empty() { otherwise.to_owned() } else { name }
 }
 
 /// Sites that do not say which Wi-Fi band they used count as 2.4 GHz.
@@ -300,6 +288,7 @@ fn band_of(row: &Row<'_>) -> Result<Band, BenchError> {
 /// Walls belong to the floor that the row names, or to all.
 fn add_walls(folder: &Path, drafts: &mut BTreeMap<Label, Draft>) -> Result<(), BenchError> {
     let Some(table) = Table::read(folder, "walls.csv")? else { return Ok(()) };
+    table.require(&["x1", "y1", "x2", "y2"])?;
     for row in table.rows() {
         let end = |x, y| Ok(Point::new(row.needed(x)?, row.needed(y)?));
         let line = Segment { from: end("x1", "y1")?, to: end("x2", "y2")? };
@@ -312,14 +301,4 @@ fn add_walls(folder: &Path, drafts: &mut BTreeMap<Label, Draft>) -> Result<(), B
         }
     }
     Ok(())
-}
-
-/// The middles of the squares where nobody can be.
-fn blocked_squares(folder: &Path) -> Result<Vec<Point>, BenchError> {
-    let Some(table) = Table::read(folder, "occupancy_0.5m.csv")? else { return Ok(Vec::new()) };
-    let mut squares = Vec::new();
-    for row in table.rows().filter(|row| row.text("passable") == "0") {
-        squares.push(Point::new(row.needed("x")?, row.needed("y")?));
-    }
-    Ok(squares)
 }

@@ -9,7 +9,7 @@ use model::{Reading, Time};
 
 use crate::BenchError;
 use crate::dataset::Table;
-use crate::modes::{Answered, Truth, answer, stream_files};
+use crate::modes::{Answered, Truth, answer, lacks, stream_files};
 use crate::site::Site;
 
 /// An answer is given so often.
@@ -19,7 +19,7 @@ const WINDOW_MS: u64 = 2_000;
 
 struct Packet {
     at: Time,
-    ap: usize,
+    ap: u64,
     rssi: f32,
     truth: Option<Point>,
 }
@@ -32,8 +32,7 @@ pub(crate) fn follow(
 ) -> Result<Vec<Answered>, BenchError> {
     let files = stream_files(folder)?;
     if files.is_empty() {
-        let (needed, mode) = ("stream_*.csv.gz", "track");
-        return Err(BenchError::PeerLacks { folder: folder.to_owned(), needed, mode });
+        return Err(lacks(folder, "stream_*.csv.gz", "track"));
     }
     progress("calibrating", 0, 1);
     let locator = Locator::new(&site.maps, &site.survey, Settings::default());
@@ -48,6 +47,7 @@ pub(crate) fn follow(
 }
 
 fn packets(table: &Table) -> Result<Vec<Packet>, BenchError> {
+    table.require(&["t_ms", "ap", "rssi"])?;
     let mut packets = Vec::with_capacity(table.len());
     for row in table.rows() {
         let truth = match (row.number("x")?, row.number("y")?) {
@@ -55,10 +55,9 @@ fn packets(table: &Table) -> Result<Vec<Packet>, BenchError> {
             _ => None,
         };
         packets.push(Packet {
-            // A saturating conversion.
-            at: Time(row.needed("t_ms")? as u64),
-            ap: row.needed("ap")? as usize,
-            rssi: row.needed("rssi")?,
+            at: Time(row.whole("t_ms")?),
+            ap: row.whole("ap")?,
+            rssi: row.strength("rssi")?,
             truth,
         });
     }
@@ -70,13 +69,21 @@ fn track(locator: &Locator, site: &Site, name: &str, packets: &[Packet]) -> Answ
     let mut answered = Answered::new(name.to_owned());
     let mut scratch = Scratch::default();
     let mut walk: Option<Box<Walk>> = None;
-    let last = packets.last().map_or(Time(0), |packet| packet.at);
-    let mut now = Time(STEP_MS);
-    while now <= last {
+    let Some((first, last)) = packets.first().zip(packets.last()) else { return answered };
+    // Answers are at whole seconds of the stream's own clock.
+    let mut now = step_after(first.at);
+    while now <= last.at {
         let from = now.0.saturating_sub(WINDOW_MS);
         let first = packets.partition_point(|packet| packet.at.0 <= from);
         let end = packets.partition_point(|packet| packet.at <= now);
         let recent = &packets[first..end.max(first)];
+        if let (true, Some(next)) = (recent.is_empty(), packets.get(end)) {
+            // Nobody hears it: seconds of a pause, or hours.
+            let next = Time(next.at.0.next_multiple_of(STEP_MS));
+            answered.unanswered((next.since_ms(now) / STEP_MS) as usize);
+            now = next;
+            continue;
+        }
         let readings = readings(site, recent, now);
         let estimate = locator.estimate(&mut scratch, readings, Power::Known, None);
         let id = now.0.to_string();
@@ -92,9 +99,14 @@ fn track(locator: &Locator, site: &Site, name: &str, packets: &[Packet]) -> Answ
     answered
 }
 
+/// The first moment of an answer after `at`.
+fn step_after(at: Time) -> Time {
+    Time(at.0 - at.0 % STEP_MS).plus_ms(STEP_MS)
+}
+
 /// The mean strength at each access point.
 fn readings(site: &Site, packets: &[Packet], now: Time) -> Vec<Reading> {
-    let mut sums: BTreeMap<usize, (f32, f32)> = BTreeMap::new();
+    let mut sums: BTreeMap<u64, (f32, f32)> = BTreeMap::new();
     for packet in packets {
         let (sum, count) = sums.entry(packet.ap).or_default();
         *sum += packet.rssi;

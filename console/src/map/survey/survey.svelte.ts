@@ -6,10 +6,11 @@ import {
   type CategoryPath,
   type Element,
   type FloorDetails,
+  type KnownClient,
   type Point,
   type SurveyPoint,
 } from '../../api';
-import { elementKey } from '../../categories';
+import { categoryWords, elementKey } from '../../categories';
 import { poll } from '../../poll';
 import { toScreen } from '../affine';
 import { distance, snapInto } from '../edit/geometry';
@@ -29,6 +30,8 @@ export interface Carried {
 export class SurveyState implements MapTool {
   points = $state.raw<SurveyPoint[]>([]);
   calibration = $state.raw<Calibration | undefined>();
+  /** Clients that stay at a known place. */
+  known = $state.raw<KnownClient[]>([]);
   /** The device that is carried, and what is known of it now. */
   carried = $state.raw<Carried | undefined>();
   element = $state.raw<Element | undefined>();
@@ -48,7 +51,7 @@ export class SurveyState implements MapTool {
   }
 
   watch(): void {
-    void [this.points, this.calibration, this.dot, this.place, this.chosen];
+    void [this.points, this.known, this.calibration, this.dot, this.place, this.chosen];
   }
 
   /** Reads points and what was learnt from them until the returned function is called. */
@@ -56,6 +59,7 @@ export class SurveyState implements MapTool {
     void this.read();
     return poll(CALIBRATION_INTERVAL_MS, async (signal) => {
       this.calibration = await api.readCalibration(this.details.id, signal);
+      this.known = await api.readKnownClients(this.details.id, signal);
     });
   }
 
@@ -83,6 +87,27 @@ export class SurveyState implements MapTool {
       this.chosen = point.number;
       this.place = undefined;
       this.result = `Point ${point.number + 1} was taken.`;
+    });
+  }
+
+  /** "It stays here." */
+  async stay(): Promise<void> {
+    const { carried, place } = this;
+    if (!carried || !place) return;
+    await this.#try(async () => {
+      await api.putKnownClient(this.details.id, place, carried);
+      this.known = await api.readKnownClients(this.details.id);
+      this.place = this.carried = undefined;
+      this.result = 'Its place is known now. It becomes a point as soon as it is heard.';
+    });
+  }
+
+  async leave({ category, mac }: KnownClient): Promise<void> {
+    await this.#try(async () => {
+      const { path } = categoryWords(category);
+      await api.removeKnownClient(this.details.id, { category: path, mac });
+      this.known = await api.readKnownClients(this.details.id);
+      this.result = 'Its place is not used any more.';
     });
   }
 
@@ -148,6 +173,16 @@ export class SurveyState implements MapTool {
       context.lineWidth = 3;
       context.stroke();
       context.fill();
+    }
+    for (const { at, taken } of this.known) {
+      const { x, y } = toScreen(camera, at);
+      context.beginPath();
+      context.rect(x - 5, y - 5, 10, 10);
+      context.fillStyle = taken === null ? palette.halo : palette.good;
+      context.strokeStyle = taken === null ? palette.good : palette.halo;
+      context.lineWidth = 2;
+      context.fill();
+      context.stroke();
     }
     this.#paintMisplaced(overlay);
     if (this.place) paintCross(overlay, this.place);

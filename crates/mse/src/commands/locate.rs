@@ -1,10 +1,11 @@
 //! `mse locate bench`: the estimator with its shipped defaults on a recorded site.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use locate_bench::{Answer, Answered, Mode, Options, Score};
+use locate_bench::{Answered, Mode, Options, Score};
 
 use crate::cli::{LocateCommand, LocateMode};
 use crate::output::{Failure, Output};
@@ -15,8 +16,17 @@ pub(crate) fn run(output: &mut Output<impl Write>, command: LocateCommand) -> Re
     let has_queries = ["queries.csv", "queries.csv.gz"].iter().any(|it| folder.join(it).is_file());
     let is_by_queries =
         matches!(mode, Mode::None | Mode::Points(_) | Mode::All | Mode::Fingerprint);
-    let blind = answers.is_some() && (has_queries || !is_by_queries);
+    let blind = answers.is_some() && has_queries && is_by_queries;
     let options = Options { mode, seed, keep, blind };
+    // Told before minutes of work, not after.
+    if let Some(into) = answers.as_ref().and_then(|file| file.parent())
+        && !into.as_os_str().is_empty()
+        && !into.is_dir()
+    {
+        let what =
+            format!("{} is no folder; make it first, or name another --answers", into.display());
+        return Err(anyhow::anyhow!(what).into());
+    }
     let mut progress = Progress::new();
     let answered = locate_bench::run(&folder, options, &mut |what, done, of| {
         progress.show(what, done, of);
@@ -26,15 +36,23 @@ pub(crate) fn run(output: &mut Output<impl Write>, command: LocateCommand) -> Re
     if let Some(file) = &answers {
         for answered in &answered {
             let file = file_of(file, &answered.name);
-            write(&file, &answered.answers).with_context(|| file.display().to_string())?;
+            let written =
+                File::create(&file).and_then(|out| locate_bench::write(out, &answered.answers));
+            written.with_context(|| file.display().to_string())?;
         }
+    }
+    let unanswered: usize = answered.iter().map(Answered::unanswered_count).sum();
+    if unanswered > 0 {
+        // Without standard error there is nobody to tell.
+        let what = "of no access point that they hear anything is known";
+        let _ = writeln!(io::stderr(), "{unanswered} queries got no answer: {what}");
     }
     if let Some(score) = Answered::score_of_all(&answered) {
         return tell(output, &answered, score);
     }
     let count: usize = answered.iter().map(|it| it.answers.len()).sum();
-    let document = serde_json::json!({ "answers": count });
-    output.show(&document, |out| writeln!(out, "n {count} answers; the truth is not here"))
+    let document = serde_json::json!({ "answers": count, "unanswered": unanswered });
+    output.show(&document, |out| writeln!(out, "n {count} answers; the truth of none is here"))
 }
 
 fn tell(
@@ -61,15 +79,6 @@ fn file_of(file: &Path, stream: &str) -> PathBuf {
     let ending = file.extension().map_or_else(String::new, |it| format!(".{}", it.display()));
     let stem = file.file_stem().unwrap_or_default().display();
     file.with_file_name(format!("{stem}.{stream}{ending}"))
-}
-
-fn write(file: &Path, answers: &[Answer]) -> io::Result<()> {
-    let mut out = io::BufWriter::new(std::fs::File::create(file)?);
-    writeln!(out, "id,x,y,floor,building,radius95")?;
-    for Answer { id, x, y, floor, building, radius95 } in answers {
-        writeln!(out, "{id},{x:.3},{y:.3},{floor},{building},{radius95:.2}")?;
-    }
-    out.flush()
 }
 
 /// One line on a terminal that says what is being done; nothing into a file.

@@ -3,7 +3,7 @@
 //! The serialised form of [`Maps`] is the `maps.json` of a map archive and the body of the native API.
 //! All lengths are metres; the origin of a floor is its top left corner.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -411,6 +411,18 @@ pub enum MapError {
     /// Two places share a path, or two access points an address.
     #[error("{0} is there twice")]
     Duplicate(String),
+    /// An access point is at two places, on one floor or on two.
+    #[error(
+        "the access point {mac} is on '{first}' and again on '{second}'; remove it from one of them first"
+    )]
+    TwoPlaces {
+        /// Which one.
+        mac: Mac,
+        /// Where it is found first.
+        first: String,
+        /// Where it is found again.
+        second: String,
+    },
     /// A length or coordinate is not a number, not positive, or too large.
     #[error("{path}: {what} is not a length between 0 and {} m", FLOOR_SIDE_MAX.0)]
     BadLength {
@@ -474,7 +486,7 @@ impl Maps {
     /// Checks everything that the rest of the system relies on.
     pub fn validate(&self) -> Result<(), MapError> {
         let mut paths = BTreeSet::new();
-        let mut aps = BTreeSet::new();
+        let mut aps = BTreeMap::new();
         let mut chokepoints = BTreeSet::new();
         let mut switches = BTreeSet::new();
         for campus in &self.campuses {
@@ -510,7 +522,7 @@ impl Floor {
         &self,
         path: &str,
         paths: &mut BTreeSet<String>,
-        aps: &mut BTreeSet<Mac>,
+        aps: &mut BTreeMap<Mac, String>,
     ) -> Result<(), MapError> {
         let bad_length = |what| MapError::BadLength { path: path.to_owned(), what };
         let sides =
@@ -540,8 +552,9 @@ impl Floor {
             if !is_place(ap.at) || !(0.0..=FLOOR_SIDE_MAX.0).contains(&ap.height.0) {
                 return Err(bad_length("the place of an access point"));
             }
-            if !aps.insert(ap.mac) {
-                return Err(MapError::Duplicate(format!("the access point {}", ap.mac)));
+            if let Some(first) = aps.insert(ap.mac, path.to_owned()) {
+                let (mac, second) = (ap.mac, path.to_owned());
+                return Err(MapError::TwoPlaces { mac, first, second });
             }
         }
         for wall in &self.walls {

@@ -18,6 +18,7 @@ pub mod dormant;
 pub mod drawing;
 pub mod elements;
 pub mod error;
+pub mod known_clients;
 pub mod lease;
 pub mod live;
 pub mod maps;
@@ -181,6 +182,9 @@ fn native() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(survey::list, survey::add, survey::clear))
         .routes(routes!(survey::remove))
         .routes(routes!(survey::calibration))
+        .routes(routes!(survey::calibrations))
+        .routes(routes!(known_clients::list))
+        .routes(routes!(known_clients::put, known_clients::remove))
         .routes(routes!(wips::summary))
         .routes(routes!(wips::incidents))
         .routes(routes!(wips::incident))

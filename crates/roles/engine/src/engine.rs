@@ -245,6 +245,7 @@ impl Engine {
         services.spawn(http::serve(listener, tls, api::router(Arc::clone(&shared))));
         services.spawn(tick(shared.tasks.clone()));
         services.spawn(survey::keep_calibrated(Arc::clone(&shared)));
+        services.spawn(survey::known::keep(Arc::clone(&shared)));
         if let (Some(guard), Some(news)) = (&shared.wips, news) {
             services.spawn(wips::tell(Arc::clone(&shared), guard.clone(), news));
             services.spawn(wips::keep(guard.clone(), Arc::clone(&shared), config.wips.keep_days));

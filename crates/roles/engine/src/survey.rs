@@ -6,17 +6,20 @@
 //! takes seconds, which neither a surveyor nor a takeover should wait for.
 
 pub mod csv;
+pub mod known;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::map::MapId;
-use model::survey::{POINTS_MAX, Survey, SurveyPoint};
+use model::survey::{POINTS_MAX, Survey, SurveyPoint, SurveyReading};
+use model::{Category, Mac, Time};
 use store::{Store, StoreError};
 use tokio::sync::{Mutex, Notify};
 
 use crate::api::Shared;
 use crate::site::Site;
+use crate::tracker::keeping;
 use crate::writer::{WriteFailure, Writer};
 
 /// Collection of the documents.
@@ -29,6 +32,8 @@ const _: () = assert!(
 );
 /// Most points of one floor (ours): a point a square metre of a large floor.
 pub const FLOOR_POINTS_MAX: usize = 10_000;
+/// What was heard longer ago than this was heard somewhere else. Ours.
+pub const HEARD_WITHIN_MS: u64 = 10_000;
 /// Points that are taken one after the other are learnt from together.
 const SETTLE: Duration = Duration::from_secs(1);
 
@@ -50,6 +55,15 @@ impl Surveying {
 /// Why a survey was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SurveyFailure {
+    /// There are enough known clients.
+    #[error(
+        "an engine knows the places of at most {} clients; remove some first",
+        known::KNOWN_MAX
+    )]
+    PeerTooManyKnown,
+    /// The client is not known to be on this floor.
+    #[error("{0} is no client at a known place of this floor")]
+    PeerNoKnown(Mac),
     /// There are enough points.
     #[error("a floor has at most {FLOOR_POINTS_MAX} survey points; remove some first")]
     PeerTooMany,
@@ -80,7 +94,17 @@ pub fn points(store: &Store, floor: MapId) -> Result<Vec<SurveyPoint>, SurveyFai
     Ok(parts(store, floor)?.into_iter().flat_map(|part| part.points).collect())
 }
 
-/// The points of all floors; what cannot be read is logged and left out.
+/// What an element is heard with now; nothing when it is not.
+pub fn heard(shared: &Shared, category: Category, mac: Mac, now: Time) -> Vec<SurveyReading> {
+    let site = shared.site.load();
+    let elements = shared.elements.read();
+    let Some(tracked) = elements.find(category, mac) else { return Vec::new() };
+    let young = tracked.readings.readings(now, keeping(category, site.locator.settings()));
+    let young = young.filter(|reading| now.since_ms(reading.at) <= HEARD_WITHIN_MS);
+    young.map(|it| SurveyReading { ap: it.ap, band: it.band, rssi: it.rssi }).collect()
+}
+
+/// The points of all floors and those of known clients; what cannot be read is logged and left out.
 pub fn all(store: &Store) -> Result<Survey, StoreError> {
     let mut survey = Survey::default();
     for (name, document) in store.documents(COLLECTION)? {
@@ -91,6 +115,7 @@ pub fn all(store: &Store) -> Result<Survey, StoreError> {
             }
         }
     }
+    survey.points.extend(known::points(store)?);
     if survey.points.len() > POINTS_MAX {
         tracing::warn!(points = survey.points.len(), "only {POINTS_MAX} survey points are used");
         survey.points.truncate(POINTS_MAX);

@@ -8,7 +8,7 @@ mod common;
 
 use common::http::{Request, Response};
 use common::{ADMIN, Lab, VIEWER, eventually};
-use site::ANNA;
+use site::{ANNA, GROUND, PASSER_BY, measurement};
 
 use common::site;
 
@@ -139,6 +139,14 @@ async fn a_survey_is_taken_listed_removed_and_learnt_from() {
     assert_eq!(lab.send(Request::new("DELETE", &path).basic(ADMIN)).await.status, 204);
     let calibration = format!("/api/v1/floors/{id}/calibration");
     eventually("it is learnt from", async || lab.json(&calibration).await["points"] == 5).await;
+    let all = lab.json("/api/v1/calibration").await;
+    let of_floor = |id: &str| all.as_array().unwrap().iter().find(|it| it["floor"] == id).cloned();
+    let (here, quality) = (of_floor(&id).unwrap(), lab.json(&calibration).await);
+    assert_eq!([&here["points"], &here["method"]], [&quality["points"], &quality["method"]]);
+    assert_eq!(
+        all.as_array().unwrap().len(),
+        lab.json("/api/v1/floors").await.as_array().unwrap().len()
+    );
 
     let csv = format!("/api/v1/floors/{id}/survey.csv");
     let exported = lab.get(&csv).await;
@@ -152,4 +160,39 @@ async fn a_survey_is_taken_listed_removed_and_learnt_from() {
     assert_eq!(lab.json(&survey).await.as_array().unwrap().len(), 5);
     assert_eq!(lab.send(Request::new("DELETE", &survey).basic(ADMIN)).await.status, 204);
     assert_eq!(lab.json(&survey).await, json!([]));
+}
+
+/// A display on a wall is heard by itself; people only say where it is.
+#[tokio::test]
+async fn a_client_at_a_known_place_is_a_point_that_takes_itself() {
+    let lab = Lab::start().await;
+    let (id, ..) = floor(&lab).await;
+    let known = format!("/api/v1/floors/{id}/known_clients");
+    let path = |category: &str| format!("{known}/{category}/{}", PASSER_BY.mac());
+    let put = async |user, category: &str, x: f32| {
+        let (path, body) = (path(category), json!({"at": {"x": x, "y": 4}}));
+        lab.send(Request::new("PUT", &path).basic(user).json(&body)).await
+    };
+    put(VIEWER, "clients", 4.0).await.error(403, "forbidden");
+    let outside = put(ADMIN, "clients", 1_000.0).await.error(400, "bad_request");
+    assert!(outside.contains("outside the floor"), "{outside}");
+    let wired = put(ADMIN, "wiredclients", 4.0).await.error(400, "bad_request");
+    assert!(wired.contains("switch port"), "{wired}");
+    assert_eq!(put(ADMIN, "clients", 4.0).await.json()["taken"], Value::Null);
+
+    let calibration = format!("/api/v1/floors/{id}/calibration");
+    eventually("it is heard and learnt from", async || {
+        lab.wlc.notify(measurement(PASSER_BY, GROUND, (4.0, 4.0))).await;
+        lab.json(&calibration).await["points"] == 1
+    })
+    .await;
+    let listed = lab.json(&known).await;
+    assert!(listed[0]["taken"].is_u64() && listed[0]["access_points"].as_u64() > Some(0));
+    let survey = lab.json(&format!("/api/v1/floors/{id}/survey")).await;
+    assert_eq!(survey, json!([]), "nobody took it");
+
+    let remove = async || lab.send(Request::new("DELETE", &path("clients")).basic(ADMIN)).await;
+    assert_eq!(remove().await.status, 204);
+    remove().await.error(404, "not_found");
+    eventually("it is forgotten", async || lab.json(&calibration).await["points"] == 0).await;
 }

@@ -95,6 +95,24 @@ fn what_is_wrong_with_a_map_is_named() {
 }
 
 #[test]
+fn an_access_point_on_two_floors_is_named_with_both() {
+    let ap = AccessPoint {
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        name: "AP-1".into(),
+        at: Point::new(1.0, 1.0),
+        height: Metres(2.5),
+        radios: Vec::new(),
+    };
+    let mut maps = maps(Floor { access_points: vec![ap], ..floor() });
+    let floors = &mut maps.campuses[0].buildings[0].floors;
+    floors.push(Floor { name: "First".into(), ..floors[0].clone() });
+    let error = maps.validate().unwrap_err().to_string();
+    for part in ["02:00:00:00:00:01", "'North>Main>Ground'", "'North>Main>First'", "remove it"] {
+        assert!(error.contains(part), "'{error}' does not name {part}");
+    }
+}
+
+#[test]
 fn ids_are_the_same_in_every_engine_and_survive_javascript() {
     let maps = maps(floor());
     maps.validate().unwrap();

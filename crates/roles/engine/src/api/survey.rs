@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State as FromState};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::geometry::Point;
-use model::map::{Floor, MapId};
+use model::map::{Floor, FloorRef, MapId};
 use model::survey::{SurveyPoint, SurveyReading};
 use model::{Mac, Time};
 use node::clock;
@@ -18,11 +18,8 @@ use super::elements::{parse_category, parse_floor, parse_mac};
 use super::error::{ApiError, ErrorBody};
 use super::maps::no_floor;
 use super::{Shared, State};
-use crate::survey::{self, SurveyFailure, csv};
-use crate::tracker::keeping;
-
-/// What was heard longer ago than this was heard somewhere else. Ours.
-const HEARD_WITHIN_MS: u64 = 10_000;
+use crate::site::Site;
+use crate::survey::{self, HEARD_WITHIN_MS, SurveyFailure, csv};
 
 /// A survey point with its number on the floor.
 #[derive(Debug, Serialize, ToSchema)]
@@ -90,6 +87,15 @@ pub struct Calibration {
     misplaced: Vec<MisplacedView>,
 }
 
+/// The same of one of several floors.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FloorCalibration {
+    /// The id of the floor.
+    floor: MapId,
+    #[serde(flatten)]
+    calibration: Calibration,
+}
+
 /// An access point that is probably not where the maps have it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MisplacedView {
@@ -144,14 +150,7 @@ pub async fn add(
         let max = csv::TEXT_BYTES_MAX;
         return Err(ApiError::bad_request(format!("a device is named in at most {max} bytes")));
     }
-    let is_on_floor =
-        (0.0..=drawn.width.0).contains(&at.x) && (0.0..=drawn.length.0).contains(&at.y);
-    if !is_on_floor {
-        return Err(ApiError::bad_request(format!(
-            "the place ({}, {}) is outside the floor, which is {} x {} m",
-            at.x, at.y, drawn.width.0, drawn.length.0
-        )));
-    }
+    check_place(at, &drawn)?;
     let point = SurveyPoint { floor, at, taken: now, device, readings };
     point.validate().map_err(|error| ApiError::bad_request(error.to_string()))?;
     let number = survey::add(&shared, point.clone()).await?;
@@ -249,22 +248,39 @@ pub async fn calibration(
     Path(id): Path<String>,
 ) -> Result<Json<Calibration>, ApiError> {
     let site = shared.site.load();
-    let floor = parse_floor(&id)?;
-    let drawn = site.floor(floor).ok_or_else(|| no_floor(&id))?.floor;
+    let place = site.floor(parse_floor(&id)?).ok_or_else(|| no_floor(&id))?;
+    Ok(Json(calibration_of(&site, place)))
+}
+
+/// How every floor is located and how well, for comparing them.
+#[utoipa::path(get, path = "/api/v1/calibration", tag = "survey", responses(
+    (status = 200, body = Vec<FloorCalibration>)
+))]
+pub async fn calibrations(FromState(shared): State) -> Json<Vec<FloorCalibration>> {
+    let site = shared.site.load();
+    let of = |place: FloorRef<'_>| FloorCalibration {
+        floor: place.id(),
+        calibration: calibration_of(&site, place),
+    };
+    Json(site.maps.floors().map(of).collect())
+}
+
+fn calibration_of(site: &Site, place: FloorRef<'_>) -> Calibration {
+    let floor = place.id();
     let quality = site.locator.quality(floor);
     let misplaced = site.misplaced(floor).map(|it| {
-        let ap = drawn.access_points.iter().find(|ap| ap.mac == it.ap);
+        let ap = place.floor.access_points.iter().find(|ap| ap.mac == it.ap);
         let name = ap.map_or_else(String::new, |ap| ap.name.clone());
         MisplacedView { mac: it.ap, name, distance_m: it.distance, likely: it.likely }
     });
-    Ok(Json(Calibration {
+    Calibration {
         points: site.survey_points(floor),
         points_min: locate::POINTS_MIN,
         method: quality.map_or("none", |it| it.method.name()),
         error_mean_m: quality.map(|it| it.error_mean),
         error_p90_m: quality.map(|it| it.error_p90),
         misplaced: misplaced.collect(),
-    }))
+    }
 }
 
 /// What an element is heard with now.
@@ -275,15 +291,11 @@ fn heard_now(
 ) -> Result<(String, Vec<SurveyReading>), ApiError> {
     let (category, mac) = (parse_category(&element.category)?, parse_mac(&element.mac)?);
     let not_heard = |why: String| ApiError::new(StatusCode::CONFLICT, "not_heard", why);
-    let site = shared.site.load();
+    let readings = survey::heard(shared, category, mac, now);
     let elements = shared.elements.read();
     let tracked = elements.find(category, mac).ok_or_else(|| {
         not_heard(format!("nobody hears {mac}; is its radio on, and is it among the elements?"))
     })?;
-    let young = tracked.readings.readings(now, keeping(category, site.locator.settings()));
-    let young = young.filter(|reading| now.since_ms(reading.at) <= HEARD_WITHIN_MS);
-    let readings: Vec<SurveyReading> =
-        young.map(|it| SurveyReading { ap: it.ap, band: it.band, rssi: it.rssi }).collect();
     if readings.is_empty() {
         let ago_s = now.since_ms(tracked.readings.newest().unwrap_or(tracked.first_seen)) / 1_000;
         let within_s = HEARD_WITHIN_MS / 1_000;
@@ -294,7 +306,19 @@ fn heard_now(
     Ok((mac.to_string(), readings))
 }
 
-fn find_floor(shared: &Shared, id: &str) -> Result<(MapId, Floor), ApiError> {
+/// An error unless a place is on a floor.
+pub(super) fn check_place(at: Point, floor: &Floor) -> Result<(), ApiError> {
+    let (width, length) = (floor.width.0, floor.length.0);
+    if (0.0..=width).contains(&at.x) && (0.0..=length).contains(&at.y) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "the place ({}, {}) is outside the floor, which is {width} x {length} m",
+        at.x, at.y
+    )))
+}
+
+pub(super) fn find_floor(shared: &Shared, id: &str) -> Result<(MapId, Floor), ApiError> {
     let site = shared.site.load();
     let floor = parse_floor(id)?;
     let found = site.floor(floor).ok_or_else(|| no_floor(id))?;
@@ -310,7 +334,12 @@ async fn read(shared: &Shared, floor: MapId) -> Result<Vec<SurveyPoint>, ApiErro
 impl From<SurveyFailure> for ApiError {
     fn from(failure: SurveyFailure) -> Self {
         match failure {
-            SurveyFailure::PeerTooMany => Self::bad_request(failure.to_string()),
+            SurveyFailure::PeerTooMany | SurveyFailure::PeerTooManyKnown => {
+                Self::bad_request(failure.to_string())
+            }
+            SurveyFailure::PeerNoKnown(_) => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", failure.to_string())
+            }
             SurveyFailure::PeerNoPoint => {
                 Self::new(StatusCode::CONFLICT, "no_such_point", failure.to_string())
             }
