@@ -119,7 +119,7 @@ fn condition(event: &Value) -> Result<Condition, String> {
         "AbsenceEventTrigger" => {
             Condition::Absence { minutes: number("absenceDurationInMinutes")? as u64 }
         }
-        "AssociationEventTrigger" => Condition::Association,
+        "AssociationEventTrigger" => Condition::Association { associated: None },
         "StreamingNotification" | "StreamingNotificationTrigger" => Condition::LocationUpdate,
         other => {
             return Err(format!(
@@ -188,7 +188,9 @@ fn trigger(condition: &Condition, entity: &str) -> Value {
             "eventEntity": entity,
             "absenceDurationInMinutes": minutes,
         }),
-        Condition::Association => json!({"type": "AssociationEventTrigger", "eventEntity": entity}),
+        Condition::Association { .. } => {
+            json!({"type": "AssociationEventTrigger", "eventEntity": entity})
+        }
         Condition::LocationUpdate => {
             json!({"type": "StreamingNotification", "eventEntity": entity})
         }

@@ -53,7 +53,7 @@ pub fn condition(condition: &Condition) -> &'static str {
         Condition::Movement { .. } => "Movement",
         Condition::Absence { .. } => "Absence",
         Condition::AreaChange => "AreaChange",
-        Condition::Association => "Association",
+        Condition::Association { .. } => "Association",
         Condition::Battery { .. } => "BatteryLife",
         Condition::Emergency { .. } => "Emergency",
         Condition::Chokepoint { .. } => "Chokepoint",
