@@ -323,7 +323,7 @@ export type Condition =
   | { type: 'movement'; distance_m: number }
   | { type: 'absence'; minutes: number }
   | { type: 'area_change' }
-  | { type: 'association' }
+  | { type: 'association'; associated?: boolean }
   | { type: 'location_update' }
   | { type: 'battery'; level: BatteryLevel }
   | { type: 'emergency'; reason?: Emergency }

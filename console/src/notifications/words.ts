@@ -99,7 +99,14 @@ export function conditionText(condition: Condition): string {
     case 'area_change':
       return 'goes from one zone or floor to another';
     case 'association':
-      return 'joins the network or leaves it';
+      switch (condition.associated) {
+        case true:
+          return 'joins the network';
+        case false:
+          return 'leaves the network';
+        default:
+          return 'joins the network or leaves it';
+      }
     case 'location_update':
       return 'has a new position';
     case 'battery':
