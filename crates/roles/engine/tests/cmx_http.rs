@@ -208,6 +208,25 @@ fn mask(value: &mut Value) {
     }
 }
 
+/// As a portal draws it: the zones of a floor hang below `Building/Floor` of the floors' counts.
+#[tokio::test]
+async fn counts_of_zones_hang_below_counts_of_floors() {
+    let lab = Lab::start().await;
+    let floors = lab.json("/api/analytics/v1/now/connectedDetected").await;
+    let name = |floor: &Value| {
+        let building = floor["ancestry"][0]["name"].as_str().unwrap();
+        format!("{building}/{}", floor["area"].as_str().unwrap())
+    };
+    let floors: Vec<String> = floors["results"].as_array().unwrap().iter().map(name).collect();
+    let zones = lab.json("/api/location/v1/clients/count/byzone").await;
+    let zones = zones["ZoneCounts"]["zoneCountList"].as_array().unwrap();
+    assert!(!zones.is_empty());
+    for zone in zones {
+        let names: Vec<&str> = zone["hierarchy"].as_str().unwrap().split('/').collect();
+        assert!(floors.contains(&names[1..names.len() - 1].join("/")), "{zone}");
+    }
+}
+
 /// `KeyError` is how a program in the field ends when one is missing.
 #[tokio::test]
 async fn every_key_of_a_v2_client_is_there() {

@@ -18,7 +18,7 @@
 //! | `/api/location/v1/clients/count/byzone[/detail?zoneId=]` | `{"ZoneCounts": ..}`, or who is in a zone |
 //! | `/api/location/v1/historylite/{clients,byipaddress,byusername}/{..}[?date=]` | [`history`]: `{"Macaddress", "Count", "Data": [..]}` |
 //! | `/api/location/v1/compliance/clientcompliance/floor/{mac}` | `Campus>Building>Floor` as plain text |
-//! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by building |
+//! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by floor |
 //! | `/api/config/v1/sites[/{id or name}]` | the campuses |
 //! | `/api/config/v1/zoneCountParams/1`, also by PUT | every zone: all are counted |
 //! | `/api/config/v1/version/image` | the release |
