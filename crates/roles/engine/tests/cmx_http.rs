@@ -42,7 +42,7 @@ const CLOCK_KEYS: [&str; 9] = [
 /// has no word of their own for them.
 const ESTIMATE_KEYS: [&str; 3] = ["mapCoordinate", "locationCoordinate", "MapCoordinate"];
 /// Every key of a v2 client (section B.9), each of which a program in the field dereferences.
-const V2_KEYS: [&str; 59] = [
+const V2_KEYS: [&str; 68] = [
     "macAddress",
     "mapInfo",
     "mapInfo.mapHierarchyString",
@@ -61,6 +61,15 @@ const V2_KEYS: [&str; 59] = [
     "mapInfo.image.maxResolution",
     "mapInfo.image.colorDepth",
     "mapInfo.tagList",
+    "mapInfo.mapHierarchyDetails",
+    "mapInfo.mapHierarchyDetails.campus",
+    "mapInfo.mapHierarchyDetails.campusAesUid",
+    "mapInfo.mapHierarchyDetails.building",
+    "mapInfo.mapHierarchyDetails.buildingAesUid",
+    "mapInfo.mapHierarchyDetails.floor",
+    "mapInfo.mapHierarchyDetails.floorAesUid",
+    "mapInfo.mapHierarchyDetails.zones",
+    "locComputeType",
     "mapCoordinate.x",
     "mapCoordinate.y",
     "mapCoordinate.z",

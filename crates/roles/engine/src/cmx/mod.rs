@@ -43,6 +43,8 @@
 //! - Unknown texts: `userName` and `username` are `""` as in the samples, `ssId`, `ssid` and
 //!   `apMacAddress` are `null`. Without an address `ipAddress` is `null` in v1 and v2 and `[]` in v3:
 //!   clients of each rely on it.
+//! - A floor without a plan has an `image` without name and with zeros. `mapHierarchyDetails`,
+//!   `locComputeType` and `calibrationModelId` are read by programs of the field.
 //! - `tagList` names the zones that hold the element. `areaGlobalIdList` is empty.
 //! - 6 GHz and BLE have no word in CMX 10: their band is `UNKNOWN`.
 //! - `eventId` is 0; `subscriptionName`, `sourceNotification` and `sourceNotificationKey` are `null`,

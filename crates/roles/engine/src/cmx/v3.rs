@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::query::V3Query;
 use super::shape::{
-    Coordinate, Feet, GeoCoordinate, IsoTime, MaxDetectedRssi, RawLocation, band, ip_addresses,
+    Coordinate, Feet, GeoCoordinate, IsoTime, LOC_COMPUTE_TYPE, MaxDetectedRssi, RawLocation, band,
+    ip_addresses,
 };
 use super::{Located, View};
 
@@ -79,7 +80,7 @@ impl<'v> LocationUpdate<'v> {
             last_seen: IsoTime(element.last_seen),
             raw_location: RawLocation::UNKNOWN,
             tag_vendor_data: None,
-            loc_compute_type: "RSSI",
+            loc_compute_type: LOC_COMPUTE_TYPE,
             manufacturer: None,
             max_detected_rssi: MaxDetectedRssi::new(element.strongest.as_ref(), view.now),
             timestamp: element.last_seen.0,
