@@ -181,15 +181,21 @@ pub(super) fn count<'v>(located: impl Iterator<Item = Located<'v>>, query: &V2Qu
 }
 
 fn compare(field: SortField, a: &Located<'_>, b: &Located<'_>) -> Ordering {
-    let (a, p, b, q) = (a.element, a.position, b.element, b.position);
+    let (of_a, of_b) = (&a.element.association, &b.element.association);
     match field {
-        SortField::ApMacAddress => a.association.ap.cmp(&b.association.ap),
-        SortField::ChangedOn | SortField::LastLocatedTime => p.at.cmp(&q.at),
-        SortField::ConfidenceFactor => p.confidence.0.total_cmp(&q.confidence.0),
-        SortField::FirstLocatedTime => a.first_seen.cmp(&b.first_seen),
-        SortField::IpAddress => a.association.ip_addresses.cmp(&b.association.ip_addresses),
-        SortField::MacAddress => a.mac.cmp(&b.mac),
-        SortField::SsId => a.association.ssid.cmp(&b.association.ssid),
-        SortField::UserName => a.association.username.cmp(&b.association.username),
+        SortField::ApMacAddress => of_a.ap.cmp(&of_b.ap),
+        SortField::Band => band(a.element.band).cmp(band(b.element.band)),
+        SortField::BytesReceived => of_a.bytes_received.cmp(&of_b.bytes_received),
+        SortField::BytesSent => of_a.bytes_sent.cmp(&of_b.bytes_sent),
+        SortField::ChangedOn | SortField::LastLocatedTime => a.position.at.cmp(&b.position.at),
+        SortField::ConfidenceFactor => a.position.confidence.0.total_cmp(&b.position.confidence.0),
+        // ASSOCIATED comes before PROBING.
+        SortField::Dot11Status => of_b.associated.cmp(&of_a.associated),
+        SortField::FirstLocatedTime => a.element.first_seen.cmp(&b.element.first_seen),
+        SortField::IpAddress => of_a.ip_addresses.cmp(&of_b.ip_addresses),
+        SortField::MacAddress => a.element.mac.cmp(&b.element.mac),
+        SortField::MapHierarchy => a.place.path.cmp(&b.place.path),
+        SortField::SsId => of_a.ssid.cmp(&of_b.ssid),
+        SortField::UserName => of_a.username.cmp(&of_b.username),
     }
 }
