@@ -13,8 +13,8 @@
 //! | `/api/location/v1\|v2/{clients,tags,rogueaps,rogueclients,interferers}` | array of [`v2::Client`]; 204 when empty |
 //! | `.../{mac, address or user}` | one [`v2::Client`]; 204 when there is none |
 //! | `.../count` | `{"count": n}` |
-//! | `/api/location/v3/clients` | array of [`v3::LocationUpdate`]; `[]` when empty |
-//! | `/api/location/v3/clients/count` | `{"totalCount", "associatedCount", "probingCount"}` |
+//! | `/api/location/v3/{clients,..}` | array of [`v3::LocationUpdate`]; `[]` when empty |
+//! | `/api/location/v3/{clients,..}/count` | `{"totalCount", "associatedCount", "probingCount"}` |
 //! | `/api/location/v1/clients/count/byzone[/detail?zoneId=]` | `{"ZoneCounts": ..}`, or who is in a zone |
 //! | `/api/location/v1/historylite/{clients,byipaddress,byusername}/{..}[?date=]` | [`history`]: `{"Macaddress", "Count", "Data": [..]}` |
 //! | `/api/location/v1/compliance/clientcompliance/floor/{mac}` | `Campus>Building>Floor` as plain text |
@@ -49,6 +49,8 @@
 //! - 6 GHz and BLE have no word in CMX 10: their band is `UNKNOWN`.
 //! - `eventId` is 0; `subscriptionName`, `sourceNotification` and `sourceNotificationKey` are `null`,
 //!   because nobody subscribed to what was asked for.
+//! - v3 of others than clients: the shape of clients, with their own `entity`, and neither associated
+//!   nor probing.
 //! - A tag has, besides, what it says about itself, see [`tag`].
 //! - `txPowerLevel` is dBm; size and position of campus and building are those of their floors.
 //! - v1 and v2 answer 400 with the body of v3 when a value cannot be understood.
@@ -211,16 +213,19 @@ pub fn answer<'v>(
                 Answer::ok(&v2::Client::new(*located, view))
             }))
         }
-        ["api", "location", "v3", "clients"] => V3Query::parse(&pairs).map(|query| {
-            let found = v3::select(of(Category::WirelessClient), &query);
-            Answer::ok(
-                &found.map(|located| v3::LocationUpdate::new(located, view)).collect::<Vec<_>>(),
-            )
-        }),
-        ["api", "location", "v3", "clients", "count"] => V3Query::parse(&pairs).map(|query| {
-            let found = v3::select(of(Category::WirelessClient), &query);
-            Answer::ok(&v3::Count::of(found))
-        }),
+        ["api", "location", "v3", kind] => {
+            let located = of(category_of(kind)?);
+            V3Query::parse(&pairs).map(|query| {
+                let found = v3::select(located, &query);
+                let all = found.map(|located| v3::LocationUpdate::new(located, view));
+                Answer::ok(&all.collect::<Vec<_>>())
+            })
+        }
+        ["api", "location", "v3", kind, "count"] => {
+            let located = of(category_of(kind)?);
+            V3Query::parse(&pairs)
+                .map(|query| Answer::ok(&v3::Count::of(v3::select(located, &query))))
+        }
         ["api", "location", "v1", "clients", "count", "byzone", ref rest @ ..] => {
             return zones::count(rest, &pairs, of(Category::WirelessClient), view);
         }
