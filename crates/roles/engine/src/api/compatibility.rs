@@ -7,8 +7,8 @@ use axum::extract::{Request, State as FromState};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use model::Element;
 use model::map::FloorImage;
+use model::{Element, Time};
 use node::clock;
 
 use super::access::Principal;
@@ -106,7 +106,7 @@ fn context(
     let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
     let elements = elements(shared);
     let past = match contextaware::past(segments) {
-        Some(past) => stored::past(shared, &elements, &past)?,
+        Some(past) => stored::past(shared, &elements, &past, (Time(0), Time(u64::MAX)))?,
         None => Vec::new(),
     };
     Ok(contextaware::answer(request, &view, &elements, &past))

@@ -17,6 +17,8 @@
 //! | `/api/location/v3/{clients,..}/count` | `{"totalCount", "associatedCount", "probingCount"}` |
 //! | `/api/location/v1/clients/count/byzone[/detail?zoneId=]` | `{"ZoneCounts": ..}`, or who is in a zone |
 //! | `/api/location/v1/historylite/{clients,byipaddress,byusername}/{..}[?date=]` | [`history`]: `{"Macaddress", "Count", "Data": [..]}` |
+//! | `/api/location/v1/history/clients[/{mac, address}][?date=]` | [`history::records`]: clients as they were |
+//! | `/api/location/v1/history/uniqueclientsbyhierarchy?hierarchy=&date=` | `{"macaddresses": [..]}` of a day |
 //! | `/api/location/v1/compliance/clientcompliance/floor/{mac}` | `Campus>Building>Floor` as plain text |
 //! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by floor |
 //! | `/api/config/v1/sites[/{id or name}]` | the campuses |
@@ -39,6 +41,7 @@
 //! - Only elements that are on a floor of the maps are listed and counted: clients of CMX rely on
 //!   `mapInfo` and `mapCoordinate`.
 //! - A presence site is a campus.
+//! - `/history/clients` has at most 20 positions of each client, and 5,000 in all.
 //! - The history has no network name and no user: those of today stand for them.
 //! - Unknown texts: `userName` and `username` are `""` as in the samples, `ssId`, `ssid` and
 //!   `apMacAddress` are `null`. Without an address `ipAddress` is `null` in v1 and v2 and `[]` in v3:

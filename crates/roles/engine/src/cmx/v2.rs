@@ -134,6 +134,13 @@ impl<'v> Client<'v> {
             tag: TagInfo::of(element),
         }
     }
+
+    /// As a history has it: a client without an address has an empty list there.
+    pub(super) fn past(located: Located<'v>, view: &View<'_>) -> Self {
+        let mut client = Self::new(located, view);
+        client.ip_address.get_or_insert_default();
+        client
+    }
 }
 
 impl<'v> HierarchyDetails<'v> {
