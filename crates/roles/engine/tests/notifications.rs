@@ -307,6 +307,9 @@ async fn a_subscription_of_glance_tells_who_leaves_the_network() {
         subscription("left", "association", "Association", "association.association == false");
     put(&lab, path, &left, 201).await;
     put(&lab, path, &left, 200).await;
+    let exists =
+        async |name: &str| lab.json(&format!("{path}/exists/{name}")).await["exists"] == true;
+    assert!(exists("left").await && !exists("right").await);
     let shown = lab.json(&format!("{path}/left")).await.to_string();
     assert!(shown.contains("association.association == false"), "{shown}");
     lab.wlc.notify(measurement(PASSER_BY, GROUND, (4.0, 4.0))).await;

@@ -29,7 +29,11 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let is_cmx = matches!(
         segments[..],
-        ["api", "location" | "config" | "presence" | "analytics" | "contextaware", ..]
+        [
+            "api",
+            "location" | "config" | "configuration" | "presence" | "analytics" | "contextaware",
+            ..
+        ]
     );
     if !is_cmx {
         let message = format!("no such resource: {}", request.uri().path());

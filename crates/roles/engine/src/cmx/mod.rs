@@ -23,6 +23,9 @@
 //! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by floor |
 //! | `/api/config/v1/sites[/{id or name}]` | the campuses |
 //! | `/api/config/v1/zoneCountParams/1`, also by PUT | every zone: all are counted |
+//! | `/api/config/v1/heterarchy/allUserLevels` | every place, level by level |
+//! | `/api/config/v1/heterarchy/{campus}[/{building}]/childrenfloors` | the floors there |
+//! | `/api/configuration/v1/attributes` | what conditions of subscriptions are made of |
 //! | `/api/config/v1/version/image` | the release |
 //! | `/api/config/v1/maps` | `{"campuses": [..]}` |
 //! | `/api/config/v1/maps/count` | places and access points, counted level by level |
@@ -67,6 +70,7 @@ use model::{Category, Element, Position, Time};
 use serde::Serialize;
 use serde_json::json;
 
+mod heterarchy;
 pub mod history;
 pub mod maps;
 mod now;
@@ -239,9 +243,13 @@ pub fn answer<'v>(
         ["api", "analytics", "v1", "now", what] => {
             return now::answer(what, of(Category::WirelessClient), view);
         }
+        ["api", "configuration", "v1", "attributes"] => {
+            return Some(Answer::ok(&subscription::attributes()));
+        }
         ["api", "config", "v1", ref rest @ ..] => {
             return maps::answer(rest, view)
                 .or_else(|| zones::parameters(rest, view))
+                .or_else(|| heterarchy::answer(rest, view))
                 .or_else(|| sites::answer(rest, view));
         }
         _ => return None,

@@ -87,6 +87,66 @@ pub fn show(definition: &Definition) -> Value {
     })
 }
 
+/// Something that conditions of a kind can be about.
+#[derive(Debug, Clone, Copy)]
+struct Attribute {
+    name: &'static str,
+    data_type: &'static str,
+    /// Empty: any.
+    values: &'static [&'static str],
+}
+
+/// What conditions of every kind can be about.
+const OF_ALL: [Attribute; 3] = [
+    attribute(
+        "deviceType",
+        "STRING",
+        &["client", "tag", "rogueap", "rogueclient", "interferer", "wiredclient", "all"],
+    ),
+    attribute("macAddressList", "STRING", &[]),
+    attribute("hierarchy", "STRING", &[]),
+];
+
+/// The kinds of conditions, and what each is about besides.
+const KINDS: [(&str, Option<Attribute>); 9] = [
+    ("inout", Some(attribute("in/out", "STRING", &["in", "out"]))),
+    ("locationupdate", None),
+    ("movement", Some(attribute("distance", "DOUBLE", &[]))),
+    ("absence", Some(attribute("absenceDurationInMinutes", "INTEGER", &[]))),
+    ("areachange", None),
+    ("association", Some(attribute("association", "BOOLEAN", &["true", "false"]))),
+    ("batterylife", Some(attribute("batteryStatus", "STRING", &["low", "medium", "high"]))),
+    ("emergency", None),
+    ("chokepoint", Some(attribute("chokepointName", "STRING", &[]))),
+];
+
+const fn attribute(
+    name: &'static str,
+    data_type: &'static str,
+    values: &'static [&'static str],
+) -> Attribute {
+    Attribute { name, data_type, values }
+}
+
+/// What conditions are made of: `nameSpace.name == value`. The keys are from
+/// `reference/nmsp-mse-cmx.md` section B.9; what they hold here is what [`parse`] understands.
+pub fn attributes() -> Value {
+    let of_kind = |(space, own): &(&'static str, Option<Attribute>)| {
+        let space = *space;
+        OF_ALL.into_iter().chain(*own).map(move |it| {
+            json!({
+                "name": it.name,
+                "dataType": it.data_type,
+                "needValueCheck": !it.values.is_empty(),
+                "evaluateByProvider": false,
+                "validValueSet": it.values,
+                "nameSpace": space,
+            })
+        })
+    };
+    KINDS.iter().flat_map(of_kind).collect()
+}
+
 /// What the rules say, gathered.
 #[derive(Debug, Default, PartialEq)]
 struct Said {
@@ -403,6 +463,25 @@ mod tests {
             &["association.deviceType == client", "association.association == false"],
         );
         assert_eq!(left.conditions, [Condition::Association { associated: Some(false) }]);
+    }
+
+    #[test]
+    fn every_attribute_is_understood() {
+        for attribute in attributes().as_array().unwrap() {
+            let [space, name] = ["nameSpace", "name"].map(|key| attribute[key].as_str().unwrap());
+            let value = match (attribute["validValueSet"].get(0), name) {
+                (Some(value), _) => value.as_str().unwrap(),
+                (None, "macAddressList") => "00:00:5e:00:53:01;",
+                (None, "hierarchy") => "North",
+                (None, _) => "5",
+            };
+            let mut body = sample();
+            body["notificationType"] = json!(space);
+            let own = json!({"condition": format!("{space}.{name} == {value}")});
+            let place = json!({"condition": format!("{space}.hierarchy == North")});
+            body["rules"] = json!([{"conditions": [place, own]}]);
+            parse(&body, None, String::new).unwrap_or_else(|error| panic!("{attribute}: {error}"));
+        }
     }
 
     #[test]

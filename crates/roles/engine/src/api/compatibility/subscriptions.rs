@@ -27,6 +27,8 @@ enum Api {
 pub(super) struct Asked {
     api: Api,
     name: Option<String>,
+    /// Only whether there is one of this name.
+    is_question: bool,
 }
 
 impl Asked {
@@ -40,8 +42,11 @@ impl Asked {
             _ => return None,
         };
         match rest {
-            [] => Some(Self { api, name: None }),
-            [name] => Some(Self { api, name: Some((*name).to_owned()) }),
+            [] => Some(Self { api, name: None, is_question: false }),
+            ["exists", name] => {
+                Some(Self { api, name: Some((*name).to_owned()), is_question: true })
+            }
+            [name] => Some(Self { api, name: Some((*name).to_owned()), is_question: false }),
             _ => None,
         }
     }
@@ -106,6 +111,9 @@ impl Asked {
             });
         };
         let found = definitions.into_iter().find(|it| it.name == *name);
+        if self.is_question {
+            return Ok(self.write(200, &json!({"name": name, "exists": found.is_some()})));
+        }
         let found = found
             .ok_or_else(|| ApiError::not_found(format!("no subscription is named '{name}'")))?;
         Ok(self.write(200, &self.body(&found)))
