@@ -337,6 +337,11 @@ async fn a_subscription_of_mse_lives_from_put_to_delete() {
     put(&lab, base, &subscription, 201).await;
     let xml = lab.get(&format!("{base}.xml")).await.text();
     assert!(xml.contains("<NotificationSubscription "), "{xml}");
+    let xml = lab.get(&format!("{base}/pf.xml")).await.body;
+    let request = Request::new("PUT", base).basic(ADMIN);
+    let request = request.header("Content-Type", "application/xml").body(xml);
+    let again = lab.send(request).await;
+    assert_eq!(again.status, 200, "{}", again.text());
     lab.wlc.notify(measurement(ANNA, GROUND, (18.0, 14.0))).await;
     let event = receiver.wait(1).await[0]["ContainmentEvent"].clone();
     assert_eq!((&event["boundary"], &event["deviceId"]), (&json!("OUTSIDE"), &json!(ANNA.text())));

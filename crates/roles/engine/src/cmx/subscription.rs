@@ -16,7 +16,6 @@
 
 use std::collections::BTreeMap;
 
-use model::BatteryLevel;
 use notify::{Boundary, Condition, Definition, Filter, Format, Receiver, Transport, Trust};
 use serde_json::{Value, json};
 
@@ -246,16 +245,10 @@ impl Said {
             "areachange" => Condition::AreaChange,
             "association" => Condition::Association { associated: self.associated },
             "batterylife" => {
-                let level = match self.word.as_deref().unwrap_or("low") {
-                    "low" => BatteryLevel::Low,
-                    "medium" => BatteryLevel::Medium,
-                    "high" | "normal" => BatteryLevel::Normal,
-                    other => {
-                        return Err(format!(
-                            "'{other}' is no battery status; use low, medium or high"
-                        ));
-                    }
-                };
+                let word = self.word.as_deref().unwrap_or("low");
+                let level = names::battery_level(word).ok_or_else(|| {
+                    format!("'{word}' is no battery status; use low, medium or high")
+                })?;
                 Condition::Battery { level }
             }
             "emergency" => Condition::Emergency { reason: None },

@@ -122,8 +122,11 @@ impl Asked {
     /// The definitions of a body, and whether it is a list: a program of the field puts its only
     /// subscription into one.
     fn parse(&self, body: &Bytes) -> Result<(Vec<Definition>, bool), String> {
-        let body: Value = serde_json::from_slice(body)
-            .map_err(|error| format!("the subscription is no JSON: {error}"))?;
+        let body: Value = match self.api {
+            Api::Cmx => serde_json::from_slice(body)
+                .map_err(|error| format!("the subscription is no JSON: {error}"))?,
+            Api::Mse(_) => contextaware::subscription::read(body)?,
+        };
         let salt = || node::token::hex(&node::token::random::<16>());
         let one = |body: &Value| match self.api {
             Api::Cmx => cmx::subscription::parse(body, self.name.as_deref(), salt),
