@@ -225,6 +225,15 @@ async fn document() -> impl axum::response::IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], openapi())
 }
 
+/// What programs made for CMX and MSE 8 ask for, and nothing else.
+pub fn compatibility_router(shared: Arc<Shared>) -> Router {
+    let router = Router::new()
+        .fallback(compatibility::answer)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_MAX));
+    secured(guarded(router, &shared).with_state(shared))
+}
+
 /// Everything that an engine serves.
 pub fn router(shared: Arc<Shared>) -> Router {
     let (native, _) = native().split_for_parts();
@@ -241,17 +250,26 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .fallback(compatibility::answer)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_MAX))
-        .merge(archive)
-        .layer(middleware::map_response(error::in_one_form))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), access::guard))
-        .layer(middleware::from_fn(compatibility::errors_of_mse))
-        // Outermost: it is asked when the answer is there.
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), lease::guard));
+        .merge(archive);
+    let protected = guarded(protected, &shared);
     let open = Router::new()
         .route("/health", axum::routing::get(server::health))
         .route("/livez", axum::routing::get(server::livez))
         .route("/readyz", axum::routing::get(server::readyz));
-    let router = assets::routes().merge(open).merge(protected).with_state(shared);
+    secured(assets::routes().merge(open).merge(protected).with_state(shared))
+}
+
+/// With what everything that is asked for by somebody goes through.
+fn guarded(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    router
+        .layer(middleware::map_response(error::in_one_form))
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), access::guard))
+        .layer(middleware::from_fn(compatibility::errors_of_mse))
+        // Outermost: it is asked when the answer is there.
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), lease::guard))
+}
+
+fn secured(router: Router) -> Router {
     SECURITY_HEADERS.iter().fold(router, |router, (name, value)| {
         let name = HeaderName::from_static(name);
         router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
