@@ -35,10 +35,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use self::compatibility::Scheme;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
+use axum::{Extension, Router};
 use model::Time;
 use node::identity::Identity;
 use node::nmsp::LinkStatus;
@@ -226,12 +227,13 @@ async fn document() -> impl axum::response::IntoResponse {
 }
 
 /// What programs made for CMX and MSE 8 ask for, and nothing else.
-pub fn compatibility_router(shared: Arc<Shared>) -> Router {
+pub fn compatibility_router(shared: Arc<Shared>, is_plain: bool) -> Router {
     let router = Router::new()
         .fallback(compatibility::answer)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_MAX));
-    secured(guarded(router, &shared).with_state(shared))
+    let router = guarded(router, &shared).layer(Extension(Scheme::of(is_plain)));
+    secured(router.with_state(shared))
 }
 
 /// Everything that an engine serves.
@@ -251,7 +253,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_MAX))
         .merge(archive);
-    let protected = guarded(protected, &shared);
+    let protected = guarded(protected, &shared).layer(Extension(Scheme::of(shared.is_plain)));
     let open = Router::new()
         .route("/health", axum::routing::get(server::health))
         .route("/livez", axum::routing::get(server::livez))

@@ -385,7 +385,7 @@ fn serve(
             tracing::info!(%address, "programs of CMX and MSE 8 send their passwords in clear here; compatibility.plain allows it");
         }
         let tls = (!is_plain).then(|| Arc::clone(&tls));
-        let router = api::compatibility_router(Arc::clone(shared));
+        let router = api::compatibility_router(Arc::clone(shared), is_plain);
         services.spawn(http::serve(listener, tls, router));
     }
     Ok(())

@@ -249,6 +249,25 @@ async fn a_history_has_whole_clients_newest_first() {
     assert_eq!(lab.get(&format!("{anna}?date=soon")).await.status, 400);
 }
 
+/// As a program collects every client of an MSE: it follows the pages until the last one.
+#[tokio::test]
+async fn pages_of_mse_lead_to_the_last_one() {
+    let lab = Lab::start().await;
+    let mut path = "/api/contextaware/v1/location/clients?mapHierarchy=North&pageSize=2".to_owned();
+    let mut macs = BTreeSet::new();
+    loop {
+        let page = lab.json(&path).await["Locations"].clone();
+        let entries = page["entries"].as_array().unwrap().iter();
+        macs.extend(entries.map(|entry| entry["macAddress"].as_str().unwrap().to_owned()));
+        if page["totalPages"] == page["currentPage"] {
+            break;
+        }
+        let next = page["nextResourceURI"].as_str().unwrap();
+        path = next.strip_prefix("http://localhost").unwrap().to_owned();
+    }
+    assert_eq!(macs.len(), 3);
+}
+
 /// As a portal draws it: the zones of a floor hang below `Building/Floor` of the floors' counts.
 #[tokio::test]
 async fn counts_of_zones_hang_below_counts_of_floors() {
