@@ -39,6 +39,16 @@ fn each(series: &Value, pointer: &str) -> Vec<u64> {
 
 const THREE_DAYS: &str = "from=2026-11-23&until=2026-11-25";
 
+#[tokio::test]
+async fn the_summary_has_the_figures_of_the_day() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
+    let summary = ask(&engine, "/api/analytics/v1/summary?date=2026-11-25").await;
+    let same = ask(&engine, "/api/presence/v1/kpisummary?date=2026-11-25").await;
+    assert_eq!(summary, same);
+    assert_eq!(summary["visitorCount"], 3);
+}
+
 /// As programs of CMX ask who was on a floor on a day.
 #[tokio::test]
 async fn who_was_at_a_place_on_a_day_is_listed_once() {

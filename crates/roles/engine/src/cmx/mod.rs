@@ -21,6 +21,7 @@
 //! | `/api/location/v1/history/uniqueclientsbyhierarchy?hierarchy=&date=` | `{"macaddresses": [..]}` of a day |
 //! | `/api/location/v1/compliance/clientcompliance/floor/{mac}` | `Campus>Building>Floor` as plain text |
 //! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by floor |
+//! | `/api/analytics/v1/summary` | the figures of the day, as `kpisummary` of presence; the shape is ours |
 //! | `/api/config/v1/sites[/{id or name}]` | the campuses |
 //! | `/api/config/v1/zoneCountParams/1`, also by PUT | every zone: all are counted |
 //! | `/api/config/v1/heterarchy/allUserLevels` | every place, level by level |
