@@ -374,7 +374,7 @@ export type Transport =
 
 export interface Receiver {
   transport: Transport;
-  format: 'cmx' | 'mse8' | 'xml' | 'text';
+  format: 'cmx' | 'mse8' | 'mse7' | 'xml' | 'text';
 }
 
 /** About whom: what is left out is no limit. */

@@ -70,6 +70,7 @@ export const TRANSPORTS: readonly { type: Transport['type']; title: string }[] =
 export const FORMATS: readonly { format: Receiver['format']; title: string }[] = [
   { format: 'cmx', title: 'JSON of CMX 10' },
   { format: 'mse8', title: 'JSON of MSE 8' },
+  { format: 'mse7', title: 'JSON of MSE 7' },
   { format: 'xml', title: 'XML of MSE 7' },
   { format: 'text', title: 'Text, a line for people' },
 ];

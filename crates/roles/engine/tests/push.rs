@@ -90,6 +90,7 @@ fn golden_bodies_stay_the_same() {
         let event = event(about, kind);
         check(name, &event, Format::Cmx, "cmx.json");
         check(name, &event, Format::Mse8, "mse8.json");
+        check(name, &event, Format::Mse7, "mse7.json");
         check(name, &event, Format::Xml, "xml");
         check(name, &event, Format::Text, "txt");
     }
@@ -123,6 +124,26 @@ fn receivers_of_the_field_find_what_they_look_up() {
     }
     assert!(stream["timestampMillis"].is_u64());
     assert_eq!(stream["location"]["macAddress"], stream["deviceId"]);
+}
+
+/// MSE 7 misspells the latitude, and its events have less.
+#[test]
+fn each_generation_has_its_own_words() {
+    for (name, about, kind) in events() {
+        let event = event(about, kind);
+        let [new, old] = [Format::Mse8, Format::Mse7].map(|format| {
+            let body: Value = serde_json::from_str(&body(&event, format)).unwrap();
+            body.as_object().unwrap().values().next().unwrap().clone()
+        });
+        assert_eq!(new["geoCoordinate"]["latitude"], -999, "{name}");
+        assert_eq!(old["geoCoordinate"]["lattitude"], -999, "{name}");
+        assert!(old["geoCoordinate"].get("latitude").is_none(), "{name}");
+        let is_stream = new.get("location").is_some();
+        assert_eq!(old.get("mseUdi").is_some(), is_stream, "{name}");
+        if is_stream {
+            assert_eq!(old["location"]["geoCoordinate"]["lattitude"], -999, "{name}");
+        }
+    }
 }
 
 #[test]

@@ -339,7 +339,7 @@ fn receiver(receiver: &Receiver) -> Value {
         _ => (receiver.place(), BTreeMap::new()),
     };
     let format = match receiver.format {
-        Format::Cmx | Format::Mse8 => "JSON",
+        Format::Cmx | Format::Mse8 | Format::Mse7 => "JSON",
         Format::Xml => "XML",
         Format::Text => "TEXT",
     };

@@ -9,11 +9,14 @@
 use model::map::FloorRef;
 use model::{Category, Metres, Position, Time};
 use notify::{Alert, Boundary, Event, EventKind, Phase};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::xml;
 use crate::cmx::shape::{self, Coordinate, Dimension, Feet, GeoCoordinate, IsoTime};
 use crate::notifications::names;
+
+/// What events of MSE 7 do not have (section B.8).
+const ONLY_IN_8: [&str; 3] = ["confidenceFactor", "mseUdi", "floorRefId"];
 
 /// The body of one event. `sender` stands for the UDI of an MSE.
 pub fn json(event: &Event, floor: Option<&FloorRef<'_>>, sender: &str) -> Value {
@@ -23,6 +26,29 @@ pub fn json(event: &Event, floor: Option<&FloorRef<'_>>, sender: &str) -> Value 
         all.extend(own.clone());
     }
     json!({name: body})
+}
+
+/// Makes a body of [`json`] one of MSE 7: events have less there, and its latitude is misspelt (section
+/// B.8).
+pub fn make_older(body: &mut Value) {
+    let Some(event) = body.as_object_mut().and_then(|body| body.values_mut().next()) else {
+        return;
+    };
+    let Some(event) = event.as_object_mut() else { return };
+    misspell(event);
+    match event.get_mut("location").and_then(Value::as_object_mut) {
+        Some(location) => misspell(location),
+        None => event.retain(|key, _| !ONLY_IN_8.contains(&key.as_str())),
+    }
+}
+
+fn misspell(object: &mut Map<String, Value>) {
+    let geo = object.get_mut("geoCoordinate").and_then(Value::as_object_mut);
+    if let Some(geo) = geo
+        && let Some(latitude) = geo.remove("latitude")
+    {
+        geo.insert("lattitude".to_owned(), latitude);
+    }
 }
 
 /// The document of one event.
