@@ -45,6 +45,7 @@ fn events() -> Vec<(&'static str, usize, EventKind)> {
         ("emergency", TAG, EventKind::Emergency { reason: Emergency::PanicButton }),
         ("chokepoint", TAG, EventKind::Chokepoint { name: "Gate <1>".into() }),
         ("location_update", ASSOCIATED, EventKind::LocationUpdate),
+        ("tag_update", TAG, EventKind::LocationUpdate),
     ]
 }
 
@@ -152,7 +153,9 @@ fn xml_is_well_formed_whatever_the_names_are() {
         let text = body(&event(about, kind), Format::Xml);
         let document = roxmltree::Document::parse(&text).unwrap();
         let root = document.root_element();
-        assert!(root.tag_name().name().ends_with("TrackEvent"), "{name}: {text}");
+        let is_northbound = root.has_tag_name("NorthboundNotificationEvent");
+        assert!(is_northbound || root.tag_name().name().ends_with("TrackEvent"), "{name}: {text}");
+        assert_eq!(is_northbound, name == "tag_update");
         for attribute in ["state", "trackDefn", "entityType", "entityID"] {
             assert!(root.has_attribute(attribute), "{name}: {attribute}");
         }
