@@ -116,6 +116,9 @@ fn a_moving_tag_is_followed() {
     let Some(folder) = folder("tetam") else { return };
     let score = score(&folder, Mode::Track, 1);
     println!("track        tetam                {score}");
+    let few = score_of_strongest(&folder, Mode::Track, 1, Some(3));
+    println!("track      3 tetam                {few}");
+    assert!(few.mean <= 2.1 && few.mean > score.mean, "{few}");
     assert!(score.mean <= 1.38 && score.p90 <= 2.4, "{score}");
 }
 
