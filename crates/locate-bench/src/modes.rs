@@ -155,7 +155,7 @@ pub fn run(
             let train = survey(folder)?;
             let rows: Vec<Row<'_>> = train.iter().flat_map(Table::rows).collect();
             let site = Site::read(folder, &rows)?;
-            streams::follow(folder, &site, progress)
+            streams::follow(folder, &site, options.keep, progress)
         }
         _ => queries(folder, options, progress).map(|answered| vec![answered]),
     }
@@ -226,7 +226,7 @@ fn queries(
     Ok(answered)
 }
 
-fn keep_strongest(readings: &mut Vec<Reading>, keep: Option<usize>) {
+pub(crate) fn keep_strongest(readings: &mut Vec<Reading>, keep: Option<usize>) {
     if let Some(keep) = keep {
         readings.sort_by(|a, b| b.rssi.0.total_cmp(&a.rssi.0).then(a.ap.cmp(&b.ap)));
         readings.truncate(keep);

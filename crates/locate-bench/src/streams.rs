@@ -9,7 +9,7 @@ use model::{Reading, Time};
 
 use crate::BenchError;
 use crate::dataset::Table;
-use crate::modes::{Answered, Truth, answer, lacks, stream_files};
+use crate::modes::{Answered, Truth, answer, keep_strongest, lacks, stream_files};
 use crate::site::Site;
 
 /// An answer is given so often.
@@ -28,6 +28,7 @@ struct Packet {
 pub(crate) fn follow(
     folder: &Path,
     site: &Site,
+    keep: Option<usize>,
     progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<Vec<Answered>, BenchError> {
     let files = stream_files(folder)?;
@@ -40,7 +41,7 @@ pub(crate) fn follow(
     for (index, (name, path)) in files.iter().enumerate() {
         progress("following", index, files.len());
         let packets = packets(&Table::of(path)?)?;
-        all.push(track(&locator, site, name, &packets));
+        all.push(track(&locator, site, keep, name, &packets));
     }
     progress("following", files.len(), files.len());
     Ok(all)
@@ -65,7 +66,13 @@ fn packets(table: &Table) -> Result<Vec<Packet>, BenchError> {
     Ok(packets)
 }
 
-fn track(locator: &Locator, site: &Site, name: &str, packets: &[Packet]) -> Answered {
+fn track(
+    locator: &Locator,
+    site: &Site,
+    keep: Option<usize>,
+    name: &str,
+    packets: &[Packet],
+) -> Answered {
     let mut answered = Answered::new(name.to_owned());
     let mut scratch = Scratch::default();
     let mut walk: Option<Box<Walk>> = None;
@@ -84,7 +91,8 @@ fn track(locator: &Locator, site: &Site, name: &str, packets: &[Packet]) -> Answ
             now = next;
             continue;
         }
-        let readings = readings(site, recent, now);
+        let mut readings = readings(site, recent, now);
+        keep_strongest(&mut readings, keep);
         let estimate = locator.estimate(&mut scratch, readings, Power::Known, None);
         let id = now.0.to_string();
         let found = estimate.map(|estimate| {
