@@ -14,7 +14,7 @@ use model::{Band, Dbm, Mac, Metres, Reading, Time};
 use crate::BenchError;
 use crate::dataset::{Row, Table};
 use crate::occupancy::{self, Blocked};
-use crate::words::{Label, Words};
+use crate::words::{Label, Words, level_of};
 
 /// Beyond the outermost access point, wall or survey point a floor goes on for so far (ours): a plan
 /// shows more than the rooms with access points. That people are among them is for the estimator.
@@ -116,7 +116,7 @@ impl Site {
         let mut buildings: BTreeMap<String, Vec<Floor>> = BTreeMap::new();
         let mut labels = BTreeMap::new();
         for (index, (label, draft)) in drafts.into_iter().enumerate() {
-            let level = label.1.parse().unwrap_or(index as i16);
+            let level = level_of(&label.1).unwrap_or(index as i16);
             let floor = draft.floor(&label.1, level, &outline, blocked);
             let building = map_name(&on_maps(&label.0), "building");
             labels.insert(MapId::of(&format!("recorded>{building}>{}", floor.name)), label);

@@ -41,7 +41,7 @@ pub(crate) fn follow(
     for (index, (name, path)) in files.iter().enumerate() {
         progress("following", index, files.len());
         let packets = packets(&Table::of(path)?)?;
-        all.push(track(&locator, site, name, &packets, keep));
+        all.push(track(&locator, site, keep, name, &packets));
     }
     progress("following", files.len(), files.len());
     Ok(all)
@@ -69,9 +69,9 @@ fn packets(table: &Table) -> Result<Vec<Packet>, BenchError> {
 fn track(
     locator: &Locator,
     site: &Site,
+    keep: Option<usize>,
     name: &str,
     packets: &[Packet],
-    keep: Option<usize>,
 ) -> Answered {
     let mut answered = Answered::new(name.to_owned());
     let mut scratch = Scratch::default();

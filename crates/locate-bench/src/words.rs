@@ -104,3 +104,53 @@ fn only_building(aps: &[Row<'_>], survey: &[Row<'_>]) -> Option<String> {
     }
     Some(of_survey.into_iter().chain(of_aps).next().unwrap_or_default())
 }
+
+/// The storey that a floor's name means: a number, a number in words around it, or one of the usual
+/// names of ground floors and basements. Nothing when it means none.
+pub(crate) fn level_of(name: &str) -> Option<i16> {
+    if let Ok(level) = name.parse() {
+        return Some(level);
+    }
+    let name = name.trim().to_ascii_lowercase();
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let number = digits.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    let number: Option<i16> = number.parse().ok();
+    let word = name.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    let is_below = name.starts_with('-') || ["b", "basement", "u", "ug", "sub"].contains(&word);
+    let is_ground = ["g", "gf", "eg", "ground", "lobby"].contains(&word);
+    match (number, is_below) {
+        (Some(number), true) => Some(-number),
+        (Some(number), false) => Some(number),
+        (None, true) => Some(-1),
+        (None, false) => is_ground.then_some(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_floors_mean_storeys() {
+        let names = [
+            ("3", Some(3)),
+            ("-2", Some(-2)),
+            ("1.0", Some(1)),
+            ("2nd floor", Some(2)),
+            ("F4", Some(4)),
+            ("Level 5", Some(5)),
+            ("G", Some(0)),
+            ("Ground", Some(0)),
+            ("EG", Some(0)),
+            ("B2", Some(-2)),
+            ("Basement", Some(-1)),
+            ("UG", Some(-1)),
+            ("Upper 2", Some(2)),
+            ("Mezzanine", None),
+            ("", None),
+        ];
+        for (name, level) in names {
+            assert_eq!(level_of(name), level, "{name}");
+        }
+    }
+}

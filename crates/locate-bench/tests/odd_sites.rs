@@ -147,6 +147,21 @@ fn streams_are_answered_by_their_own_clock() {
     assert_eq!(ids, ["1795888639000", "1795888640000"]);
 }
 
+/// A stream of a device that stands near the first access point, and what the strongest alone says.
+#[test]
+fn only_the_strongest_readings_of_a_track_are_kept_when_asked() {
+    let heard = [(0, -45), (1, -70), (2, -70), (3, -78)];
+    let second = |t_ms: u64| heard.map(|(ap, rssi)| format!("{t_ms},{ap},{rssi}\n")).concat();
+    let stream = format!("t_ms,ap,rssi\n{}{}", second(100), second(1_100));
+    let site = Site::new("keep", &[("aps.csv", &*aps("", "")), ("stream_a.csv", &stream)]);
+    let radius = |keep| {
+        let options = Options { mode: Mode::Track, seed: 1, keep, blind: false };
+        run(&site.0, options, &mut |_, _, _| {}).unwrap()[0].answers[0].radius95
+    };
+    let (all, one) = (radius(None), radius(Some(1)));
+    assert!((all - one).abs() > 0.1, "{all} {one}");
+}
+
 #[test]
 fn walls_count_for_hidden_transmitters_too() {
     let trials = "trial,k,receivers\n7,3,0:0:0:-50 20:0:0:-58 0:20:0:-62\n";

@@ -52,7 +52,12 @@ pub(crate) fn run(output: &mut Output<impl Write>, command: LocateCommand) -> Re
     }
     let count: usize = answered.iter().map(|it| it.answers.len()).sum();
     let document = serde_json::json!({ "answers": count, "unanswered": unanswered });
-    output.show(&document, |out| writeln!(out, "n {count} answers; the truth of none is here"))
+    let why = if count == 0 {
+        "there is no query, or none hears an access point that is known"
+    } else {
+        "the truth of none is here"
+    };
+    output.show(&document, |out| writeln!(out, "n {count} answers; {why}"))
 }
 
 fn tell(

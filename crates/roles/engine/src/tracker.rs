@@ -46,7 +46,7 @@ const STILL_INTERVAL_MS: u64 = 60_000;
 /// So long after it triggered a tag last, a chokepoint says where the tag is. Ours: MSE waits 60 s
 /// (B.4 of the reference), in which somebody on foot is 70 m away.
 const ON_CHOKEPOINT_MS: u64 = 10_000;
-/// Access points without a place that are remembered by address.
+/// Access points without a place, or with impossible readings, that are remembered by address.
 const UNPLACED_MAX: usize = 1_024;
 /// Access points that are remembered with the names that controllers give them: all of the maps.
 const REPORTING_MAX: usize = PLACES_MAX;
@@ -84,6 +84,8 @@ pub struct TrackerCounters {
     pub estimates: AtomicU64,
     /// Elements that were measured while no access point with a place heard them.
     pub unlocatable: AtomicU64,
+    /// Readings left out because no radio can have heard so.
+    pub impossible: AtomicU64,
     /// Access points that report and have no place on any map.
     pub unplaced_access_points: AtomicU64,
 }
@@ -117,6 +119,8 @@ pub struct Tracker {
     changed: HashSet<(Category, Mac)>,
     removed: Vec<(Category, Mac)>,
     unplaced: BTreeSet<Mac>,
+    /// Access points that reported what no radio can have heard, as far as that was told.
+    impossible: BTreeSet<Mac>,
     reporting: Reporting,
     /// Set when what waits in the queue is not to be worked off any more.
     quit: Arc<AtomicBool>,
@@ -126,6 +130,10 @@ pub struct Tracker {
     heard: BTreeMap<Arc<str>, Time>,
     noticed_at: Time,
     swept_at: Time,
+}
+
+fn is_possible(reading: &Reading) -> bool {
+    Reading::STRENGTHS.contains(&reading.rssi.0)
 }
 
 impl Tracker {
@@ -143,6 +151,7 @@ impl Tracker {
             changed: HashSet::new(),
             removed: Vec::new(),
             unplaced: BTreeSet::new(),
+            impossible: BTreeSet::new(),
             reporting: Reporting::default(),
             quit: Arc::default(),
             addresses: Addresses::default(),
@@ -285,6 +294,14 @@ impl Tracker {
         readings: &[Reading],
         report: &Report,
     ) {
+        let possible;
+        let readings = if readings.iter().all(is_possible) {
+            readings
+        } else {
+            self.tell_impossible(readings, report);
+            possible = readings.iter().filter(|it| is_possible(it)).copied().collect::<Vec<_>>();
+            &possible
+        };
         let Some(newest) = readings.iter().map(|reading| reading.at).max() else {
             return;
         };
@@ -478,6 +495,19 @@ impl Tracker {
         }
         drop(reporting);
         self.count_unplaced();
+    }
+
+    /// Counts readings that are left out, and tells of each access point once.
+    fn tell_impossible(&mut self, readings: &[Reading], report: &Report) {
+        for Reading { ap, rssi, .. } in readings.iter().filter(|it| !is_possible(it)) {
+            self.counters.impossible.fetch_add(1, Ordering::Relaxed);
+            if self.impossible.len() < UNPLACED_MAX && self.impossible.insert(*ap) {
+                tracing::warn!(
+                    %ap, dbm = rssi.0, controller = %report.controller,
+                    "a reading is left out: strengths are -128 to 20 dBm; look at this access point"
+                );
+            }
+        }
     }
 
     fn count_unplaced(&self) {

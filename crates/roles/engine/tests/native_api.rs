@@ -483,6 +483,7 @@ async fn metrics_are_prometheus_text() {
         (&link, 1.0),
         ("mse_unplaced_access_points", 0.0),
         ("mse_estimates_total", 6.0),
+        ("mse_readings_impossible_total", 0.0),
         ("mse_unlocatable_total", 1.0),
     ] {
         assert_eq!(samples.get(series), Some(&expected), "{series} in\n{text}");
