@@ -91,7 +91,8 @@ pub(crate) fn config(dir: &Dir, controllers: &[ControllerConfig]) -> Config {
         history: History::default(),
         analytics: Analytics::default(),
         notifications: Notifications::default(),
-        wips: Wips::default(),
+        // No lists of vendors: what this machine has must not change what is compared.
+        wips: Wips { vendors: dir.path().join("vendors"), ..Wips::default() },
     }
 }
 
