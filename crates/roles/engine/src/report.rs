@@ -17,6 +17,8 @@ pub struct Report {
     pub measured: Vec<(Category, Mac, u8)>,
     /// All readings.
     pub readings: Vec<Reading>,
+    /// Readings that were left out: no radio hears anything so strongly, or so weakly.
+    pub impossible: u64,
     /// What is known about elements.
     pub informations: Vec<Information>,
     /// Traffic counters of elements.
@@ -41,9 +43,14 @@ impl Report {
         match id {
             MessageId::MeasurementNotification | MessageId::MeasurementResponse => {
                 for measured in records.measured() {
+                    let before = report.readings.len();
                     let readings = measured.readings();
-                    report.measured.push((measured.category, measured.mac, readings.len() as u8));
-                    report.readings.extend(readings.map(|it| Reading { at: it.at.min(now), ..it }));
+                    let told = readings.len();
+                    let possible = readings.filter(|it| Reading::STRENGTHS.contains(&it.rssi.0));
+                    report.readings.extend(possible.map(|it| Reading { at: it.at.min(now), ..it }));
+                    let kept = report.readings.len() - before;
+                    report.impossible += (told - kept) as u64;
+                    report.measured.push((measured.category, measured.mac, kept as u8));
                 }
             }
             MessageId::InformationNotification | MessageId::InformationResponse => {

@@ -80,6 +80,8 @@ pub struct TrackerCounters {
     pub reports: AtomicU64,
     /// Readings taken in.
     pub readings: AtomicU64,
+    /// Readings left out because their strength is impossible.
+    pub impossible: AtomicU64,
     /// Estimates made.
     pub estimates: AtomicU64,
     /// Elements that were measured while no access point with a place heard them.
@@ -124,6 +126,8 @@ pub struct Tracker {
     addresses: Addresses,
     /// When each controller reported last.
     heard: BTreeMap<Arc<str>, Time>,
+    /// Controllers that told an impossible strength.
+    strange: BTreeSet<Arc<str>>,
     noticed_at: Time,
     swept_at: Time,
 }
@@ -147,6 +151,7 @@ impl Tracker {
             quit: Arc::default(),
             addresses: Addresses::default(),
             heard: BTreeMap::new(),
+            strange: BTreeSet::new(),
             noticed_at: Time(0),
             swept_at: Time(0),
         }
@@ -246,6 +251,7 @@ impl Tracker {
         self.heard.insert(Arc::clone(&report.controller), now);
         self.counters.reports.fetch_add(1, Ordering::Relaxed);
         self.counters.readings.fetch_add(report.readings.len() as u64, Ordering::Relaxed);
+        self.count_impossible(report);
         self.measured(report, &site);
         if let Some(analytics) = &self.analytics {
             analytics.see(&site, &self.seen);
@@ -259,6 +265,21 @@ impl Tracker {
             self.depart(*category, *mac, report);
         }
         self.access_points(report, &site);
+    }
+
+    /// Says once for each controller that it tells strengths that cannot be.
+    fn count_impossible(&mut self, report: &Report) {
+        if report.impossible == 0 {
+            return;
+        }
+        self.counters.impossible.fetch_add(report.impossible, Ordering::Relaxed);
+        if self.strange.insert(Arc::clone(&report.controller)) {
+            let (least, most) = (Reading::STRENGTHS.start(), Reading::STRENGTHS.end());
+            tracing::warn!(
+                controller = %report.controller,
+                "strengths below {least} or above {most} dBm are left out, and counted as mse_impossible_readings; look at what the controller sends"
+            );
+        }
     }
 
     fn measured(&mut self, report: &Report, site: &Site) {

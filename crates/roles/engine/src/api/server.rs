@@ -281,6 +281,11 @@ fn registry(shared: &Shared) -> Registry {
     };
     count("reports", "NMSP data messages taken in", &counters.reports);
     count("readings", "Readings taken in", &counters.readings);
+    count(
+        "impossible_readings",
+        "Readings left out because no radio hears anything so strongly or weakly",
+        &counters.impossible,
+    );
     count("estimates", "Positions estimated", &counters.estimates);
     count(
         "unlocatable",
