@@ -17,6 +17,8 @@ pub struct Report {
     pub measured: Vec<(Category, Mac, u8)>,
     /// All readings.
     pub readings: Vec<Reading>,
+    /// Readings that were left out: no radio hears anything so strongly, or so weakly.
+    pub impossible: Vec<Reading>,
     /// What is known about elements.
     pub informations: Vec<Information>,
     /// Traffic counters of elements.
@@ -41,9 +43,17 @@ impl Report {
         match id {
             MessageId::MeasurementNotification | MessageId::MeasurementResponse => {
                 for measured in records.measured() {
-                    let readings = measured.readings();
-                    report.measured.push((measured.category, measured.mac, readings.len() as u8));
-                    report.readings.extend(readings.map(|it| Reading { at: it.at.min(now), ..it }));
+                    let before = report.readings.len();
+                    for reading in measured.readings() {
+                        let reading = Reading { at: reading.at.min(now), ..reading };
+                        if Reading::STRENGTHS.contains(&reading.rssi.0) {
+                            report.readings.push(reading);
+                        } else {
+                            report.impossible.push(reading);
+                        }
+                    }
+                    let count = (report.readings.len() - before) as u8;
+                    report.measured.push((measured.category, measured.mac, count));
                 }
             }
             MessageId::InformationNotification | MessageId::InformationResponse => {

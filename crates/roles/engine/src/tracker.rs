@@ -132,10 +132,6 @@ pub struct Tracker {
     swept_at: Time,
 }
 
-fn is_possible(reading: &Reading) -> bool {
-    Reading::STRENGTHS.contains(&reading.rssi.0)
-}
-
 impl Tracker {
     /// A tracker with an empty table. Without a history writer positions are kept in memory only.
     pub fn new(tracking: &Tracking, site: CurrentSite, history: Option<History>) -> Self {
@@ -255,6 +251,7 @@ impl Tracker {
         self.heard.insert(Arc::clone(&report.controller), now);
         self.counters.reports.fetch_add(1, Ordering::Relaxed);
         self.counters.readings.fetch_add(report.readings.len() as u64, Ordering::Relaxed);
+        self.tell_impossible(report);
         self.measured(report, &site);
         if let Some(analytics) = &self.analytics {
             analytics.see(&site, &self.seen);
@@ -294,14 +291,6 @@ impl Tracker {
         readings: &[Reading],
         report: &Report,
     ) {
-        let possible;
-        let readings = if readings.iter().all(is_possible) {
-            readings
-        } else {
-            self.tell_impossible(readings, report);
-            possible = readings.iter().filter(|it| is_possible(it)).copied().collect::<Vec<_>>();
-            &possible
-        };
         let Some(newest) = readings.iter().map(|reading| reading.at).max() else {
             return;
         };
@@ -497,14 +486,15 @@ impl Tracker {
         self.count_unplaced();
     }
 
-    /// Counts readings that are left out, and tells of each access point once.
-    fn tell_impossible(&mut self, readings: &[Reading], report: &Report) {
-        for Reading { ap, rssi, .. } in readings.iter().filter(|it| !is_possible(it)) {
-            self.counters.impossible.fetch_add(1, Ordering::Relaxed);
+    /// Counts readings that were left out, and tells of each access point once.
+    fn tell_impossible(&mut self, report: &Report) {
+        self.counters.impossible.fetch_add(report.impossible.len() as u64, Ordering::Relaxed);
+        let (least, most) = (Reading::STRENGTHS.start(), Reading::STRENGTHS.end());
+        for Reading { ap, rssi, .. } in &report.impossible {
             if self.impossible.len() < UNPLACED_MAX && self.impossible.insert(*ap) {
                 tracing::warn!(
                     %ap, dbm = rssi.0, controller = %report.controller,
-                    "a reading is left out: strengths are -128 to 20 dBm; look at this access point"
+                    "a reading is left out: strengths are {least} to {most} dBm; look at this access point"
                 );
             }
         }

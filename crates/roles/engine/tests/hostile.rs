@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use engine::Engine;
 use engine::config::ControllerConfig;
-use nmsp::{Event, Input, MessageId, Output, Session, Settings, Side, SubserviceMask};
+use model::Dbm;
+use nmsp::{Batch, Event, Input, MessageId, Output, Session, Settings, Side, SubserviceMask};
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -142,6 +143,30 @@ async fn slow_and_garbled_connections_disturb_nobody() {
     let answer = exchange(connect().await, &Request::get("/api/v1/floors").basic(ADMIN)).await;
     assert_eq!(answer.json().as_array().unwrap().len(), 3);
     drop((begun, slow));
+}
+
+/// An element is not where an impossible strength puts it, and what was left out is counted.
+#[tokio::test]
+async fn impossible_strengths_are_left_out_and_counted() {
+    let lab = Lab::start().await;
+    let batch = |strengths: &[f32]| {
+        let mut batch = site::measurement(site::PASSER_BY, site::GROUND, (15.0, 11.0));
+        if let Batch::Measurements { observations, .. } = &mut batch {
+            for (reading, strength) in observations[0].readings.iter_mut().zip(strengths) {
+                reading.rssi = Dbm(*strength);
+            }
+        }
+        batch
+    };
+    let path = format!("/api/location/v2/clients/{}", site::PASSER_BY.text());
+    lab.wlc.notify(batch(&[120.0, -300.0])).await;
+    let counted = async || {
+        let metrics = lab.get("/metrics").await.text();
+        metrics.contains("mse_readings_impossible_total 2\n")
+    };
+    eventually("both are counted", counted).await;
+    let strongest = lab.json(&path).await["statistics"]["maxDetectedRssi"]["rssi"].as_i64();
+    assert!(strongest.is_some_and(|rssi| (-128..=20).contains(&rssi)), "{strongest:?}");
 }
 
 /// What a broken controller sends in place of a measurement.

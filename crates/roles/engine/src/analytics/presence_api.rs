@@ -19,8 +19,9 @@
 //! `startDate=` and `endDate=` in the query; else it is today. `siteId` names a campus, or any other
 //! place; without it everywhere is meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use model::Mac;
 use model::map::Maps;
 use presence::Standing;
 use presence::report::{Counts, Dwell, Repeat, Repeats, Span, Tallies};
@@ -29,11 +30,13 @@ use serde_json::{Map, Value, json};
 use store::StoreError;
 
 use super::{Inquiry, Period, PeriodError, Place};
-use crate::cmx::Answer;
 use crate::cmx::shape::IsoTime;
+use crate::cmx::{Answer, Manufacturers};
 
 /// Hours that a day's clock shows.
 const HOURS: usize = 24;
+/// Most manufacturers of a summary. Ours: a list for people.
+const MANUFACTURERS_MAX: usize = 10;
 const MINUTE_MS: f64 = 60_000.0;
 
 /// What is counted.
@@ -70,10 +73,10 @@ struct Asked<'a> {
 
 /// Answers what comes after `/api/presence/v1`; `None` when CMX has no such resource.
 pub fn answer(
-    rest: &[&str],
-    pairs: &[(String, String)],
+    (rest, pairs): (&[&str], &[(String, String)]),
     maps: &Maps,
     inquiry: &Inquiry<'_>,
+    manufacturers: Manufacturers<'_>,
 ) -> Result<Option<Answer>, StoreError> {
     let (what, word) = match *rest {
         [subject, word, "peakhour"] | [subject, "peakhour", word] => {
@@ -96,7 +99,7 @@ pub fn answer(
     };
     let asked = Asked { inquiry, place, period };
     let body = match what[..] {
-        ["kpisummary"] => Body::Plain(asked.summary()?),
+        ["kpisummary"] => Body::Plain(asked.summary(manufacturers)?),
         ["clients"] => Body::Plain(asked.clients()?),
         [subject, form] => {
             let Some(subject) = Subject::of(subject) else { return Ok(None) };
@@ -249,7 +252,7 @@ impl Asked<'_> {
         Ok(sums)
     }
 
-    fn summary(&self) -> Result<Value, StoreError> {
+    fn summary(&self, manufacturers: Manufacturers<'_>) -> Result<Value, StoreError> {
         let whole = [self.inquiry.whole(self.period)];
         let counts = self.inquiry.counts(&self.place, &whole)?.pop().unwrap_or_default();
         let dwell = self.dwell()?;
@@ -268,8 +271,7 @@ impl Asked<'_> {
             "averageDwellByLevels": levels.collect::<Map<_, _>>(),
             "conversionRate": percent(counts.visitors, counts.visitors + counts.passers_by),
             "connectedPercentage": percent(counts.connected, counts.visitors),
-            // No manufacturer is known; programs look into the object all the same.
-            "topManufacturers": {"name": "", "count": 0, "manufacturerCounts": {}},
+            "topManufacturers": self.manufacturers(manufacturers)?,
             "peakSummary": peak,
         });
         // Programs look for the peak of a long period under another name.
@@ -281,6 +283,26 @@ impl Asked<'_> {
             }
         }
         Ok(summary)
+    }
+
+    /// Who made the devices of visitors. Programs look into the object also when nobody is known.
+    fn manufacturers(&self, manufacturers: Manufacturers<'_>) -> Result<Value, StoreError> {
+        let visits = self.inquiry.visits(&self.place, self.inquiry.whole(self.period))?;
+        let is_visitor =
+            |visit: &&presence::Visit| visit.standing(self.inquiry.rules()) != Standing::PasserBy;
+        let macs: BTreeSet<Mac> =
+            visits.iter().filter(is_visitor).map(|visit| visit.element.1).collect();
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for name in macs.into_iter().filter_map(|mac| manufacturers.name(mac)) {
+            *counts.entry(name).or_default() += 1;
+        }
+        let mut most: Vec<(String, u64)> = counts.into_iter().collect();
+        most.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        most.truncate(MANUFACTURERS_MAX);
+        let (name, count) = most.first().cloned().unwrap_or_default();
+        let counts: Map<String, Value> =
+            most.into_iter().map(|(name, count)| (name, count.into())).collect();
+        Ok(json!({"name": name, "count": count, "manufacturerCounts": counts}))
     }
 
     fn clients(&self) -> Result<Value, StoreError> {

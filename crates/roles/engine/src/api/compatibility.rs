@@ -8,14 +8,15 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::map::FloorImage;
-use model::{Element, Time};
+use model::{Element, Mac, Time};
 use node::clock;
 
 use super::access::Principal;
 use super::error::ApiError;
 use super::{Shared, State, maps};
-use crate::cmx::{self, Answer, View, shape};
+use crate::cmx::{self, Answer, Manufacturers, View, shape};
 use crate::contextaware::{self, Form};
+use crate::wips::vendors;
 
 mod stored;
 mod subscriptions;
@@ -110,8 +111,15 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
 
 fn shape(shared: &Shared, path: &str, query: &str) -> Option<Answer> {
     let site = shared.site.load();
+    let named = |mac| manufacturer(shared, mac);
     let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
-    cmx::answer(path, query, &view, &elements(shared))
+    cmx::answer(path, query, &view.naming(Manufacturers(&named)), &elements(shared))
+}
+
+/// Who made the radio with this address, from the lists of the IEEE; nobody made a random one.
+fn manufacturer(shared: &Shared, mac: Mac) -> Option<&str> {
+    let name = shared.wips.as_ref()?.vendor(mac)?;
+    (name != vendors::RANDOMISED).then_some(name)
 }
 
 /// What MSE 8 answers.

@@ -58,6 +58,7 @@
 //!   because nobody subscribed to what was asked for.
 //! - v3 of others than clients: the shape of clients, with their own `entity`, and neither associated
 //!   nor probing.
+//! - `manufacturer` is who the IEEE gave the address to; a random address is nobody's.
 //! - A tag has, besides, what it says about itself, see [`tag`].
 //! - `txPowerLevel` is dBm; size and position of campus and building are those of their floors.
 //! - v1 and v2 answer 400 with the body of v3 when a value cannot be understood.
@@ -65,9 +66,10 @@
 #![expect(clippy::struct_field_names, reason = "fields are named as the keys of CMX")]
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use model::map::{FloorRef, MapId, Maps};
-use model::{Category, Element, Position, Time};
+use model::{Category, Element, Mac, Position, Time};
 use serde::Serialize;
 use serde_json::json;
 
@@ -99,6 +101,29 @@ pub struct View<'a> {
     places: BTreeMap<MapId, Place<'a>>,
     pub(crate) now: Time,
     missing_after_ms: u64,
+    manufacturers: Manufacturers<'a>,
+}
+
+/// Who made the radio with an address, as far as that is known.
+#[derive(Clone, Copy)]
+pub struct Manufacturers<'a>(pub &'a (dyn Fn(Mac) -> Option<&'a str> + Sync));
+
+impl fmt::Debug for Manufacturers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Manufacturers")
+    }
+}
+
+impl Manufacturers<'_> {
+    /// Nobody is known.
+    pub fn unknown() -> Self {
+        Self(&|_| None)
+    }
+
+    /// The name of who made it.
+    pub fn name(&self, mac: Mac) -> Option<String> {
+        (self.0)(mac).map(str::to_owned)
+    }
 }
 
 /// A floor with its hierarchy path.
@@ -135,7 +160,14 @@ impl<'a> View<'a> {
             let path = floor.path();
             (MapId::of(&path), Place { floor, path })
         });
-        Self { maps, places: places.collect(), now, missing_after_ms }
+        let manufacturers = Manufacturers::unknown();
+        Self { maps, places: places.collect(), now, missing_after_ms, manufacturers }
+    }
+
+    /// The same, with names of manufacturers.
+    #[must_use]
+    pub fn naming(self, manufacturers: Manufacturers<'a>) -> Self {
+        Self { manufacturers, ..self }
     }
 
     /// Whether an element was heard lately.
@@ -224,7 +256,7 @@ pub fn answer<'v>(
         ["api", "location", "v3", kind] => {
             let located = of(category_of(kind)?);
             V3Query::parse(&pairs).map(|query| {
-                let found = v3::select(located, &query);
+                let found = v3::select(located, &query, view);
                 let all = found.map(|located| v3::LocationUpdate::new(located, view));
                 Answer::ok(&all.collect::<Vec<_>>())
             })
@@ -232,7 +264,7 @@ pub fn answer<'v>(
         ["api", "location", "v3", kind, "count"] => {
             let located = of(category_of(kind)?);
             V3Query::parse(&pairs)
-                .map(|query| Answer::ok(&v3::Count::of(v3::select(located, &query))))
+                .map(|query| Answer::ok(&v3::Count::of(v3::select(located, &query, view))))
         }
         ["api", "location", "v1", "clients", "count", "byzone", ref rest @ ..] => {
             return zones::count(rest, &pairs, of(Category::WirelessClient), view);

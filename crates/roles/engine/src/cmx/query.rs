@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use model::{Element, Mac};
 
-use super::Located;
+use super::{Located, View};
 
 /// Most elements of one page (section B.9).
 pub const PAGE_SIZE_MAX: usize = 1_000;
@@ -119,7 +119,7 @@ pub struct V3Query {
     pub ssid: Option<String>,
     /// Only of this user.
     pub username: Option<String>,
-    /// Only of this manufacturer; none is known, so this finds nothing.
+    /// Only of this manufacturer.
     pub manufacturer: Option<String>,
     /// Only where the hierarchy path holds this text.
     pub map_hierarchy: Option<String>,
@@ -218,12 +218,14 @@ impl V3Query {
         }
     }
 
-    pub(super) fn matches(&self, located: &Located<'_>) -> bool {
+    pub(super) fn matches(&self, located: &Located<'_>, view: &View<'_>) -> bool {
         let association = &located.element.association;
         fits(self.device.as_ref(), |device| device.is(located))
             && fits(self.ssid.as_deref(), |ssid| association.ssid.as_deref() == Some(ssid))
             && fits(self.username.as_deref(), |name| association.username.as_deref() == Some(name))
-            && self.manufacturer.is_none()
+            && fits(self.manufacturer.as_deref(), |name| {
+                view.manufacturers.name(located.element.mac).as_deref() == Some(name)
+            })
             && fits(self.map_hierarchy.as_deref(), |text| located.is_within(text))
             && fits(self.floor_ref_id.as_deref(), |id| located.position.floor.to_string() == id)
             && fits(self.mac_address_search.as_deref(), |digits| {

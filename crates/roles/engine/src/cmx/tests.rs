@@ -2,7 +2,7 @@ use model::geometry::Point;
 use model::map::{Building, Campus, Floor};
 use model::{Association, Mac, Metres};
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -53,7 +53,8 @@ fn elements() -> Vec<Element> {
 
 fn ask(path: &str, query: &str) -> Option<(u16, Value)> {
     let (maps, elements) = (maps(), elements());
-    let view = View::new(&maps, Time(1_000), 500);
+    let maker = |mac: Mac| (mac.0[5] == 0xa1).then_some("Acme");
+    let view = View::new(&maps, Time(1_000), 500).naming(Manufacturers(&maker));
     let answer = answer(path, query, &view, &elements)?;
     let body = match &answer.body[..] {
         b"" => Value::Null,
@@ -88,7 +89,7 @@ fn v3_filters_add_up() {
     check("macAddressSearch=34:B", &["b2"]);
     check("mapHierarchy=North%3EMain", &["b2", "a1"]);
     check("mapHierarchy=First", &["b2"]);
-    check("manufacturer=Acme", &[]);
+    check("manufacturer=Nobody", &[]);
     check(&format!("floorRefId={}", MapId::of("North>Main>Ground")), &["a1"]);
 }
 
@@ -111,6 +112,18 @@ fn ids_survive_javascript() {
     let (_, body) = ask("/api/location/v3/clients", "ssid=corp").unwrap();
     assert_eq!(body[0]["floorId"], id.0);
     assert_eq!(body[0]["floorRefId"], id.to_string());
+}
+
+#[test]
+fn a_manufacturer_is_named_and_filtered_by() {
+    for path in ["/api/location/v2/clients", "/api/location/v3/clients"] {
+        let (_, body) = ask(path, "").unwrap();
+        let makers: Vec<&Value> =
+            body.as_array().unwrap().iter().map(|client| &client["manufacturer"]).collect();
+        assert!(makers.contains(&&json!("Acme")) && makers.contains(&&Value::Null), "{makers:?}");
+    }
+    check_found("/api/location/v3/clients", "manufacturer=Acme", &["a1"]);
+    check_found("/api/location/v3/clients", "manufacturer=Other", &[]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub struct LocationUpdate<'v> {
     raw_location: RawLocation,
     tag_vendor_data: Option<&'static str>,
     loc_compute_type: &'static str,
-    manufacturer: Option<&'static str>,
+    manufacturer: Option<String>,
     max_detected_rssi: MaxDetectedRssi,
     timestamp: u64,
     source_notification: Option<&'static str>,
@@ -84,7 +84,7 @@ impl<'v> LocationUpdate<'v> {
             raw_location: RawLocation::UNKNOWN,
             tag_vendor_data: None,
             loc_compute_type: LOC_COMPUTE_TYPE,
-            manufacturer: None,
+            manufacturer: view.manufacturers.name(element.mac),
             max_detected_rssi: MaxDetectedRssi::new(element.strongest.as_ref(), view.now),
             timestamp: element.last_seen.0,
             source_notification: None,
@@ -113,6 +113,7 @@ impl Count {
 pub(super) fn select<'v>(
     located: impl Iterator<Item = Located<'v>>,
     query: &V3Query,
+    view: &View<'_>,
 ) -> impl Iterator<Item = Located<'v>> {
-    located.filter(|located| query.matches(located))
+    located.filter(|located| query.matches(located, view))
 }

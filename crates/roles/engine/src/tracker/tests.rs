@@ -175,22 +175,6 @@ fn an_element_that_stands_still_has_a_row_a_minute() {
 }
 
 #[test]
-fn what_no_radio_can_have_heard_is_left_out_and_counted() {
-    let mut tracker = tracker(None);
-    let elements = tracker.elements();
-    let counters = tracker.counters();
-    tracker.handle(START, measured(START, 0.0));
-    let at = START.plus_ms(3_000);
-    // The first of four says +40 dBm.
-    tracker.handle(at, measured(at, 100.0));
-    let elements = elements.read();
-    let found = elements.find(Category::WirelessClient, CLIENT).unwrap();
-    assert_eq!(found.strongest.map(|it| it.rssi), Some(Dbm(-60.0)));
-    assert_eq!(counters.impossible.load(Ordering::Relaxed), 1);
-    assert!(found.position.is_some() && found.last_seen == at, "the other three count");
-}
-
-#[test]
 fn maps_that_change_take_positions_with_them_and_the_next_reading_brings_them_back() {
     let mut tracker = tracker(None);
     let elements = tracker.elements();

@@ -56,6 +56,8 @@ impl Dir {
             store.files().put(plan).unwrap();
         }
         store.save_maps(&site::maps()).unwrap();
+        std::fs::create_dir_all(dir.0.join("vendors")).unwrap();
+        std::fs::write(dir.0.join("vendors/oui.csv"), VENDORS).unwrap();
         dir
     }
 
@@ -78,6 +80,9 @@ impl Drop for Dir {
     }
 }
 
+/// A list of the IEEE with one vendor.
+const VENDORS: &str = "Registry,Assignment,Organization Name,Organization Address\nMA-L,00D0EF,IGT,9295 PROTOTYPE DRIVE\n";
+
 /// The configuration of an engine on `dir` that is connected to `controllers`.
 pub(crate) fn config(dir: &Dir, controllers: &[ControllerConfig]) -> Config {
     Config {
@@ -91,7 +96,8 @@ pub(crate) fn config(dir: &Dir, controllers: &[ControllerConfig]) -> Config {
         history: History::default(),
         analytics: Analytics::default(),
         notifications: Notifications::default(),
-        wips: Wips::default(),
+        // What lists this machine has must not change what is compared.
+        wips: Wips { vendors: dir.path().join("vendors"), ..Wips::default() },
     }
 }
 

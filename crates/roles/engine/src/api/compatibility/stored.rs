@@ -13,7 +13,7 @@ use super::super::error::ApiError;
 use crate::analytics::{Calendar, Period, PeriodError, Place, presence_api};
 use crate::cmx::history::{self, Form, Lite, POSITIONS_MAX, Was};
 use crate::cmx::query::Device;
-use crate::cmx::{Answer, View, query};
+use crate::cmx::{Answer, Manufacturers, View, query};
 use crate::contextaware::{self, HISTORY_MAX, HISTORY_OF_EACH_MAX, Past};
 
 /// Answers a GET; `None` when it is for somebody else.
@@ -38,13 +38,17 @@ pub(super) fn answer(
         ["api", "presence", "v1", rest @ ..] => {
             let site = shared.site.load();
             let inquiry = shared.inquiry(Category::WirelessClient, site.revision)?;
-            Ok(presence_api::answer(rest, &pairs, &site.maps, &inquiry)?)
+            let named = |mac| super::manufacturer(shared, mac);
+            let named = Manufacturers(&named);
+            Ok(presence_api::answer((rest, &pairs), &site.maps, &inquiry, named)?)
         }
         // Programs of the field print it; its shape is not public, so it has the figures of the day.
         ["api", "analytics", "v1", "summary"] => {
             let site = shared.site.load();
             let inquiry = shared.inquiry(Category::WirelessClient, site.revision)?;
-            Ok(presence_api::answer(&["kpisummary"], &pairs, &site.maps, &inquiry)?)
+            let named = |mac| super::manufacturer(shared, mac);
+            let named = Manufacturers(&named);
+            Ok(presence_api::answer((&["kpisummary"], &pairs), &site.maps, &inquiry, named)?)
         }
         ["api", "config", "v1", "users"] | ["api", "config", "v1", "aaa", "users"] => {
             principal.require(Role::Admin)?;
@@ -105,8 +109,9 @@ fn records(
     };
     let past = self::past(shared, &elements, &past, span)?;
     let site = shared.site.load();
+    let named = |mac| super::manufacturer(shared, mac);
     let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
-    Ok(history::records(mac, pairs, &view, &past))
+    Ok(history::records(mac, pairs, &view.naming(Manufacturers(&named)), &past))
 }
 
 /// Who was at a place on a day: `hierarchy` as `Campus/Building/Floor`, or the id of a floor or zone.
