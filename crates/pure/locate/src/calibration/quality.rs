@@ -312,10 +312,18 @@ struct Deal<'a> {
 
 impl<'a> Deal<'a> {
     fn of(survey: &'a Survey) -> Self {
+        let mut points: BTreeMap<&str, usize> = BTreeMap::new();
+        for point in &survey.points {
+            *points.entry(point.device.as_str()).or_default() += 1;
+        }
         let mut devices = BTreeMap::new();
         for point in &survey.points {
+            let device = point.device.as_str();
             let next = devices.len() % HANDS;
-            devices.entry(point.device.as_str()).or_insert(next);
+            // A client that stays at its place took one point: that is no survey of its own.
+            if points.get(device).is_some_and(|points| *points >= POINTS_MIN) {
+                devices.entry(device).or_insert(next);
+            }
         }
         if devices.len() < DEVICES_MIN {
             devices.clear();
@@ -339,4 +347,46 @@ fn square_hand(point: &SurveyPoint) -> usize {
     let key = square(point.at.x) << 32 | square(point.at.y);
     let mixed = (key ^ point.floor.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 40) as usize % HANDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Points of devices along a corridor: so many each.
+    fn survey(devices: &[(&str, usize)]) -> Survey {
+        let devices = devices.iter().flat_map(|(device, count)| vec![*device; *count]);
+        let point = |(nth, device): (usize, &str)| SurveyPoint {
+            floor: MapId(1),
+            at: model::geometry::Point::new(nth as f32, 0.0),
+            taken: Time(0),
+            device: device.to_owned(),
+            readings: Vec::new(),
+        };
+        Survey { points: devices.enumerate().map(point).collect() }
+    }
+
+    /// How many points are looked for in one hand or another.
+    fn check(devices: &[(&str, usize)], all_are_sought: bool) {
+        let survey = survey(devices);
+        let deal = Deal::of(&survey);
+        let is_sought = |point: &&SurveyPoint| (0..HANDS).any(|hand| deal.is_sought(point, hand));
+        let sought = survey.points.iter().filter(is_sought).count();
+        assert_eq!(sought == survey.points.len(), all_are_sought, "{sought} of {devices:?}");
+        for point in survey.points.iter().filter(is_sought) {
+            let hands = (0..HANDS).filter(|hand| deal.is_sought(point, *hand));
+            assert!(hands.into_iter().all(|hand| !deal.is_shown(point, hand)));
+        }
+    }
+
+    #[test]
+    fn points_are_looked_for_without_those_of_their_device() {
+        check(&[("a", 40), ("b", 40), ("c", 40), ("d", 40)], false);
+        check(&[("a", 40), ("b", 40), ("c", 40)], true);
+    }
+
+    #[test]
+    fn clients_at_known_places_are_no_surveys_of_their_own() {
+        check(&[("phone", 40), ("display", 1), ("printer", 1), ("scale", 1), ("monitor", 1)], true);
+    }
 }
