@@ -348,7 +348,7 @@ export type Condition =
   | { type: 'movement'; distance_m: number }
   | { type: 'absence'; minutes: number }
   | { type: 'area_change' }
-  | { type: 'association' }
+  | { type: 'association'; associated?: boolean }
   | { type: 'location_update' }
   | { type: 'battery'; level: BatteryLevel }
   | { type: 'emergency'; reason?: Emergency }
@@ -399,7 +399,7 @@ export type Transport =
 
 export interface Receiver {
   transport: Transport;
-  format: 'cmx' | 'mse8' | 'xml' | 'text';
+  format: 'cmx' | 'mse8' | 'mse7' | 'xml' | 'text';
 }
 
 /** About whom: what is left out is no limit. */

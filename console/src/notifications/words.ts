@@ -70,6 +70,7 @@ export const TRANSPORTS: readonly { type: Transport['type']; title: string }[] =
 export const FORMATS: readonly { format: Receiver['format']; title: string }[] = [
   { format: 'cmx', title: 'JSON of CMX 10' },
   { format: 'mse8', title: 'JSON of MSE 8' },
+  { format: 'mse7', title: 'JSON of MSE 7' },
   { format: 'xml', title: 'XML of MSE 7' },
   { format: 'text', title: 'Text, a line for people' },
 ];
@@ -99,7 +100,14 @@ export function conditionText(condition: Condition): string {
     case 'area_change':
       return 'goes from one zone or floor to another';
     case 'association':
-      return 'joins the network or leaves it';
+      switch (condition.associated) {
+        case true:
+          return 'joins the network';
+        case false:
+          return 'leaves the network';
+        default:
+          return 'joins the network or leaves it';
+      }
     case 'location_update':
       return 'has a new position';
     case 'battery':

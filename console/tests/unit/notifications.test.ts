@@ -78,6 +78,8 @@ describe('words', () => {
     check({ type: 'containment', area: 'Main>Hall' }, 'enters or leaves Main › Hall');
     check({ type: 'containment', area: 'Main', boundary: 'outside' }, 'leaves Main');
     check({ type: 'movement', distance_m: 2.5 }, 'moves 2.5 m');
+    check({ type: 'association' }, 'joins the network or leaves it');
+    check({ type: 'association', associated: false }, 'leaves the network');
     check({ type: 'absence', minutes: 60 }, 'is not heard for 60 min');
     check({ type: 'emergency', reason: 'panic_button' }, 'calls for help: panic button');
     check({ type: 'emergency' }, 'calls for help');

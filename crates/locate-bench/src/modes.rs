@@ -226,6 +226,7 @@ fn queries(
     Ok(answered)
 }
 
+/// Leaves the `keep` strongest readings.
 pub(crate) fn keep_strongest(readings: &mut Vec<Reading>, keep: Option<usize>) {
     if let Some(keep) = keep {
         readings.sort_by(|a, b| b.rssi.0.total_cmp(&a.rssi.0).then(a.ap.cmp(&b.ap)));

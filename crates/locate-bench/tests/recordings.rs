@@ -83,6 +83,10 @@ fn few_access_points_are_made_the_most_of() {
             let Some(folder) = folder(name) else { return };
             let score = score_of_strongest(&folder, mode, 1, Some(keep));
             println!("{:9} {keep}  {name:20} {score}", mode.name());
+            assert!(
+                score.covered >= 85.0 && (keep == 1 || score.covered >= 91.0),
+                "{name}: {score}"
+            );
             sum += score.mean;
         }
         let mean = sum / KNOWN.len() as f32;
@@ -112,6 +116,9 @@ fn a_moving_tag_is_followed() {
     let Some(folder) = folder("tetam") else { return };
     let score = score(&folder, Mode::Track, 1);
     println!("track        tetam                {score}");
+    let few = score_of_strongest(&folder, Mode::Track, 1, Some(3));
+    println!("track      3 tetam                {few}");
+    assert!(few.mean <= 2.1 && few.mean > score.mean, "{few}");
     assert!(score.mean <= 1.38 && score.p90 <= 2.4, "{score}");
 }
 

@@ -184,6 +184,7 @@ impl Stage {
             data: engine_dir.clone(),
             name: Some("mse-demo".to_owned()),
             https: Https { listen: loopback(port), plain: true },
+            compatibility: Vec::new(),
             nmsp: nmsp_settings(),
             controllers: links.clone(),
             tracking: Tracking::default(),

@@ -111,7 +111,11 @@ pub enum Condition {
     /// An element goes from one zone or floor to another.
     AreaChange,
     /// A station joins the network or leaves it.
-    Association,
+    Association {
+        /// Only who joins, or only who leaves; absent: both.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        associated: Option<bool>,
+    },
     /// A tag's battery goes to this level.
     Battery {
         /// Which.
@@ -337,7 +341,7 @@ impl Condition {
             }
             Self::Rogue { classes } => check_words("classes", classes),
             Self::AreaChange
-            | Self::Association
+            | Self::Association { .. }
             | Self::Battery { .. }
             | Self::Emergency { .. }
             | Self::Chokepoint { name: None }

@@ -184,7 +184,9 @@ impl Event {
                 let floor = subject.place.as_ref().map_or("", |place| &*place.floor);
                 EventKind::AreaChange { from: floor.into(), to: floor.into() }
             }
-            Some(Condition::Association) => EventKind::Association { associated: true },
+            Some(Condition::Association { associated }) => {
+                EventKind::Association { associated: associated.unwrap_or(true) }
+            }
             Some(Condition::Battery { level }) => EventKind::Battery { level: *level },
             Some(Condition::Emergency { reason }) => {
                 EventKind::Emergency { reason: reason.unwrap_or(Emergency::PanicButton) }

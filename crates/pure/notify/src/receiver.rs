@@ -42,6 +42,8 @@ pub enum Format {
     Cmx,
     /// JSON of MSE 8: `{"ContainmentEvent":{..}}`.
     Mse8,
+    /// JSON of MSE 7: `{"ContainmentEvent":{..}}` with fewer keys, and `lattitude`.
+    Mse7,
     /// XML of MSE 7: `<ContainmentTrackEvent ../>`.
     Xml,
     /// One line for people.

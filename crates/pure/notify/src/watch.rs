@@ -272,11 +272,12 @@ fn step(
             (Some(State::Absence { told: is_told.then_some(heard_at) }), None)
         }
         Condition::AreaChange => area_change(state, subject),
-        Condition::Association => {
+        Condition::Association { associated: wanted } => {
             // Who was never seen associated has not left the network.
             let was = matches!(state, Some(State::Associated(true)));
             let is = association.associated;
-            let kind = (was != is).then_some(EventKind::Association { associated: is });
+            let is_told = was != is && wanted.is_none_or(|wanted| wanted == is);
+            let kind = is_told.then_some(EventKind::Association { associated: is });
             (Some(State::Associated(is)), kind)
         }
         Condition::Battery { level } => {

@@ -156,7 +156,8 @@ fn a_zone_that_is_left_slowly_is_changed_once() {
 
 #[test]
 fn joining_and_leaving_the_network_are_told() {
-    let mut world = World::new(vec![definition("wifi", vec![Condition::Association])]);
+    let condition = Condition::Association { associated: None };
+    let mut world = World::new(vec![definition("wifi", vec![condition])]);
     let mut check = |associated, is_told| {
         let mut subject = client(1, START, 0.0);
         subject.element.association.associated = associated;
@@ -169,6 +170,21 @@ fn joining_and_leaving_the_network_are_told() {
     check(true, true);
     check(true, false);
     check(false, true);
+}
+
+#[test]
+fn only_joining_or_only_leaving_can_be_told() {
+    for wanted in [true, false] {
+        let condition = Condition::Association { associated: Some(wanted) };
+        let mut world = World::new(vec![definition("wifi", vec![condition])]);
+        for associated in [true, false, true, false] {
+            let mut subject = client(1, START, 0.0);
+            subject.element.association.associated = associated;
+            world.observe(subject);
+        }
+        let told = EventKind::Association { associated: wanted };
+        assert_eq!(world.kinds(), [told.clone(), told]);
+    }
 }
 
 #[test]

@@ -36,10 +36,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use self::compatibility::Scheme;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
+use axum::{Extension, Router};
 use model::Time;
 use node::identity::Identity;
 use node::nmsp::LinkStatus;
@@ -229,6 +230,16 @@ async fn document() -> impl axum::response::IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], openapi())
 }
 
+/// What programs made for CMX and MSE 8 ask for, and nothing else.
+pub fn compatibility_router(shared: Arc<Shared>, is_plain: bool) -> Router {
+    let router = Router::new()
+        .fallback(compatibility::answer)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_MAX));
+    let router = guarded(router, &shared).layer(Extension(Scheme::of(is_plain)));
+    secured(router.with_state(shared))
+}
+
 /// Everything that an engine serves.
 pub fn router(shared: Arc<Shared>) -> Router {
     let (native, _) = native().split_for_parts();
@@ -245,17 +256,26 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .fallback(compatibility::answer)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_MAX))
-        .merge(archive)
-        .layer(middleware::map_response(error::in_one_form))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), access::guard))
-        .layer(middleware::from_fn(compatibility::errors_of_mse))
-        // Outermost: it is asked when the answer is there.
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), lease::guard));
+        .merge(archive);
+    let protected = guarded(protected, &shared).layer(Extension(Scheme::of(shared.is_plain)));
     let open = Router::new()
         .route("/health", axum::routing::get(server::health))
         .route("/livez", axum::routing::get(server::livez))
         .route("/readyz", axum::routing::get(server::readyz));
-    let router = assets::routes().merge(open).merge(protected).with_state(shared);
+    secured(assets::routes().merge(open).merge(protected).with_state(shared))
+}
+
+/// With what everything that is asked for by somebody goes through.
+fn guarded(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    router
+        .layer(middleware::map_response(error::in_one_form))
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), access::guard))
+        .layer(middleware::from_fn(compatibility::errors_of_mse))
+        // Outermost: it is asked when the answer is there.
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), lease::guard))
+}
+
+fn secured(router: Router) -> Router {
     SECURITY_HEADERS.iter().fold(router, |router, (name, value)| {
         let name = HeaderName::from_static(name);
         router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))

@@ -14,6 +14,9 @@ use crate::analytics::Calendar;
 /// Most controllers of one engine. MSE 8.0 manages hundreds; ours.
 pub const CONTROLLERS_MAX: usize = 500;
 
+/// Most listeners for programs of CMX and MSE 8. Ours: they use four ports.
+pub const COMPATIBILITY_MAX: usize = 8;
+
 /// What an engine is told.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +29,9 @@ pub struct Config {
     /// The console and the APIs.
     #[serde(default)]
     pub https: Https,
+    /// More listeners, which have the APIs of CMX and MSE 8 alone.
+    #[serde(default)]
+    pub compatibility: Vec<Compatibility>,
     /// NMSP parameters.
     #[serde(default)]
     pub nmsp: nmsp::Settings,
@@ -63,6 +69,17 @@ impl Default for Https {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([0, 0, 0, 0], 8443)), plain: false }
     }
+}
+
+/// A listener for programs that are made for CMX or MSE 8, at a port that they insist on.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compatibility {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Serve plain HTTP: for programs that know no TLS. Their passwords go over the network in clear.
+    #[serde(default)]
+    pub plain: bool,
 }
 
 /// One controller.
@@ -222,6 +239,12 @@ pub enum ConfigError {
         "https.plain = true sends passwords in clear; it is allowed only with https.listen on 127.0.0.1 or [::1], not on {0}"
     )]
     ConfigPlain(SocketAddr),
+    /// Two listeners at one port.
+    #[error("{0} is listened at twice; give each [[compatibility]] a port of its own")]
+    ConfigListenTwice(SocketAddr),
+    /// More listeners than programs have ports for.
+    #[error("{0} [[compatibility]] listeners; an engine has at most {COMPATIBILITY_MAX}")]
+    ConfigListeners(usize),
     /// The timers contradict each other or their ranges.
     #[error("nmsp: {0}")]
     ConfigNmsp(#[from] nmsp::SettingsError),
@@ -254,6 +277,16 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.https.plain && !self.https.listen.ip().is_loopback() {
             return Err(ConfigError::ConfigPlain(self.https.listen));
+        }
+        if self.compatibility.len() > COMPATIBILITY_MAX {
+            return Err(ConfigError::ConfigListeners(self.compatibility.len()));
+        }
+        let mut listening = std::collections::BTreeSet::from([self.https.listen]);
+        for Compatibility { listen, .. } in &self.compatibility {
+            // Port 0 is another one each time.
+            if listen.port() != 0 && !listening.insert(*listen) {
+                return Err(ConfigError::ConfigListenTwice(*listen));
+            }
         }
         self.nmsp.validate()?;
         if self.controllers.len() > CONTROLLERS_MAX {
@@ -318,6 +351,10 @@ mod tests {
             "data = \"/tmp\"\n[https]\nlisten = \"0.0.0.0:80\"\nplain = true",
             "0.0.0.0:80",
         );
+        let other = "[[compatibility]]\nlisten = \"0.0.0.0:8443\"";
+        check_refused(&format!("data = \"/tmp\"\n{other}"), "0.0.0.0:8443 is listened at twice");
+        let many = "[[compatibility]]\nlisten = \"0.0.0.0:0\"\nplain = true\n".repeat(9);
+        check_refused(&format!("data = \"/tmp\"\n{many}"), "at most 8");
         check_refused("data = \"/tmp\"\n[nmsp]\necho_interval_ms = 1", "echo_interval_ms");
         check_refused("data = \"/tmp\"\n[tracking]\nlimit = 0", "tracking.limit");
         check_refused("data = \"/tmp\"\n[analytics]\ntime_zone = \"Mars/Base\"", "'Mars/Base'");

@@ -12,9 +12,11 @@
 //! | `/location/{clients,tags,rogueaps,rogueclients,interferers}` | `{"Locations": {"totalPages", "entries": [..]}}` |
 //! | `/location/{..}/{mac, address or user}` | `{"WirelessClientLocation": ..}`, and the like |
 //! | `/location/history/{..}[/{..}]` | as the list, newest first |
-//! | any of these lists with `/count` | `{"count": n}` |
+//! | any of these lists with `/count` | `{"DeviceCount": {"count": n}}` |
 //!
-//! Pages are counted from 0. Errors are `{"error": ".."}`. XML has the same names: what is a text or a
+//! `page` of a request counts from 0. `currentPage` of a list says how many pages there were until here,
+//! so that it is `totalPages` at the end, and `nextResourceURI` is where the next one is: programs of
+//! the field follow it until then. Errors are `{"error": ".."}`. XML has the same names: what is a text or a
 //! number is an attribute, what is an object is an element, a list repeats its element.
 //!
 //! # What is ours
@@ -53,6 +55,19 @@ pub enum Form {
     Json,
     /// As XML.
     Xml,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'r> {
+    /// As it came, encoded.
+    pub path: &'r str,
+    /// What comes after `?`, encoded.
+    pub query: &'r str,
+    /// How it is answered.
+    pub form: Form,
+    /// `https://host:port`, as the program knows it; may be empty.
+    pub origin: &'r str,
 }
 
 /// Whose past is asked for.
@@ -123,28 +138,29 @@ pub fn was(row: &HistoryRow, known: Option<&Element>) -> Element {
 /// Answers a GET. `elements` are those that are tracked, `past` is what [`past`] asked for, newest
 /// first. `None` when MSE 8 has no such resource.
 pub fn answer(
-    (path, query, form): (&str, &str, Form),
+    request: Request<'_>,
     view: &View<'_>,
     elements: &[Element],
     past: &[Element],
 ) -> Option<Answer> {
-    let segments = path::segments(path);
+    let form = request.form;
+    let segments = path::segments(request.path);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let pairs = query::pairs(query);
+    let pairs = query::pairs(request.query);
     match segments[..] {
         ["api", "contextaware", "v1", "maps", ref rest @ ..] => maps::answer(rest, view, form),
         ["api", "contextaware", "v1", "location", "history", kind, ref rest @ ..] => {
             location::category_of(kind)?;
             let is_count = rest.last() == Some(&"count");
-            Some(location::list(past, &pairs, is_count, view, form))
+            Some(location::list(past, &pairs, is_count, view, request))
         }
         ["api", "contextaware", "v1", "location", kind, ref rest @ ..] => {
             let category = location::category_of(kind)?;
             let own: Vec<Element> =
                 elements.iter().filter(|it| it.category == category).cloned().collect();
             match rest {
-                [] => Some(location::list(&own, &pairs, false, view, form)),
-                ["count"] => Some(location::list(&own, &pairs, true, view, form)),
+                [] => Some(location::list(&own, &pairs, false, view, request)),
+                ["count"] => Some(location::list(&own, &pairs, true, view, request)),
                 [id] => Some(location::one(&own, &Device::of(id), view, form)),
                 _ => None,
             }

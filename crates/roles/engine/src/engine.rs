@@ -65,8 +65,10 @@ pub enum StartError {
     #[error("TLS cannot be set up: {0}")]
     LocalTls(#[from] tls::Error),
     /// An address is taken or not ours.
-    #[error("cannot listen on {address}: {source}; change https.listen, or stop what uses it")]
+    #[error("cannot listen on {address}: {source}; change {key}, or stop what uses it")]
     LocalListen {
+        /// Its key in the configuration.
+        key: &'static str,
         /// The address.
         address: String,
         /// What the system says.
@@ -98,6 +100,8 @@ pub enum StartError {
 pub struct Engine {
     /// Where the console and the APIs are.
     pub address: SocketAddr,
+    /// Where the APIs of CMX and MSE 8 are besides, in the order of the configuration.
+    pub compatibility: Vec<SocketAddr>,
     /// The reading ends of the engine.
     pub shared: Arc<Shared>,
     pub(crate) services: JoinSet<()>,
@@ -202,13 +206,13 @@ impl Engine {
         };
         let (wips, news) = wips.unzip();
         let access = Access::new(Arc::clone(&store), writer.clone());
-        let address = config.https.listen;
-        let listen_error =
-            |source| StartError::LocalListen { address: address.to_string(), source };
-        let listener =
-            if is_early { http::listen_early(address) } else { TcpListener::bind(address).await };
-        let listener = listener.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let (listener, address) = listen("https.listen", config.https.listen, is_early).await?;
+        let mut others = Vec::with_capacity(config.compatibility.len());
+        for other in &config.compatibility {
+            let (listener, address) =
+                listen("compatibility.listen", other.listen, is_early).await?;
+            others.push((listener, address, other.plain));
+        }
         let shared = Arc::new(Shared {
             address,
             history_days: config.history.keep_days,
@@ -237,12 +241,8 @@ impl Engine {
             is_plain: config.https.plain,
             access,
         });
-        let tls = if config.https.plain {
-            None
-        } else {
-            Some(Arc::new(tls::https_server(&shared.identity)?))
-        };
-        services.spawn(http::serve(listener, tls, api::router(Arc::clone(&shared))));
+        let compatibility = others.iter().map(|(_, address, _)| *address).collect();
+        serve(&mut services, &shared, listener, others)?;
         services.spawn(tick(shared.tasks.clone()));
         services.spawn(survey::keep_calibrated(Arc::clone(&shared)));
         services.spawn(survey::known::keep(Arc::clone(&shared)));
@@ -253,7 +253,7 @@ impl Engine {
         if is_kept {
             services.spawn(prune(Arc::clone(&shared), config.history.keep_days));
         }
-        Ok(Self { address, shared, services, tracker, wips, quit, socket: None })
+        Ok(Self { address, compatibility, shared, services, tracker, wips, quit, socket: None })
     }
 
     /// What it serves, for the node's own socket.
@@ -353,6 +353,41 @@ pub(crate) fn start_links(
             let (_commands, waiting) = mpsc::channel(1);
             node::nmsp::dial(link, &mut owner, waiting, status).await;
         });
+    }
+    Ok(())
+}
+
+/// Listens, and says where.
+async fn listen(
+    key: &'static str,
+    address: SocketAddr,
+    is_early: bool,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let error = |source| StartError::LocalListen { key, address: address.to_string(), source };
+    let listener =
+        if is_early { http::listen_early(address) } else { TcpListener::bind(address).await };
+    let listener = listener.map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    Ok((listener, address))
+}
+
+/// Serves everything at the first, and the APIs of CMX and MSE 8 at the others.
+fn serve(
+    services: &mut JoinSet<()>,
+    shared: &Arc<Shared>,
+    listener: TcpListener,
+    others: Vec<(TcpListener, SocketAddr, bool)>,
+) -> Result<(), StartError> {
+    let tls = Arc::new(tls::https_server(&shared.identity)?);
+    let https = (!shared.is_plain).then(|| Arc::clone(&tls));
+    services.spawn(http::serve(listener, https, api::router(Arc::clone(shared))));
+    for (listener, address, is_plain) in others {
+        if is_plain {
+            tracing::info!(%address, "programs of CMX and MSE 8 send their passwords in clear here; compatibility.plain allows it");
+        }
+        let tls = (!is_plain).then(|| Arc::clone(&tls));
+        let router = api::compatibility_router(Arc::clone(shared), is_plain);
+        services.spawn(http::serve(listener, tls, router));
     }
     Ok(())
 }

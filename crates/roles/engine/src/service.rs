@@ -104,6 +104,9 @@ impl Service {
         config.data = place.data;
         if let Some(address) = place.address {
             config.https.listen.set_ip(address);
+            for other in &mut config.compatibility {
+                other.listen.set_ip(address);
+            }
         }
         config.validate()?;
         make_node_directory(&config.data)?;

@@ -40,6 +40,38 @@ fn each(series: &Value, pointer: &str) -> Vec<u64> {
 const THREE_DAYS: &str = "from=2026-11-23&until=2026-11-25";
 
 #[tokio::test]
+async fn the_summary_has_the_figures_of_the_day() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
+    let summary = ask(&engine, "/api/analytics/v1/summary?date=2026-11-25").await;
+    let same = ask(&engine, "/api/presence/v1/kpisummary?date=2026-11-25").await;
+    assert_eq!(summary, same);
+    assert_eq!(summary["visitorCount"], 3);
+}
+
+/// As programs of CMX ask who was on a floor on a day.
+#[tokio::test]
+async fn who_was_at_a_place_on_a_day_is_listed_once() {
+    let dir = Dir::new();
+    let engine = engine_with_a_past(&dir, &past::stays()).await;
+    let base = "/api/location/v1/history/uniqueclientsbyhierarchy";
+    let floor = MapId::of("North>Main>Ground");
+    let check = async |query: &str, expected: &[u64]| {
+        let found = ask(&engine, &format!("{base}?{query}")).await;
+        let macs: Vec<String> =
+            expected.iter().map(|mac| model::Mac::from_u64(*mac).to_string()).collect();
+        assert_eq!(found["macaddresses"], json!(macs), "{query}: {found}");
+        assert_eq!(found["count"], expected.len());
+    };
+    check("hierarchy=North/Main/Ground&date=2026/11/23", &[1, 2]).await;
+    check("hierarchy=North%3EMain%3EFirst&date=2026-11-25", &[1]).await;
+    check(&format!("floorid={floor}&date=2026/11/25"), &[1, 2, 3, 4]).await;
+    check("date=2026/11/20", &[]).await;
+    let unknown = send(&engine, Request::get(&format!("{base}?floorid=109")).basic(VIEWER)).await;
+    assert_eq!(unknown.status, 400, "{}", unknown.text());
+}
+
+#[tokio::test]
 async fn the_past_is_counted_by_day_and_hour() {
     let dir = Dir::new();
     let engine = engine_with_a_past(&dir, &past::stays()).await;

@@ -14,7 +14,7 @@ fn golden_answers_stay_the_same() {
     maps.validate().unwrap();
     let view = View::new(&maps, fixture::NOW, fixture::MISSING_AFTER_MS);
     let cases = fixture::cases();
-    assert_eq!(cases.len(), 38, "cases that are there");
+    assert_eq!(cases.len(), 45, "cases that are there");
     for case in cases {
         let answer = answer(&case.path, &case.query, &view, &elements)
             .unwrap_or_else(|| panic!("{}: not a path of CMX", case.dir.display()));

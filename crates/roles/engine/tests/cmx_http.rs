@@ -13,6 +13,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -22,7 +23,7 @@ use tokio::net::TcpStream;
 mod common;
 
 use common::http::{Response, exchange_bytes};
-use common::{ADMIN, Lab, basic};
+use common::{ADMIN, Lab, basic, eventually, site};
 
 /// Headers that the programs look at.
 const HEADERS: [&str; 2] = ["content-type", "www-authenticate"];
@@ -42,7 +43,7 @@ const CLOCK_KEYS: [&str; 9] = [
 /// has no word of their own for them.
 const ESTIMATE_KEYS: [&str; 3] = ["mapCoordinate", "locationCoordinate", "MapCoordinate"];
 /// Every key of a v2 client (section B.9), each of which a program in the field dereferences.
-const V2_KEYS: [&str; 59] = [
+const V2_KEYS: [&str; 68] = [
     "macAddress",
     "mapInfo",
     "mapInfo.mapHierarchyString",
@@ -61,6 +62,15 @@ const V2_KEYS: [&str; 59] = [
     "mapInfo.image.maxResolution",
     "mapInfo.image.colorDepth",
     "mapInfo.tagList",
+    "mapInfo.mapHierarchyDetails",
+    "mapInfo.mapHierarchyDetails.campus",
+    "mapInfo.mapHierarchyDetails.campusAesUid",
+    "mapInfo.mapHierarchyDetails.building",
+    "mapInfo.mapHierarchyDetails.buildingAesUid",
+    "mapInfo.mapHierarchyDetails.floor",
+    "mapInfo.mapHierarchyDetails.floorAesUid",
+    "mapInfo.mapHierarchyDetails.zones",
+    "locComputeType",
     "mapCoordinate.x",
     "mapCoordinate.y",
     "mapCoordinate.z",
@@ -205,6 +215,75 @@ fn mask(value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+/// As a program plots a client on its floor: the newest of `Records`, by the names of its places.
+#[tokio::test]
+async fn a_history_has_whole_clients_newest_first() {
+    let lab = Lab::start().await;
+    let anna = "/api/location/v1/history/clients/00-00-5E-00-53-01";
+    eventually("the first position is written", async || lab.json(anna).await["Count"] == 1).await;
+    lab.wlc.notify(site::measurement(site::ANNA, site::GROUND, (15.0, 11.0))).await;
+    eventually("the second position is written", async || lab.json(anna).await["Count"] == 2).await;
+    let history = lab.json(anna).await;
+    let [newest, oldest] = [0, 1].map(|at| &history["Records"][at]);
+    assert!(newest["changedOn"].as_u64() > oldest["changedOn"].as_u64(), "{history:#}");
+    assert!(newest["mapCoordinate"]["x"].as_f64() > oldest["mapCoordinate"]["x"].as_f64());
+    let places = &newest["mapInfo"]["mapHierarchyDetails"];
+    let floor = ["campus", "building", "floor"].map(|key| places[key].as_str().unwrap());
+    lab.json(&format!("/api/config/v1/maps/info/{}", floor.join("/"))).await;
+
+    // Everybody's: an array, filtered and in pages as v1 does; a client without address has a list.
+    let all = lab.json("/api/location/v1/history/clients").await;
+    let all = all.as_array().unwrap();
+    let whose: BTreeSet<&str> = all.iter().map(|it| it["macAddress"].as_str().unwrap()).collect();
+    assert_eq!(whose.len(), 3);
+    assert!(all.iter().all(|client| client["ipAddress"].is_array()));
+    let page = lab.json("/api/location/v1/history/clients?page=1&pageSize=1").await;
+    assert_eq!(page.as_array().unwrap().len(), 1);
+    let other_day = lab.json(&format!("{anna}?date=2020/02/03")).await;
+    assert_eq!((&other_day["Count"], &other_day["Records"]), (&json!(0), &json!([])));
+    assert_eq!(lab.get("/api/location/v1/history/clients?date=2020/02/03").await.status, 204);
+    assert_eq!(lab.get("/api/location/v1/history/byusername/nobody").await.status, 404);
+    assert_eq!(lab.get(&format!("{anna}?date=soon")).await.status, 400);
+}
+
+/// As a program collects every client of an MSE: it follows the pages until the last one.
+#[tokio::test]
+async fn pages_of_mse_lead_to_the_last_one() {
+    let lab = Lab::start().await;
+    let mut path = "/api/contextaware/v1/location/clients?mapHierarchy=North&pageSize=2".to_owned();
+    let mut macs = BTreeSet::new();
+    loop {
+        let page = lab.json(&path).await["Locations"].clone();
+        let entries = page["entries"].as_array().unwrap().iter();
+        macs.extend(entries.map(|entry| entry["macAddress"].as_str().unwrap().to_owned()));
+        if page["totalPages"] == page["currentPage"] {
+            break;
+        }
+        let next = page["nextResourceURI"].as_str().unwrap();
+        path = next.strip_prefix("http://localhost").unwrap().to_owned();
+    }
+    assert_eq!(macs.len(), 3);
+}
+
+/// As a portal draws it: the zones of a floor hang below `Building/Floor` of the floors' counts.
+#[tokio::test]
+async fn counts_of_zones_hang_below_counts_of_floors() {
+    let lab = Lab::start().await;
+    let floors = lab.json("/api/analytics/v1/now/connectedDetected").await;
+    let name = |floor: &Value| {
+        let building = floor["ancestry"][0]["name"].as_str().unwrap();
+        format!("{building}/{}", floor["area"].as_str().unwrap())
+    };
+    let floors: Vec<String> = floors["results"].as_array().unwrap().iter().map(name).collect();
+    let zones = lab.json("/api/location/v1/clients/count/byzone").await;
+    let zones = zones["ZoneCounts"]["zoneCountList"].as_array().unwrap();
+    assert!(!zones.is_empty());
+    for zone in zones {
+        let names: Vec<&str> = zone["hierarchy"].as_str().unwrap().split('/').collect();
+        assert!(floors.contains(&names[1..names.len() - 1].join("/")), "{zone}");
     }
 }
 

@@ -276,9 +276,48 @@ async fn a_subscription_of_cmx_lives_from_put_to_delete() {
     assert_eq!(event["deviceId"], scrambled, "{event}");
     let removed =
         lab.send(Request::new("DELETE", "/api/config/v1/notifications/Zone").basic(ADMIN));
-    assert_eq!(removed.await.status, 204);
+    assert_eq!(removed.await.status, 200);
     let gone = lab.get("/api/config/v1/notification/Zone").await;
     assert_eq!(gone.status, 404);
+}
+
+/// As glance does it: a list of one, the addresses with a semicolon behind each, and `DELETE` is done
+/// when it answers 200.
+#[tokio::test]
+async fn a_subscription_of_glance_tells_who_leaves_the_network() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[200]).await;
+    let subscription = |name: &str, prefix: &str, kind: &str, condition: &str| {
+        json!([{
+            "name": name, "userId": "learning", "notificationType": kind, "enabled": true,
+            "rules": [{"conditions": [
+                {"condition": format!("{prefix}.deviceType == client")}, {"condition": condition},
+            ]}],
+            "subscribers": [{"receivers": [
+                {"uri": receiver.url, "messageFormat": "JSON", "qos": "AT_MOST_ONCE"},
+            ]}],
+            "enableMacScrambling": false,
+        }])
+    };
+    let path = "/api/config/v1/notifications";
+    let who = format!("locationupdate.macAddressList == {};", ANNA.text());
+    let update = subscription("update", "locationupdate", "LocationUpdate", &who);
+    put(&lab, path, &update, 201).await;
+    let left =
+        subscription("left", "association", "Association", "association.association == false");
+    put(&lab, path, &left, 201).await;
+    put(&lab, path, &left, 200).await;
+    let exists =
+        async |name: &str| lab.json(&format!("{path}/exists/{name}")).await["exists"] == true;
+    assert!(exists("left").await && !exists("right").await);
+    let shown = lab.json(&format!("{path}/left")).await.to_string();
+    assert!(shown.contains("association.association == false"), "{shown}");
+    lab.wlc.notify(measurement(PASSER_BY, GROUND, (4.0, 4.0))).await;
+    lab.wlc.notify(measurement(ANNA, GROUND, (18.0, 14.0))).await;
+    let event = receiver.wait(1).await[0]["notifications"][0].clone();
+    assert_eq!(event["deviceId"], ANNA.text(), "the passer-by is not in the list");
+    let removed = lab.send(Request::new("DELETE", &format!("{path}/left")).basic(ADMIN)).await;
+    assert_eq!((removed.status, removed.json()), (200, json!({"success": true})));
 }
 
 #[tokio::test]
@@ -298,13 +337,18 @@ async fn a_subscription_of_mse_lives_from_put_to_delete() {
     put(&lab, base, &subscription, 201).await;
     let xml = lab.get(&format!("{base}.xml")).await.text();
     assert!(xml.contains("<NotificationSubscription "), "{xml}");
+    let xml = lab.get(&format!("{base}/pf.xml")).await.body;
+    let request = Request::new("PUT", base).basic(ADMIN);
+    let request = request.header("Content-Type", "application/xml").body(xml);
+    let again = lab.send(request).await;
+    assert_eq!(again.status, 200, "{}", again.text());
     lab.wlc.notify(measurement(ANNA, GROUND, (18.0, 14.0))).await;
     let event = receiver.wait(1).await[0]["ContainmentEvent"].clone();
     assert_eq!((&event["boundary"], &event["deviceId"]), (&json!("OUTSIDE"), &json!(ANNA.text())));
     assert_eq!((&event["subscriptionName"], &event["mseUdi"]), (&json!("pf"), &json!("mse-1")));
     let own = format!("{base}/pf");
     let removed = lab.send(Request::new("DELETE", &own).basic(ADMIN)).await;
-    assert_eq!(removed.status, 204);
+    assert_eq!(removed.status, 200);
     let error = lab.get(&own).await;
     assert!(error.json()["error"].is_string(), "{}", error.text());
 }

@@ -72,24 +72,29 @@ fn questions() -> Vec<(&'static str, Option<Value>, &'static str, Value)> {
         ("real_time_localisation_for_client", anna.clone(), located, json!(ANNA.text())),
         ("real_time_localisation_for_client", id("anna"), located, json!(ANNA.text())),
         ("real_time_localisation_for_client", id("192.0.2.10"), located, json!(ANNA.text())),
-        ("real_time_localisation_for_client_count", None, "/count", json!(3)),
+        ("real_time_localisation_for_client_count", None, "/DeviceCount/count", json!(3)),
         ("real_time_localisation_for_tags", None, first, json!(TAG.text())),
-        ("real_time_localisation_for_tags_count", None, "/count", json!(1)),
+        ("real_time_localisation_for_tags_count", None, "/DeviceCount/count", json!(1)),
         ("real_time_localisation_for_rogueaps", None, first, json!(ROGUE.text())),
-        ("real_time_localisation_for_rogueaps_count", None, "/count", json!(1)),
+        ("real_time_localisation_for_rogueaps_count", None, "/DeviceCount/count", json!(1)),
         ("real_time_localisation_for_rogueclients", None, entries, json!([])),
-        ("real_time_localisation_for_rogueclients_count", None, "/count", json!(0)),
-        ("real_time_localisation_for_interferers_count", None, "/count", json!(0)),
+        ("real_time_localisation_for_rogueclients_count", None, "/DeviceCount/count", json!(0)),
+        ("real_time_localisation_for_interferers_count", None, "/DeviceCount/count", json!(0)),
         ("localisation_history_for_client", anna, first, json!(ANNA.text())),
-        ("localisation_history_for_client_count", None, "/count", json!(3)),
+        ("localisation_history_for_client_count", None, "/DeviceCount/count", json!(3)),
         ("localisation_history_for_tags", None, first, json!(TAG.text())),
-        ("localisation_history_for_tags_count", None, "/count", json!(1)),
+        ("localisation_history_for_tags_count", None, "/DeviceCount/count", json!(1)),
         ("localisation_history_for_rogueaps", None, first, json!(ROGUE.text())),
-        ("localisation_history_for_rogueaps_count", rogue.clone(), "/count", json!(1)),
+        ("localisation_history_for_rogueaps_count", rogue.clone(), "/DeviceCount/count", json!(1)),
         ("localisation_history_for_rogueclients", None, entries, json!([])),
-        ("localisation_history_for_rogueclients_count", rogue.clone(), "/count", json!(0)),
+        (
+            "localisation_history_for_rogueclients_count",
+            rogue.clone(),
+            "/DeviceCount/count",
+            json!(0),
+        ),
         ("localisation_history_for_interferers", None, entries, json!([])),
-        ("localisation_history_for_interferers_count", rogue, "/count", json!(0)),
+        ("localisation_history_for_interferers_count", rogue, "/DeviceCount/count", json!(0)),
     ]
 }
 
@@ -100,7 +105,10 @@ async fn every_question_is_answered() {
     }
     let lab = Lab::start().await;
     let history = "/api/contextaware/v1/location/history/clients/count";
-    eventually("histories are written", async || lab.json(history).await["count"] == 3).await;
+    eventually("histories are written", async || {
+        lab.json(history).await["DeviceCount"]["count"] == 3
+    })
+    .await;
     let questions = questions();
     let calls: Vec<Value> =
         questions.iter().map(|(method, given, ..)| json!([method, given])).collect();

@@ -45,6 +45,7 @@ fn events() -> Vec<(&'static str, usize, EventKind)> {
         ("emergency", TAG, EventKind::Emergency { reason: Emergency::PanicButton }),
         ("chokepoint", TAG, EventKind::Chokepoint { name: "Gate <1>".into() }),
         ("location_update", ASSOCIATED, EventKind::LocationUpdate),
+        ("tag_update", TAG, EventKind::LocationUpdate),
     ]
 }
 
@@ -90,6 +91,7 @@ fn golden_bodies_stay_the_same() {
         let event = event(about, kind);
         check(name, &event, Format::Cmx, "cmx.json");
         check(name, &event, Format::Mse8, "mse8.json");
+        check(name, &event, Format::Mse7, "mse7.json");
         check(name, &event, Format::Xml, "xml");
         check(name, &event, Format::Text, "txt");
     }
@@ -125,13 +127,35 @@ fn receivers_of_the_field_find_what_they_look_up() {
     assert_eq!(stream["location"]["macAddress"], stream["deviceId"]);
 }
 
+/// MSE 7 misspells the latitude, and its events have less.
+#[test]
+fn each_generation_has_its_own_words() {
+    for (name, about, kind) in events() {
+        let event = event(about, kind);
+        let [new, old] = [Format::Mse8, Format::Mse7].map(|format| {
+            let body: Value = serde_json::from_str(&body(&event, format)).unwrap();
+            body.as_object().unwrap().values().next().unwrap().clone()
+        });
+        assert_eq!(new["geoCoordinate"]["latitude"], -999, "{name}");
+        assert_eq!(old["geoCoordinate"]["lattitude"], -999, "{name}");
+        assert!(old["geoCoordinate"].get("latitude").is_none(), "{name}");
+        let is_stream = new.get("location").is_some();
+        assert_eq!(old.get("mseUdi").is_some(), is_stream, "{name}");
+        if is_stream {
+            assert_eq!(old["location"]["geoCoordinate"]["lattitude"], -999, "{name}");
+        }
+    }
+}
+
 #[test]
 fn xml_is_well_formed_whatever_the_names_are() {
     for (name, about, kind) in events() {
         let text = body(&event(about, kind), Format::Xml);
         let document = roxmltree::Document::parse(&text).unwrap();
         let root = document.root_element();
-        assert!(root.tag_name().name().ends_with("TrackEvent"), "{name}: {text}");
+        let is_northbound = root.has_tag_name("NorthboundNotificationEvent");
+        assert!(is_northbound || root.tag_name().name().ends_with("TrackEvent"), "{name}: {text}");
+        assert_eq!(is_northbound, name == "tag_update");
         for attribute in ["state", "trackDefn", "entityType", "entityID"] {
             assert!(root.has_attribute(attribute), "{name}: {attribute}");
         }

@@ -7,8 +7,8 @@ use axum::extract::{Request, State as FromState};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use model::Element;
 use model::map::FloorImage;
+use model::{Element, Time};
 use node::clock;
 
 use super::access::Principal;
@@ -20,6 +20,17 @@ use crate::contextaware::{self, Form};
 mod stored;
 mod subscriptions;
 
+/// How a listener is reached: `https` or `http`.
+#[derive(Debug, Clone, Copy)]
+pub struct Scheme(pub &'static str);
+
+impl Scheme {
+    /// That of a listener with or without TLS.
+    pub fn of(is_plain: bool) -> Self {
+        Self(if is_plain { "http" } else { "https" })
+    }
+}
+
 /// Longest error that is rewritten.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 
@@ -29,7 +40,11 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let is_cmx = matches!(
         segments[..],
-        ["api", "location" | "config" | "presence" | "analytics" | "contextaware", ..]
+        [
+            "api",
+            "location" | "config" | "configuration" | "presence" | "analytics" | "contextaware",
+            ..
+        ]
     );
     if !is_cmx {
         let message = format!("no such resource: {}", request.uri().path());
@@ -68,13 +83,16 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
     let (path, query) =
         (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
     let principal = request.extensions().get::<Principal>().cloned();
+    let origin = origin(&request);
     // A full list of a large site takes tenths of a second.
     let work = move || {
         let principal = principal.ok_or_else(|| ApiError::bad_request("log in first"))?;
         let segments = cmx::path::segments(&path);
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         if segments.get(1) == Some(&"contextaware") {
-            return context(&shared, &segments, (&path, &query, form));
+            let (path, query, origin) = (path.as_str(), query.as_str(), origin.as_str());
+            let request = contextaware::Request { path, query, form, origin };
+            return context(&shared, &segments, request);
         }
         let stored = stored::answer(&shared, &principal, &segments, &query)?;
         Ok::<_, ApiError>(stored.or_else(|| shape(&shared, &path, &query)))
@@ -100,16 +118,24 @@ fn shape(shared: &Shared, path: &str, query: &str) -> Option<Answer> {
 fn context(
     shared: &Shared,
     segments: &[&str],
-    request: (&str, &str, Form),
+    request: contextaware::Request<'_>,
 ) -> Result<Option<Answer>, ApiError> {
     let site = shared.site.load();
     let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
     let elements = elements(shared);
     let past = match contextaware::past(segments) {
-        Some(past) => stored::past(shared, &elements, &past)?,
+        Some(past) => stored::past(shared, &elements, &past, (Time(0), Time(u64::MAX)))?,
         None => Vec::new(),
     };
     Ok(contextaware::answer(request, &view, &elements, &past))
+}
+
+/// Where the program that asks found us: `https://host:port`; empty when it does not say.
+fn origin(request: &Request) -> String {
+    let scheme = request.extensions().get::<Scheme>().map_or("https", |scheme| scheme.0);
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str));
+    host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
 }
 
 /// Every element that is tracked, in an order.

@@ -1,25 +1,43 @@
-//! `/api/location/v1/historylite`: where a client was.
+//! `/api/location/v1/historylite` and `/history`: where clients were.
 //!
-//! Pure: [`request`] says what is asked for, [`Lite`] is the answer; whoever has a history reads it
-//! in between. Newest first: programs of the field take the first one for where the client is.
+//! Pure: [`request`] says what is asked for, [`Lite`] and [`records`] are the answers; whoever has a
+//! history reads it in between. Newest first: programs of the field take the first one for where the
+//! client is.
+//!
+//! `/historylite/..` has the shape of the samples. Of `/history/clients` programs of the field read an
+//! array of clients, of `/history/clients/{mac}` the key `Records`, each as v1 and v2 list a client; the
+//! other keys are ours, and `/history` without a client has the newest positions of each.
 
 use std::net::IpAddr;
 
 use model::map::MapId;
-use model::{Association, Mac, Metres, Time};
+use model::{Association, Element, Mac, Metres, Time};
 use serde::Serialize;
+use serde_json::json;
 
 use super::query::{Device, QueryError, V2Query};
 use super::shape::Feet;
+use super::{Answer, View, v2};
 
 /// Most positions of an answer. Ours: about 1 MB.
 pub const POSITIONS_MAX: u32 = 5_000;
 
+/// How a history is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As [`Lite`].
+    Lite,
+    /// As [`records`].
+    Records,
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Whose history.
-    pub device: Device,
+    /// How.
+    pub form: Form,
+    /// Whose history; `None` is everybody's.
+    pub device: Option<Device>,
     /// Of which day, as `2016/07/10`; of any, when absent.
     pub day: Option<String>,
 }
@@ -71,25 +89,62 @@ pub fn request(
     segments: &[&str],
     pairs: &[(String, String)],
 ) -> Option<Result<Request, QueryError>> {
-    let ["api", "location", "v1", "historylite", by, id] = *segments else { return None };
-    let day = pairs.iter().find(|(key, _)| key == "date").map(|(_, value)| value.clone());
+    let value = |key: &str| {
+        let pair = pairs.iter().find(|(known, _)| known.eq_ignore_ascii_case(key));
+        pair.map(|(_, value)| value.clone())
+    };
+    let (form, by, id) = match *segments {
+        ["api", "location", "v1", "historylite", by, id] => (Form::Lite, by, Some(id.to_owned())),
+        ["api", "location", "v1", "history", by, id] => (Form::Records, by, Some(id.to_owned())),
+        ["api", "location", "v1", "history", "clients"] => {
+            (Form::Records, "clients", value("macAddress"))
+        }
+        _ => return None,
+    };
+    let day = value("date");
+    let Some(id) = id else { return Some(Ok(Request { form, device: None, day })) };
     let bad = |key, allowed| QueryError::PeerBadValue {
         key,
         value: id.chars().take(64).collect(),
         allowed,
     };
     let device = match by {
-        "clients" | "bymacaddress" => match V2Query::of_device(id).device {
+        "clients" | "bymacaddress" => match V2Query::of_device(&id).device {
             Some(device @ (Device::Mac(_) | Device::Ip(_))) => Ok(device),
             _ => Err(bad("macAddress", "a MAC address, as 00:50:56:9c:34:89")),
         },
         "byipaddress" => {
             id.parse::<IpAddr>().map(Device::Ip).map_err(|_| bad("ipAddress", "an IP address"))
         }
-        "byusername" => Ok(Device::Username(id.to_owned())),
+        "byusername" => Ok(Device::Username(id.clone())),
         _ => return None,
     };
-    Some(device.map(|device| Request { device, day }))
+    Some(device.map(|device| Request { form, device: Some(device), day }))
+}
+
+/// The answer with whole clients: of one, or of everybody. `past` is newest first.
+pub fn records(
+    mac: Option<Mac>,
+    pairs: &[(String, String)],
+    view: &View<'_>,
+    past: &[Element],
+) -> Answer {
+    let query = match V2Query::parse(pairs) {
+        // Whose history it is was found out before.
+        Ok(query) => V2Query { device: None, ..query },
+        Err(error) => return Answer::bad_query(&error),
+    };
+    let located = past.iter().filter_map(|element| view.locate(element));
+    let found = v2::select(located, &query);
+    let clients: Vec<_> = found.into_iter().map(|it| v2::Client::past(it, view)).collect();
+    match mac {
+        Some(mac) => {
+            let count = clients.len();
+            Answer::ok(&json!({"Macaddress": mac, "Count": count, "Records": clients}))
+        }
+        None if clients.is_empty() => Answer::nothing(),
+        None => Answer::ok(&clients),
+    }
 }
 
 impl Lite {
@@ -124,7 +179,7 @@ mod tests {
         let pairs = [("date".to_owned(), "2026/11/28".to_owned())];
         match (request(&segments, &pairs).unwrap(), expected) {
             (Ok(request), Ok(device)) => {
-                assert_eq!(format!("{:?}", request.device), device, "{path}");
+                assert_eq!(format!("{:?}", request.device.unwrap()), device, "{path}");
                 assert_eq!(request.day.as_deref(), Some("2026/11/28"));
             }
             (Err(error), Err(word)) => assert!(error.to_string().contains(word), "{error}"),
@@ -140,6 +195,13 @@ mod tests {
         check(&format!("{base}/byusername/anna"), Ok("Username(\"anna\")"));
         check(&format!("{base}/clients/anna"), Err("MAC address"));
         check(&format!("{base}/byipaddress/anna"), Err("IP address"));
+        let full = "api/location/v1/history";
+        check(&format!("{full}/clients/00:50:56:9c:34:89"), Ok("Mac(00:50:56:9c:34:89)"));
+        let all = ["api", "location", "v1", "history", "clients"];
+        let everybody = request(&all, &[]).unwrap().unwrap();
+        assert_eq!((everybody.form, everybody.device), (Form::Records, None));
+        let pairs = [("macaddress".to_owned(), "0050.569c.3489".to_owned())];
+        assert!(request(&all, &pairs).unwrap().unwrap().device.is_some());
         let other = ["api", "location", "v1", "historylite", "bycolour", "red"];
         assert!(request(&other, &[]).is_none());
     }

@@ -46,7 +46,8 @@ struct Floor<'v> {
     floor_number: i16,
     floor_ref_id: String,
     dimension: Dimension,
-    image: Option<Image>,
+    image: Image,
+    calibration_model_id: Option<u64>,
     zones: Vec<Zone<'v>>,
     access_points: Vec<AccessPoint<'v>>,
     aes_uid: u64,
@@ -183,7 +184,9 @@ impl<'v> Floor<'v> {
             floor_number: floor.level,
             floor_ref_id: id.to_string(),
             dimension: Dimension::of_floor(floor),
-            image: floor.image.as_ref().map(Image::new),
+            image: Image::of(floor),
+            // A floor has no model of its own here: its survey calibrates it.
+            calibration_model_id: None,
             zones: zones.collect(),
             access_points: (floor.access_points.iter())
                 .map(|ap| AccessPoint::new(ap, id))

@@ -13,14 +13,20 @@
 //! | `/api/location/v1\|v2/{clients,tags,rogueaps,rogueclients,interferers}` | array of [`v2::Client`]; 204 when empty |
 //! | `.../{mac, address or user}` | one [`v2::Client`]; 204 when there is none |
 //! | `.../count` | `{"count": n}` |
-//! | `/api/location/v3/clients` | array of [`v3::LocationUpdate`]; `[]` when empty |
-//! | `/api/location/v3/clients/count` | `{"totalCount", "associatedCount", "probingCount"}` |
+//! | `/api/location/v3/{clients,..}` | array of [`v3::LocationUpdate`]; `[]` when empty |
+//! | `/api/location/v3/{clients,..}/count` | `{"totalCount", "associatedCount", "probingCount"}` |
 //! | `/api/location/v1/clients/count/byzone[/detail?zoneId=]` | `{"ZoneCounts": ..}`, or who is in a zone |
 //! | `/api/location/v1/historylite/{clients,byipaddress,byusername}/{..}[?date=]` | [`history`]: `{"Macaddress", "Count", "Data": [..]}` |
+//! | `/api/location/v1/history/clients[/{mac, address}][?date=]` | [`history::records`]: clients as they were |
+//! | `/api/location/v1/history/uniqueclientsbyhierarchy?hierarchy=&date=` | `{"macaddresses": [..]}` of a day |
 //! | `/api/location/v1/compliance/clientcompliance/floor/{mac}` | `Campus>Building>Floor` as plain text |
-//! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by building |
+//! | `/api/analytics/v1/now/{connectedDetected,clientCount}` | counts, in all and by floor |
+//! | `/api/analytics/v1/summary` | the figures of the day, as `kpisummary` of presence; the shape is ours |
 //! | `/api/config/v1/sites[/{id or name}]` | the campuses |
 //! | `/api/config/v1/zoneCountParams/1`, also by PUT | every zone: all are counted |
+//! | `/api/config/v1/heterarchy/allUserLevels` | every place, level by level |
+//! | `/api/config/v1/heterarchy/{campus}[/{building}]/childrenfloors` | the floors there |
+//! | `/api/configuration/v1/attributes` | what conditions of subscriptions are made of |
 //! | `/api/config/v1/version/image` | the release |
 //! | `/api/config/v1/maps` | `{"campuses": [..]}` |
 //! | `/api/config/v1/maps/count` | places and access points, counted level by level |
@@ -39,14 +45,19 @@
 //! - Only elements that are on a floor of the maps are listed and counted: clients of CMX rely on
 //!   `mapInfo` and `mapCoordinate`.
 //! - A presence site is a campus.
+//! - `/history/clients` has at most 20 positions of each client, and 5,000 in all.
 //! - The history has no network name and no user: those of today stand for them.
 //! - Unknown texts: `userName` and `username` are `""` as in the samples, `ssId`, `ssid` and
 //!   `apMacAddress` are `null`. Without an address `ipAddress` is `null` in v1 and v2 and `[]` in v3:
 //!   clients of each rely on it.
+//! - A floor without a plan has an `image` without name and with zeros. `mapHierarchyDetails`,
+//!   `locComputeType` and `calibrationModelId` are read by programs of the field.
 //! - `tagList` names the zones that hold the element. `areaGlobalIdList` is empty.
 //! - 6 GHz and BLE have no word in CMX 10: their band is `UNKNOWN`.
 //! - `eventId` is 0; `subscriptionName`, `sourceNotification` and `sourceNotificationKey` are `null`,
 //!   because nobody subscribed to what was asked for.
+//! - v3 of others than clients: the shape of clients, with their own `entity`, and neither associated
+//!   nor probing.
 //! - A tag has, besides, what it says about itself, see [`tag`].
 //! - `txPowerLevel` is dBm; size and position of campus and building are those of their floors.
 //! - v1 and v2 answer 400 with the body of v3 when a value cannot be understood.
@@ -60,6 +71,7 @@ use model::{Category, Element, Position, Time};
 use serde::Serialize;
 use serde_json::json;
 
+mod heterarchy;
 pub mod history;
 pub mod maps;
 mod now;
@@ -209,16 +221,19 @@ pub fn answer<'v>(
                 Answer::ok(&v2::Client::new(*located, view))
             }))
         }
-        ["api", "location", "v3", "clients"] => V3Query::parse(&pairs).map(|query| {
-            let found = v3::select(of(Category::WirelessClient), &query);
-            Answer::ok(
-                &found.map(|located| v3::LocationUpdate::new(located, view)).collect::<Vec<_>>(),
-            )
-        }),
-        ["api", "location", "v3", "clients", "count"] => V3Query::parse(&pairs).map(|query| {
-            let found = v3::select(of(Category::WirelessClient), &query);
-            Answer::ok(&v3::Count::of(found))
-        }),
+        ["api", "location", "v3", kind] => {
+            let located = of(category_of(kind)?);
+            V3Query::parse(&pairs).map(|query| {
+                let found = v3::select(located, &query);
+                let all = found.map(|located| v3::LocationUpdate::new(located, view));
+                Answer::ok(&all.collect::<Vec<_>>())
+            })
+        }
+        ["api", "location", "v3", kind, "count"] => {
+            let located = of(category_of(kind)?);
+            V3Query::parse(&pairs)
+                .map(|query| Answer::ok(&v3::Count::of(v3::select(located, &query))))
+        }
         ["api", "location", "v1", "clients", "count", "byzone", ref rest @ ..] => {
             return zones::count(rest, &pairs, of(Category::WirelessClient), view);
         }
@@ -229,9 +244,13 @@ pub fn answer<'v>(
         ["api", "analytics", "v1", "now", what] => {
             return now::answer(what, of(Category::WirelessClient), view);
         }
+        ["api", "configuration", "v1", "attributes"] => {
+            return Some(Answer::ok(&subscription::attributes()));
+        }
         ["api", "config", "v1", ref rest @ ..] => {
             return maps::answer(rest, view)
                 .or_else(|| zones::parameters(rest, view))
+                .or_else(|| heterarchy::answer(rest, view))
                 .or_else(|| sites::answer(rest, view));
         }
         _ => return None,

@@ -1,7 +1,8 @@
-//! `/api/analytics/v1/now`: how many clients there are at this moment, in all and by building.
+//! `/api/analytics/v1/now`: how many clients there are at this moment, in all and by floor.
 //!
 //! Programs of the field read `total.totalAll`, `total.totalConnected` and `total.totalDetected`, and
-//! of each building its `area` and `data[0].values.all`.
+//! of each floor its `area`, the name of its building in `ancestry[0].name`, and
+//! `data[0].values.all`. The other keys are ours.
 
 use serde_json::{Value, json};
 
@@ -32,28 +33,31 @@ pub(super) fn answer<'v>(
                 "totalConnected": total.connected,
                 "totalDetected": total.detected,
             },
-            "results": buildings(&clients, view),
+            "results": floors(&clients, view),
         }),
         _ => return None,
     };
     Some(Answer::ok(&body))
 }
 
-fn buildings(clients: &[Located<'_>], view: &View<'_>) -> Vec<Value> {
-    let campuses = view.maps.campuses.iter();
-    let buildings = campuses.flat_map(|campus| campus.buildings.iter().map(move |it| (campus, it)));
-    buildings
-        .map(|(campus, building)| {
-            let path = format!("{}>{}>", campus.name, building.name);
-            let count = Count::of(clients.iter().filter(|it| it.place.path.starts_with(&path)));
+fn floors(clients: &[Located<'_>], view: &View<'_>) -> Vec<Value> {
+    view.maps
+        .floors()
+        .map(|floor| {
+            let id = floor.id();
+            let count = Count::of(clients.iter().filter(|it| it.position.floor == id));
             let values = json!({
                 "all": count.all(),
                 "connected": count.connected,
                 "detected": count.detected,
             });
             json!({
-                "area": building.name,
-                "hierarchy": path.trim_end_matches('>'),
+                "area": floor.floor.name,
+                "areaId": id.to_string(),
+                "ancestry": [
+                    {"name": floor.building.name, "level": "Building"},
+                    {"name": floor.campus.name, "level": "Campus"},
+                ],
                 "data": [{"values": values}],
             })
         })

@@ -11,7 +11,8 @@ use notify::{Event, EventKind};
 use serde_json::{Value, json};
 
 use super::shape::{
-    Coordinate, Feet, GeoCoordinate, IsoTime, MaxDetectedRssi, RawLocation, band, ip_addresses,
+    Coordinate, Feet, GeoCoordinate, IsoTime, LOC_COMPUTE_TYPE, MaxDetectedRssi, RawLocation, band,
+    ip_addresses,
 };
 use crate::notifications::names;
 
@@ -55,7 +56,7 @@ fn common(event: &Event, floor: Option<&FloorRef<'_>>) -> Value {
         "band": band(element.band),
         "lastSeen": IsoTime(element.last_seen),
         "maxDetectedRssi": MaxDetectedRssi::new(element.strongest.as_ref(), event.at),
-        "locComputeType": "RSSI",
+        "locComputeType": LOC_COMPUTE_TYPE,
         "manufacturer": null,
         "tagVendorData": null,
         "sourceNotification": null,

@@ -82,10 +82,18 @@ pub struct Sort {
 pub enum SortField {
     /// `apMacAddress`
     ApMacAddress,
+    /// `band`
+    Band,
+    /// `bytesReceived`
+    BytesReceived,
+    /// `bytesSent`
+    BytesSent,
     /// `changedOn`
     ChangedOn,
     /// `confidenceFactor`
     ConfidenceFactor,
+    /// `dot11Status`
+    Dot11Status,
     /// `firstLocatedTime`
     FirstLocatedTime,
     /// `ipAddress`
@@ -94,6 +102,8 @@ pub enum SortField {
     LastLocatedTime,
     /// `macAddress`
     MacAddress,
+    /// `mapHierarchyString`
+    MapHierarchy,
     /// `ssId`
     SsId,
     /// `userName`
@@ -259,16 +269,23 @@ impl Sort {
             "DESC" => true,
             _ => return Err(bad()),
         };
-        let field = match field {
-            "apMacAddress" => SortField::ApMacAddress,
-            "changedOn" => SortField::ChangedOn,
-            "confidenceFactor" => SortField::ConfidenceFactor,
-            "firstLocatedTime" => SortField::FirstLocatedTime,
-            "ipAddress" => SortField::IpAddress,
-            "lastLocatedTime" => SortField::LastLocatedTime,
-            "macAddress" => SortField::MacAddress,
-            "ssId" => SortField::SsId,
-            "userName" => SortField::UserName,
+        // Programs of the field write `dot11status`, too; of `mapInfo.mapHierarchyString` the end counts.
+        let field = field.rsplit('.').next().unwrap_or(field).trim().to_ascii_lowercase();
+        let field = match field.as_str() {
+            "apmacaddress" => SortField::ApMacAddress,
+            "band" => SortField::Band,
+            "bytesreceived" => SortField::BytesReceived,
+            "bytessent" => SortField::BytesSent,
+            "changedon" => SortField::ChangedOn,
+            "confidencefactor" => SortField::ConfidenceFactor,
+            "dot11status" => SortField::Dot11Status,
+            "firstlocatedtime" => SortField::FirstLocatedTime,
+            "ipaddress" => SortField::IpAddress,
+            "lastlocatedtime" => SortField::LastLocatedTime,
+            "macaddress" => SortField::MacAddress,
+            "maphierarchy" | "maphierarchystring" => SortField::MapHierarchy,
+            "ssid" => SortField::SsId,
+            "username" => SortField::UserName,
             _ => return Err(bad()),
         };
         Ok(Self { field, is_descending })
@@ -396,6 +413,10 @@ mod tests {
         assert_eq!(v2("sortBy=macAddress:ASC").unwrap().sort, sort(SortField::MacAddress, false));
         assert_eq!(v2("sortBy=ssId:desc").unwrap().sort, sort(SortField::SsId, true));
         assert_eq!(v2("sortBy=changedOn").unwrap().sort, sort(SortField::ChangedOn, false));
+        let status = sort(SortField::Dot11Status, false);
+        assert_eq!(v2("sortBy=dot11status:ASC").unwrap().sort, status);
+        let place = sort(SortField::MapHierarchy, false);
+        assert_eq!(v2("sortBy=mapInfo.mapHierarchyString").unwrap().sort, place);
         assert!(v2("sortBy=colour:ASC").unwrap_err().contains("colour"));
         assert!(v2("sortBy=ssId:UP").unwrap_err().contains("sortBy"));
     }

@@ -11,6 +11,8 @@ use serde::{Serialize, Serializer};
 
 /// What stands for a coordinate that is not known (`reference/nmsp-mse-cmx.md` section B.9).
 const UNKNOWN: i32 = -999;
+/// How every position is computed.
+pub const LOC_COMPUTE_TYPE: &str = "RSSI";
 /// The only unit of length that is spoken.
 const FEET: &str = "FEET";
 /// International foot in metres, exact.
@@ -48,11 +50,12 @@ pub struct Dimension {
     unit: &'static str,
 }
 
-/// The plan of a floor.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The plan of a floor. Without one it is an object all the same, with zeros: programs in the field look
+/// into it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    image_name: String,
+    image_name: Option<String>,
     zoom_level: u32,
     width: u32,
     height: u32,
@@ -160,12 +163,16 @@ impl Dimension {
 }
 
 impl Image {
-    /// Describes a plan.
-    pub fn new(image: &FloorImage) -> Self {
+    /// Describes the plan of a floor.
+    pub fn of(floor: &Floor) -> Self {
+        floor.image.as_ref().map(Self::new).unwrap_or_default()
+    }
+
+    fn new(image: &FloorImage) -> Self {
         let size = image.width_px.max(image.height_px);
         let doublings = size.div_ceil(TILE_PX).next_power_of_two().trailing_zeros();
         Self {
-            image_name: image_name(image),
+            image_name: Some(image_name(image)),
             zoom_level: doublings + 1,
             width: image.width_px,
             height: image.height_px,

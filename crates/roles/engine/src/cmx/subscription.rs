@@ -8,14 +8,15 @@
 //! # What is ours
 //!
 //! - `internal`, `cloud`, `userId` and `qos` are taken and mean nothing.
+//! - `in/out` and `association` limit a condition to one direction, as programs of the field ask for;
+//!   without them both are told.
 //! - Receivers are HTTP; other transports of a definition are shown by their place.
 //! - The names of conditions that no sample has: `movement.moveDistance` (feet),
 //!   `absence.absenceDurationInMinutes`, `batterylife.batteryStatus`, `chokepoint.chokepointName`.
 
 use std::collections::BTreeMap;
 
-use model::BatteryLevel;
-use notify::{Condition, Definition, Filter, Format, Receiver, Transport, Trust};
+use notify::{Boundary, Condition, Definition, Filter, Format, Receiver, Transport, Trust};
 use serde_json::{Value, json};
 
 use crate::notifications::names;
@@ -85,11 +86,74 @@ pub fn show(definition: &Definition) -> Value {
     })
 }
 
+/// Something that conditions of a kind can be about.
+#[derive(Debug, Clone, Copy)]
+struct Attribute {
+    name: &'static str,
+    data_type: &'static str,
+    /// Empty: any.
+    values: &'static [&'static str],
+}
+
+/// What conditions of every kind can be about.
+const OF_ALL: [Attribute; 3] = [
+    attribute(
+        "deviceType",
+        "STRING",
+        &["client", "tag", "rogueap", "rogueclient", "interferer", "wiredclient", "all"],
+    ),
+    attribute("macAddressList", "STRING", &[]),
+    attribute("hierarchy", "STRING", &[]),
+];
+
+/// The kinds of conditions, and what each is about besides.
+const KINDS: [(&str, Option<Attribute>); 9] = [
+    ("inout", Some(attribute("in/out", "STRING", &["in", "out"]))),
+    ("locationupdate", None),
+    ("movement", Some(attribute("distance", "DOUBLE", &[]))),
+    ("absence", Some(attribute("absenceDurationInMinutes", "INTEGER", &[]))),
+    ("areachange", None),
+    ("association", Some(attribute("association", "BOOLEAN", &["true", "false"]))),
+    ("batterylife", Some(attribute("batteryStatus", "STRING", &["low", "medium", "high"]))),
+    ("emergency", None),
+    ("chokepoint", Some(attribute("chokepointName", "STRING", &[]))),
+];
+
+const fn attribute(
+    name: &'static str,
+    data_type: &'static str,
+    values: &'static [&'static str],
+) -> Attribute {
+    Attribute { name, data_type, values }
+}
+
+/// What conditions are made of: `nameSpace.name == value`. The keys are from
+/// `reference/nmsp-mse-cmx.md` section B.9; what they hold here is what [`parse`] understands.
+pub fn attributes() -> Value {
+    let of_kind = |(space, own): &(&'static str, Option<Attribute>)| {
+        let space = *space;
+        OF_ALL.into_iter().chain(*own).map(move |it| {
+            json!({
+                "name": it.name,
+                "dataType": it.data_type,
+                "needValueCheck": !it.values.is_empty(),
+                "evaluateByProvider": false,
+                "validValueSet": it.values,
+                "nameSpace": space,
+            })
+        })
+    };
+    KINDS.iter().flat_map(of_kind).collect()
+}
+
 /// What the rules say, gathered.
 #[derive(Debug, Default, PartialEq)]
 struct Said {
     filter: Filter,
     hierarchy: Option<String>,
+    /// What comes after `in/out`.
+    boundary: Option<Boundary>,
+    associated: Option<bool>,
     number: Option<f64>,
     word: Option<String>,
 }
@@ -127,7 +191,8 @@ impl Said {
         let at = text.find(['=', '>', '<', '!']).ok_or_else(bad)?;
         let (name, rest) = text.split_at(at);
         let value = ["==", ">=", ">", "="].iter().find_map(|it| rest.strip_prefix(it));
-        let value = value.ok_or_else(bad)?.trim().trim_matches('"');
+        // Some end each with a semicolon, also a list of addresses.
+        let value = value.ok_or_else(bad)?.trim().trim_end_matches(';').trim_matches('"');
         let (prefix, key) = name.trim().split_once('.').ok_or_else(bad)?;
         match key.to_lowercase().as_str() {
             "devicetype" | "entity" => {
@@ -135,10 +200,19 @@ impl Said {
             }
             "hierarchy" => self.hierarchy = Some(value.to_owned()),
             "macaddresslist" | "macaddress" | "deviceid" => {
-                let macs = value.split([';', ',']).map(str::parse).collect::<Result<_, _>>();
+                let macs = value.split([';', ',']).map(str::trim).filter(|it| !it.is_empty());
+                let macs = macs.map(str::parse).collect::<Result<_, _>>();
                 self.filter.macs =
                     macs.map_err(|error: notify::MacPatternError| error.to_string())?;
             }
+            "in/out" => {
+                self.boundary = match value.to_lowercase().as_str() {
+                    "in" => Some(Boundary::Inside),
+                    "out" => Some(Boundary::Outside),
+                    _ => return Err(bad()),
+                };
+            }
+            "association" => self.associated = Some(names::truth(&json!(value)).ok_or_else(bad)?),
             "movedistance"
             | "movedistanceinft"
             | "distance"
@@ -158,7 +232,7 @@ impl Said {
             let area = self.hierarchy.ok_or(
                 "a subscription of InOut needs the condition 'inout.hierarchy == Campus>Building>Floor>Zone'",
             )?;
-            return Ok((Condition::Containment { area, boundary: None }, self.filter));
+            return Ok((Condition::Containment { area, boundary: self.boundary }, self.filter));
         }
         self.filter.area = self.hierarchy.unwrap_or_default();
         let condition = match kind {
@@ -169,18 +243,12 @@ impl Said {
             }
             "absence" => Condition::Absence { minutes: self.number.unwrap_or(ABSENCE_MIN) as u64 },
             "areachange" => Condition::AreaChange,
-            "association" => Condition::Association,
+            "association" => Condition::Association { associated: self.associated },
             "batterylife" => {
-                let level = match self.word.as_deref().unwrap_or("low") {
-                    "low" => BatteryLevel::Low,
-                    "medium" => BatteryLevel::Medium,
-                    "high" | "normal" => BatteryLevel::Normal,
-                    other => {
-                        return Err(format!(
-                            "'{other}' is no battery status; use low, medium or high"
-                        ));
-                    }
-                };
+                let word = self.word.as_deref().unwrap_or("low");
+                let level = names::battery_level(word).ok_or_else(|| {
+                    format!("'{word}' is no battery status; use low, medium or high")
+                })?;
                 Condition::Battery { level }
             }
             "emergency" => Condition::Emergency { reason: None },
@@ -237,7 +305,16 @@ fn written(condition: &Condition, filter: &Filter) -> Vec<Value> {
         texts.push(text("hierarchy", "==", &filter.area));
     }
     match condition {
-        Condition::Containment { area, .. } => texts.push(text("hierarchy", "==", area)),
+        Condition::Containment { area, boundary } => {
+            if let Some(boundary) = boundary {
+                let word = if *boundary == Boundary::Inside { "in" } else { "out" };
+                texts.push(text("in/out", "==", word));
+            }
+            texts.push(text("hierarchy", "==", area));
+        }
+        Condition::Association { associated: Some(associated) } => {
+            texts.push(text("association", "==", &associated.to_string()));
+        }
         Condition::Movement { distance_m } => {
             let feet = names::feet(*distance_m).to_string();
             texts.push(text("moveDistance", ">=", &feet));
@@ -262,7 +339,7 @@ fn receiver(receiver: &Receiver) -> Value {
         _ => (receiver.place(), BTreeMap::new()),
     };
     let format = match receiver.format {
-        Format::Cmx | Format::Mse8 => "JSON",
+        Format::Cmx | Format::Mse8 | Format::Mse7 => "JSON",
         Format::Xml => "XML",
         Format::Text => "TEXT",
     };
@@ -318,6 +395,7 @@ mod tests {
             ("Absence", "absence.absenceDurationInMinutes >= 5"),
             ("AreaChange", "areachange.hierarchy == A"),
             ("Association", "association.macAddressList == 00:0c:cc:*;00:00:5e:00:53:01"),
+            ("Association", "association.association == false"),
             ("BatteryLife", "batterylife.batteryStatus == low"),
             ("Emergency", "emergency.deviceType == all"),
             ("Chokepoint", "chokepoint.chokepointName == Gate"),
@@ -336,6 +414,69 @@ mod tests {
         }
     }
 
+    /// As the programs of Zapodeanu and Carvalho subscribe to one direction.
+    #[test]
+    fn one_direction_can_be_asked_for() {
+        let check = |word: &str, boundary| {
+            let mut body = sample();
+            let conditions = body["rules"][0]["conditions"].as_array_mut().unwrap();
+            conditions.push(json!({"condition": format!("inout.in/out == {word}")}));
+            let made = parse(&body, None, String::new).unwrap();
+            let area = "North>Main>Ground>Lobby".to_owned();
+            assert_eq!(made.conditions, [Condition::Containment { area, boundary }]);
+            let again = parse(&show(&made), None, String::new).unwrap();
+            assert_eq!(again.conditions, made.conditions);
+        };
+        check("in", Some(Boundary::Inside));
+        check("OUT", Some(Boundary::Outside));
+    }
+
+    /// As glance subscribes: the list of addresses ends with a semicolon.
+    #[test]
+    fn conditions_of_glance_are_understood() {
+        let check = |kind: &str, conditions: &[&str]| {
+            let mut body = sample();
+            body["notificationType"] = json!(kind);
+            let texts = conditions.iter().map(|text| json!({"condition": text}));
+            body["rules"] = json!([{"conditions": texts.collect::<Vec<_>>()}]);
+            parse(&body, None, String::new).unwrap()
+        };
+        let moved = check(
+            "LocationUpdate",
+            &[
+                "locationupdate.deviceType == client",
+                "locationupdate.hierarchy == North>Main>Ground",
+                "locationupdate.macAddressList == 00:00:5e:00:53:01;00:00:5e:00:53:02;",
+            ],
+        );
+        assert_eq!(moved.filter.macs.len(), 2);
+        assert_eq!(moved.filter.area, "North>Main>Ground");
+        let left = check(
+            "Association",
+            &["association.deviceType == client", "association.association == false"],
+        );
+        assert_eq!(left.conditions, [Condition::Association { associated: Some(false) }]);
+    }
+
+    #[test]
+    fn every_attribute_is_understood() {
+        for attribute in attributes().as_array().unwrap() {
+            let [space, name] = ["nameSpace", "name"].map(|key| attribute[key].as_str().unwrap());
+            let value = match (attribute["validValueSet"].get(0), name) {
+                (Some(value), _) => value.as_str().unwrap(),
+                (None, "macAddressList") => "00:00:5e:00:53:01;",
+                (None, "hierarchy") => "North",
+                (None, _) => "5",
+            };
+            let mut body = sample();
+            body["notificationType"] = json!(space);
+            let own = json!({"condition": format!("{space}.{name} == {value}")});
+            let place = json!({"condition": format!("{space}.hierarchy == North")});
+            body["rules"] = json!([{"conditions": [place, own]}]);
+            parse(&body, None, String::new).unwrap_or_else(|error| panic!("{attribute}: {error}"));
+        }
+    }
+
     #[test]
     fn what_is_not_understood_is_named() {
         check_refused(|it| it["name"] = json!(""), "'name'");
@@ -349,5 +490,6 @@ mod tests {
         check_refused(condition("inout.deviceType == unicorn"), "unicorn");
         check_refused(condition("inout.deviceType == client"), "inout.hierarchy");
         check_refused(condition("inout.hierarchy != A"), "!= A");
+        check_refused(condition("inout.in/out == near"), "near");
     }
 }

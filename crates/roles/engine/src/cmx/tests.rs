@@ -122,9 +122,13 @@ fn a_list_of_one_kind_holds_no_other() {
 
 #[test]
 fn what_cmx_does_not_have_is_not_answered() {
-    for path in
-        ["/", "/api", "/api/location/v1/wiredclients", "/api/location/v3/tags", "/api/v1/floors"]
-    {
+    for path in [
+        "/",
+        "/api",
+        "/api/location/v1/wiredclients",
+        "/api/location/v3/tags/x/y",
+        "/api/v1/floors",
+    ] {
         assert_eq!(ask(path, ""), None, "{path}");
     }
 }

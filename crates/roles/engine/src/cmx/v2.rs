@@ -2,13 +2,14 @@
 
 use std::cmp::Ordering;
 
+use model::map::{FloorRef, MapId};
 use model::{Category, Mac};
 use serde::Serialize;
 
 use super::query::{SortField, V2Query};
 use super::shape::{
-    Coordinate, Dimension, Feet, GeoCoordinate, Image, IsoTime, MaxDetectedRssi, RawLocation, band,
-    controller, ip_addresses,
+    Coordinate, Dimension, Feet, GeoCoordinate, Image, IsoTime, LOC_COMPUTE_TYPE, MaxDetectedRssi,
+    RawLocation, band, controller, ip_addresses,
 };
 use super::tag::TagInfo;
 use super::{Located, View};
@@ -23,6 +24,7 @@ pub struct Client<'v> {
     map_coordinate: Coordinate,
     currently_tracked: bool,
     confidence_factor: i64,
+    loc_compute_type: &'static str,
     statistics: Statistics,
     history_log_reason: Option<&'static str>,
     geo_coordinate: Option<GeoCoordinate>,
@@ -52,8 +54,23 @@ struct MapInfo<'v> {
     map_hierarchy_string: &'v str,
     floor_ref_id: String,
     floor_dimension: Dimension,
-    image: Option<Image>,
+    image: Image,
     tag_list: Vec<&'v str>,
+    map_hierarchy_details: HierarchyDetails<'v>,
+}
+
+/// The places of the path, each with its id; programs of the field read the names here.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HierarchyDetails<'v> {
+    campus: &'v str,
+    campus_aes_uid: u64,
+    building: &'v str,
+    building_aes_uid: u64,
+    floor: &'v str,
+    floor_aes_uid: u64,
+    /// Names of the zones with a comma between; how CMX writes several is not public.
+    zones: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,18 +88,21 @@ impl<'v> Client<'v> {
         let association = &element.association;
         let is_tracked = view.is_tracked(element);
         let ip_addresses = ip_addresses(element);
+        let zones: Vec<&str> = place.floor.floor.zones_at(position.point).collect();
         Self {
             mac_address: element.mac,
             map_info: MapInfo {
                 map_hierarchy_string: &place.path,
                 floor_ref_id: position.floor.to_string(),
                 floor_dimension: Dimension::of_floor(place.floor.floor),
-                image: place.floor.floor.image.as_ref().map(Image::new),
-                tag_list: place.floor.floor.zones_at(position.point).collect(),
+                image: Image::of(place.floor.floor),
+                map_hierarchy_details: HierarchyDetails::new(&place.floor, &zones),
+                tag_list: zones,
             },
             map_coordinate: Coordinate::new(position.point, model::Metres(0.0)),
             currently_tracked: is_tracked,
             confidence_factor: Feet::from(position.confidence).rounded(),
+            loc_compute_type: LOC_COMPUTE_TYPE,
             statistics: Statistics {
                 current_server_time: IsoTime(view.now),
                 first_located_time: IsoTime(element.first_seen),
@@ -112,6 +132,29 @@ impl<'v> Client<'v> {
             bytes_received: association.bytes_received,
             guest_user: false,
             tag: TagInfo::of(element),
+        }
+    }
+
+    /// As a history has it: a client without an address has an empty list there.
+    pub(super) fn past(located: Located<'v>, view: &View<'_>) -> Self {
+        let mut client = Self::new(located, view);
+        client.ip_address.get_or_insert_default();
+        client
+    }
+}
+
+impl<'v> HierarchyDetails<'v> {
+    fn new(place: &FloorRef<'v>, zones: &[&str]) -> Self {
+        let FloorRef { campus, building, floor } = *place;
+        let building_path = format!("{}>{}", campus.name, building.name);
+        Self {
+            campus: &campus.name,
+            campus_aes_uid: MapId::of(&campus.name).0,
+            building: &building.name,
+            building_aes_uid: MapId::of(&building_path).0,
+            floor: &floor.name,
+            floor_aes_uid: place.id().0,
+            zones: (!zones.is_empty()).then(|| zones.join(",")),
         }
     }
 }
@@ -145,15 +188,21 @@ pub(super) fn count<'v>(located: impl Iterator<Item = Located<'v>>, query: &V2Qu
 }
 
 fn compare(field: SortField, a: &Located<'_>, b: &Located<'_>) -> Ordering {
-    let (a, p, b, q) = (a.element, a.position, b.element, b.position);
+    let (of_a, of_b) = (&a.element.association, &b.element.association);
     match field {
-        SortField::ApMacAddress => a.association.ap.cmp(&b.association.ap),
-        SortField::ChangedOn | SortField::LastLocatedTime => p.at.cmp(&q.at),
-        SortField::ConfidenceFactor => p.confidence.0.total_cmp(&q.confidence.0),
-        SortField::FirstLocatedTime => a.first_seen.cmp(&b.first_seen),
-        SortField::IpAddress => a.association.ip_addresses.cmp(&b.association.ip_addresses),
-        SortField::MacAddress => a.mac.cmp(&b.mac),
-        SortField::SsId => a.association.ssid.cmp(&b.association.ssid),
-        SortField::UserName => a.association.username.cmp(&b.association.username),
+        SortField::ApMacAddress => of_a.ap.cmp(&of_b.ap),
+        SortField::Band => band(a.element.band).cmp(band(b.element.band)),
+        SortField::BytesReceived => of_a.bytes_received.cmp(&of_b.bytes_received),
+        SortField::BytesSent => of_a.bytes_sent.cmp(&of_b.bytes_sent),
+        SortField::ChangedOn | SortField::LastLocatedTime => a.position.at.cmp(&b.position.at),
+        SortField::ConfidenceFactor => a.position.confidence.0.total_cmp(&b.position.confidence.0),
+        // ASSOCIATED comes before PROBING.
+        SortField::Dot11Status => of_b.associated.cmp(&of_a.associated),
+        SortField::FirstLocatedTime => a.element.first_seen.cmp(&b.element.first_seen),
+        SortField::IpAddress => of_a.ip_addresses.cmp(&of_b.ip_addresses),
+        SortField::MacAddress => a.element.mac.cmp(&b.element.mac),
+        SortField::MapHierarchy => a.place.path.cmp(&b.place.path),
+        SortField::SsId => of_a.ssid.cmp(&of_b.ssid),
+        SortField::UserName => of_a.username.cmp(&of_b.username),
     }
 }

@@ -1,15 +1,17 @@
-//! `/api/location/v3`: clients in the shape of the notification that reports them.
+//! `/api/location/v3`: elements in the shape of the notification that reports them.
 
-use model::Mac;
+use model::{Category, Mac};
 use serde::Serialize;
 
 use super::query::V3Query;
 use super::shape::{
-    Coordinate, Feet, GeoCoordinate, IsoTime, MaxDetectedRssi, RawLocation, band, ip_addresses,
+    Coordinate, Feet, GeoCoordinate, IsoTime, LOC_COMPUTE_TYPE, MaxDetectedRssi, RawLocation, band,
+    ip_addresses,
 };
+use super::tag::TagInfo;
 use super::{Located, View};
 
-/// One client.
+/// One element.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LocationUpdate<'v> {
@@ -42,9 +44,11 @@ pub struct LocationUpdate<'v> {
     source_notification_key: Option<&'static str>,
     /// Milliseconds as text, as in the sample.
     notification_time: String,
+    #[serde(flatten)]
+    tag: Option<TagInfo>,
 }
 
-/// How many clients there are.
+/// How many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Count {
@@ -79,13 +83,14 @@ impl<'v> LocationUpdate<'v> {
             last_seen: IsoTime(element.last_seen),
             raw_location: RawLocation::UNKNOWN,
             tag_vendor_data: None,
-            loc_compute_type: "RSSI",
+            loc_compute_type: LOC_COMPUTE_TYPE,
             manufacturer: None,
             max_detected_rssi: MaxDetectedRssi::new(element.strongest.as_ref(), view.now),
             timestamp: element.last_seen.0,
             source_notification: None,
             source_notification_key: None,
             notification_time: view.now.0.to_string(),
+            tag: TagInfo::of(element),
         }
     }
 }
@@ -93,11 +98,12 @@ impl<'v> LocationUpdate<'v> {
 impl Count {
     pub(super) fn of<'v>(located: impl Iterator<Item = Located<'v>>) -> Self {
         located.fold(Self::default(), |count, located| {
-            let associated = usize::from(located.element.association.associated);
+            let is_associated = located.element.association.associated;
+            let is_client = located.element.category == Category::WirelessClient;
             Self {
                 total_count: count.total_count + 1,
-                associated_count: count.associated_count + associated,
-                probing_count: count.probing_count + 1 - associated,
+                associated_count: count.associated_count + usize::from(is_associated),
+                probing_count: count.probing_count + usize::from(is_client && !is_associated),
             }
         })
     }

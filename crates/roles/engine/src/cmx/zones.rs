@@ -36,8 +36,9 @@ pub(super) fn count<'v>(
                     json!({
                         "zoneName": zone.name,
                         "zoneId": zone.id.to_string(),
-                        // As a path from the root, as programs of the field split it.
-                        "hierarchy": format!("/{}", zone.path.replace('>', "/")),
+                        // `Campus/Building/Floor/Zone`: programs of the field split it, and drop what
+                        // comes first.
+                        "hierarchy": zone.path.replace('>', "/"),
                         "zoneCount": clients.iter().filter(|client| zone.holds(client)).count(),
                     })
                 })

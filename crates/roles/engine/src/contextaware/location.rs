@@ -3,7 +3,7 @@
 use model::{Category, Element};
 use serde_json::{Value, json};
 
-use super::{Form, PAGE_SIZE_MAX};
+use super::{Form, PAGE_SIZE_MAX, Request};
 use crate::cmx::query::Device;
 use crate::cmx::shape::{self, Coordinate, Dimension, Feet, IsoTime};
 use crate::cmx::tag::TagInfo;
@@ -53,8 +53,9 @@ pub(super) fn list(
     pairs: &[(String, String)],
     is_count: bool,
     view: &View<'_>,
-    form: Form,
+    request: Request<'_>,
 ) -> Answer {
+    let form = request.form;
     let asked = match Asked::parse(pairs) {
         Ok(asked) => asked,
         Err(error) => return form.error(400, &error),
@@ -65,7 +66,7 @@ pub(super) fn list(
         .filter(|located| asked.matches(located))
         .collect();
     if is_count {
-        return form.answer(200, &json!({"count": found.len()}));
+        return form.answer(200, &json!({"DeviceCount": {"count": found.len()}}));
     }
     let before = asked.page.saturating_mul(asked.page_size);
     let page = found.iter().skip(before).take(asked.page_size);
@@ -76,15 +77,29 @@ pub(super) fn list(
             Form::Xml => json!({name_of(located.element.category): location(located, view)}),
         })
         .collect();
-    form.answer(
-        200,
-        &json!({"Locations": {
-            "totalPages": found.len().div_ceil(asked.page_size),
-            "currentPage": asked.page,
-            "pageSize": asked.page_size,
-            "entries": entries,
-        }}),
-    )
+    let pages = found.len().div_ceil(asked.page_size);
+    let mut locations = json!({
+        "totalPages": pages,
+        // Of an empty list it is 0, as `totalPages` is.
+        "currentPage": pages.min(asked.page.saturating_add(1)),
+        "pageSize": asked.page_size,
+        "entries": entries,
+    });
+    if asked.page.saturating_add(1) < pages {
+        locations["nextResourceURI"] = next(request, pairs, &asked).into();
+    }
+    form.answer(200, &json!({"Locations": locations}))
+}
+
+/// Where the next page is.
+fn next(request: Request<'_>, pairs: &[(String, String)], asked: &Asked<'_>) -> String {
+    let others = pairs.iter().filter(|(key, _)| !matches!(key.as_str(), "page" | "pageSize"));
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(others)
+        .append_pair("page", &(asked.page + 1).to_string())
+        .append_pair("pageSize", &asked.page_size.to_string())
+        .finish();
+    format!("{}{}?{query}", request.origin, request.path)
 }
 
 fn location(located: &Located<'_>, view: &View<'_>) -> Value {

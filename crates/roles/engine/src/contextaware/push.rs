@@ -2,18 +2,23 @@
 //!
 //! `{"StreamingNotification": {.., "location": {..}}}` for positions, `{"ContainmentEvent": {..}}` and
 //! the like for events (`reference/nmsp-mse-cmx.md` section B.8); `<ContainmentTrackEvent ../>` and
-//! the like in XML (section B.6). The names of what MSE 8 has no sample of are formed alike, and ours.
+//! the like in XML, with `<NorthboundNotificationEvent>` for the position of a tag (section B.6; that it
+//! stands for positions is our reading). The names of what MSE 8 has no sample of are formed alike, and ours.
 //! In XML `state` is `clear` for an element that left an area or the network and for an incident that is
 //! over, and `set` otherwise.
 
 use model::map::FloorRef;
 use model::{Category, Metres, Position, Time};
 use notify::{Alert, Boundary, Event, EventKind, Phase};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::xml;
 use crate::cmx::shape::{self, Coordinate, Dimension, Feet, GeoCoordinate, IsoTime};
+use crate::cmx::tag::TagInfo;
 use crate::notifications::names;
+
+/// What events of MSE 7 do not have (section B.8).
+const ONLY_IN_8: [&str; 3] = ["confidenceFactor", "mseUdi", "floorRefId"];
 
 /// The body of one event. `sender` stands for the UDI of an MSE.
 pub fn json(event: &Event, floor: Option<&FloorRef<'_>>, sender: &str) -> Value {
@@ -23,6 +28,29 @@ pub fn json(event: &Event, floor: Option<&FloorRef<'_>>, sender: &str) -> Value 
         all.extend(own.clone());
     }
     json!({name: body})
+}
+
+/// Makes a body of [`json`] one of MSE 7: events have less there, and its latitude is misspelt (section
+/// B.8).
+pub fn make_older(body: &mut Value) {
+    let Some(event) = body.as_object_mut().and_then(|body| body.values_mut().next()) else {
+        return;
+    };
+    let Some(event) = event.as_object_mut() else { return };
+    misspell(event);
+    match event.get_mut("location").and_then(Value::as_object_mut) {
+        Some(location) => misspell(location),
+        None => event.retain(|key, _| !ONLY_IN_8.contains(&key.as_str())),
+    }
+}
+
+fn misspell(object: &mut Map<String, Value>) {
+    let geo = object.get_mut("geoCoordinate").and_then(Value::as_object_mut);
+    if let Some(geo) = geo
+        && let Some(latitude) = geo.remove("latitude")
+    {
+        geo.insert("lattitude".to_owned(), latitude);
+    }
 }
 
 /// The document of one event.
@@ -212,6 +240,9 @@ fn own_xml(event: &Event, floor: Option<&FloorRef<'_>>) -> (&'static str, Value)
         EventKind::Chokepoint { name } => {
             ("ChokepointTrackEvent", json!({"chokepointName": &**name}))
         }
+        EventKind::LocationUpdate if element.category == Category::Tag => {
+            ("NorthboundNotificationEvent", json!({"AesTagLocation": tag_location(event, floor)}))
+        }
         EventKind::LocationUpdate => {
             let at = element.position.as_ref().map(|it| Coordinate::new(it.point, Metres(0.0)));
             let at = at.map(Coordinate::flat).unwrap_or_default();
@@ -232,6 +263,35 @@ fn own_xml(event: &Event, floor: Option<&FloorRef<'_>>) -> (&'static str, Value)
             (name, own)
         }
     }
+}
+
+/// Where a tag is and what it says about itself, as MSE 7 tells it. What is not known is left out.
+fn tag_location(event: &Event, floor: Option<&FloorRef<'_>>) -> Value {
+    let element = &event.subject.element;
+    let position = element.position.as_ref();
+    let at = position.map(|it| Coordinate::new(it.point, Metres(0.0)).flat()).unwrap_or_default();
+    let said = serde_json::to_value(TagInfo::of(element)).unwrap_or_default();
+    let names = floor.map(|it| [&it.campus.name, &it.building.name, &it.floor.name]);
+    json!({
+        "macAddress": element.mac,
+        "x": at["x"],
+        "y": at["y"],
+        "floorId": position.map(|it| it.floor.to_string()),
+        "simpleHierarchy": floor.map(FloorRef::path),
+        "confidenceFactor": position.map(|it| Feet::from(it.confidence).rounded()),
+        "changedOn": position.map(|it| IsoTime(it.at)),
+        "minLastHeardSecs": event.at.since_ms(element.last_seen) / 1_000,
+        "calcFloorId": said["calcFloorId"],
+        "calcX": said["calcX"],
+        "calcY": said["calcY"],
+        "chokepointEncounterTime": said["chokepointEncounterTime"],
+        "floorHierarchy": {"elem": names},
+        "info": {"AesTag": {
+            "macAddress": element.mac,
+            "batteryInfo": {"AesBatteryInfo": said["batteryInfo"]},
+            "telemetryList": {"AesTelemetry": said["telemetryList"]},
+        }},
+    })
 }
 
 /// The word of MSE 7 for a category; the last two are ours.

@@ -1,15 +1,48 @@
-//! A JSON value as XML, in the way of MSE 8: the only member of the body is the root; texts, numbers
-//! and truth values are attributes, objects are elements, a list repeats its element, `null` is left
-//! out.
+//! A JSON value as XML and back, in the way of MSE 8: the only member of the body is the root; texts,
+//! numbers and truth values are attributes, objects are elements, a list repeats its element, `null` is
+//! left out.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
-use serde_json::{Map, Value};
+use roxmltree::Node;
+use serde_json::{Map, Value, json};
 
 /// The list whose entries are objects with one member, which names them.
 const ENTRIES: &str = "entries";
 /// What an error or a count is called, which are no objects.
 const BARE: &str = "Response";
+
+/// Deepest element that is read; a subscription has four levels. Ours.
+const DEPTH_MAX: usize = 16;
+
+/// The body of a document, all values as texts. `lists` names elements that are lists, also alone.
+pub(super) fn read(document: &str, lists: &[&str]) -> Result<Value, String> {
+    let document = roxmltree::Document::parse(document).map_err(|error| error.to_string())?;
+    let root = document.root_element();
+    let body = content(root, lists, DEPTH_MAX)?;
+    Ok(Value::Object(Map::from_iter([(root.tag_name().name().to_owned(), body)])))
+}
+
+fn content(node: Node<'_, '_>, lists: &[&str], depth: usize) -> Result<Value, String> {
+    let depth = depth.checked_sub(1).ok_or("its elements lie too deep in one another")?;
+    let mut object: Map<String, Value> =
+        node.attributes().map(|it| (it.name().to_owned(), it.value().into())).collect();
+    for child in node.children().filter(Node::is_element) {
+        let (name, value) = (child.tag_name().name(), content(child, lists, depth)?);
+        match object.get_mut(name) {
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = json!([first.take(), value]),
+            None if lists.contains(&name) => {
+                object.insert(name.to_owned(), json!([value]));
+            }
+            None => {
+                object.insert(name.to_owned(), value);
+            }
+        }
+    }
+    let text = node.text().map(str::trim).filter(|_| object.is_empty());
+    Ok(text.map_or_else(|| Value::Object(object), Value::from))
+}
 
 /// The document of a body.
 pub(super) fn write(body: &Value) -> Vec<u8> {
@@ -83,7 +116,6 @@ fn legal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 

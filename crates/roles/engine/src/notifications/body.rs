@@ -23,8 +23,11 @@ pub fn message(
         Format::Cmx => {
             ("application/json", serde_json::to_string(&cmx::push::body(event, floor.as_ref()))?)
         }
-        Format::Mse8 => {
-            let body = contextaware::push::json(event, floor.as_ref(), sender);
+        Format::Mse8 | Format::Mse7 => {
+            let mut body = contextaware::push::json(event, floor.as_ref(), sender);
+            if receiver.format == Format::Mse7 {
+                contextaware::push::make_older(&mut body);
+            }
             ("application/json", serde_json::to_string(&body)?)
         }
         Format::Xml => ("application/xml", contextaware::push::xml(event, floor.as_ref())),

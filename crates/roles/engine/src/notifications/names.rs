@@ -37,6 +37,23 @@ pub fn battery(level: BatteryLevel) -> &'static str {
     }
 }
 
+/// The level that a program of CMX or MSE means.
+pub fn battery_level(word: &str) -> Option<BatteryLevel> {
+    Some(match word {
+        "low" => BatteryLevel::Low,
+        "medium" => BatteryLevel::Medium,
+        "high" | "normal" => BatteryLevel::Normal,
+        _ => return None,
+    })
+}
+
+/// The reason that a program of MSE means.
+pub fn emergency_reason(word: &str) -> Option<Emergency> {
+    [Emergency::PanicButton, Emergency::Tampered, Emergency::Detached]
+        .into_iter()
+        .find(|reason| emergency(*reason) == word)
+}
+
 /// `panic`
 pub fn emergency(reason: Emergency) -> &'static str {
     match reason {
@@ -53,7 +70,7 @@ pub fn condition(condition: &Condition) -> &'static str {
         Condition::Movement { .. } => "Movement",
         Condition::Absence { .. } => "Absence",
         Condition::AreaChange => "AreaChange",
-        Condition::Association => "Association",
+        Condition::Association { .. } => "Association",
         Condition::Battery { .. } => "BatteryLife",
         Condition::Emergency { .. } => "Emergency",
         Condition::Chokepoint { .. } => "Chokepoint",

@@ -84,6 +84,7 @@ pub(crate) fn config(dir: &Dir, controllers: &[ControllerConfig]) -> Config {
         data: dir.path().to_owned(),
         name: Some("mse-1".to_owned()),
         https: Https { listen: SocketAddr::from(([127, 0, 0, 1], 0)), plain: true },
+        compatibility: Vec::new(),
         nmsp: nmsp::Settings::default(),
         controllers: controllers.to_vec(),
         tracking: Tracking::default(),

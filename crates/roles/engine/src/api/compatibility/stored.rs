@@ -1,16 +1,19 @@
 //! Answers of the CMX API that the element table does not have: histories, presence, users.
 
-use model::{Category, Element, Metres, Time};
+use std::collections::BTreeSet;
+
+use model::{Category, Element, Mac, Metres, Time};
+use node::clock;
 use serde_json::json;
 use store::{HistoryRow, Role, StoreError};
 
 use super::super::Shared;
 use super::super::access::Principal;
 use super::super::error::ApiError;
-use crate::analytics::{Calendar, Period, presence_api};
-use crate::cmx::history::{self, Lite, POSITIONS_MAX, Was};
+use crate::analytics::{Calendar, Period, PeriodError, Place, presence_api};
+use crate::cmx::history::{self, Form, Lite, POSITIONS_MAX, Was};
 use crate::cmx::query::Device;
-use crate::cmx::{Answer, query};
+use crate::cmx::{Answer, View, query};
 use crate::contextaware::{self, HISTORY_MAX, HISTORY_OF_EACH_MAX, Past};
 
 /// Answers a GET; `None` when it is for somebody else.
@@ -23,17 +26,27 @@ pub(super) fn answer(
     let pairs = query::pairs(query);
     if let Some(request) = history::request(segments, &pairs) {
         return Ok(Some(match request {
-            Ok(request) => lite(shared, &request)?,
+            Ok(request) if request.form == Form::Lite => lite(shared, &request)?,
+            Ok(request) => records(shared, &pairs, request)?,
             Err(error) => Answer::bad_query(&error),
         }));
     }
     match segments {
+        ["api", "location", "v1", "history", "uniqueclientsbyhierarchy"] => {
+            unique_clients(shared, &pairs).map(Some)
+        }
         ["api", "presence", "v1", rest @ ..] => {
             let site = shared.site.load();
             let inquiry = shared.inquiry(Category::WirelessClient, site.revision)?;
             Ok(presence_api::answer(rest, &pairs, &site.maps, &inquiry)?)
         }
-        ["api", "config", "v1", "aaa", "users"] => {
+        // Programs of the field print it; its shape is not public, so it has the figures of the day.
+        ["api", "analytics", "v1", "summary"] => {
+            let site = shared.site.load();
+            let inquiry = shared.inquiry(Category::WirelessClient, site.revision)?;
+            Ok(presence_api::answer(&["kpisummary"], &pairs, &site.maps, &inquiry)?)
+        }
+        ["api", "config", "v1", "users"] | ["api", "config", "v1", "aaa", "users"] => {
             principal.require(Role::Admin)?;
             let user = |user: store::User| {
                 let role = user.role.to_string();
@@ -48,21 +61,15 @@ pub(super) fn answer(
 
 fn lite(shared: &Shared, request: &history::Request) -> Result<Answer, ApiError> {
     let category = Category::WirelessClient;
-    let known = known(shared, category, &request.device);
+    let known = request.device.as_ref().and_then(|device| known(shared, category, device));
     let mac = match (&request.device, &known) {
-        (Device::Mac(mac), _) => *mac,
+        (Some(Device::Mac(mac)), _) => *mac,
         (_, Some(known)) => known.mac,
         (_, None) => return Ok(Answer::not_found("such client")),
     };
-    let (from, until) = match &request.day {
-        None => (Time(0), Time(u64::MAX)),
-        Some(day) => match Period::between(day, day) {
-            Ok(period) => {
-                let day = calendar(shared).day(period.first);
-                (day.from, day.until.minus_ms(1))
-            }
-            Err(error) => return Ok(Answer::bad_query(&error)),
-        },
+    let (from, until) = match span(shared, request.day.as_deref()) {
+        Ok(span) => span,
+        Err(error) => return Ok(Answer::bad_query(&error)),
     };
     let rows = shared.store.trail(category, mac, from, until, POSITIONS_MAX)?;
     let was = |row: &HistoryRow| Was {
@@ -76,14 +83,80 @@ fn lite(shared: &Shared, request: &history::Request) -> Result<Answer, ApiError>
     Ok(Answer::ok(&Lite::new(mac, known.as_ref().map(|known| &known.association), &past)))
 }
 
-/// The positions that MSE 8 tells of the past, newest first.
+/// A history with whole clients.
+fn records(
+    shared: &Shared,
+    pairs: &[(String, String)],
+    request: history::Request,
+) -> Result<Answer, ApiError> {
+    let span = match span(shared, request.day.as_deref()) {
+        Ok(span) => span,
+        Err(error) => return Ok(Answer::bad_query(&error)),
+    };
+    let elements = super::elements(shared);
+    let past = Past { category: Category::WirelessClient, device: request.device };
+    let mac = match &past.device {
+        None => None,
+        Some(Device::Mac(mac)) => Some(*mac),
+        Some(device) => match known(shared, past.category, device) {
+            Some(known) => Some(known.mac),
+            None => return Ok(Answer::not_found("such client")),
+        },
+    };
+    let past = self::past(shared, &elements, &past, span)?;
+    let site = shared.site.load();
+    let view = View::new(&site.maps, clock::wall(), shared.missing_after_ms);
+    Ok(history::records(mac, pairs, &view, &past))
+}
+
+/// Who was at a place on a day: `hierarchy` as `Campus/Building/Floor`, or the id of a floor or zone.
+fn unique_clients(shared: &Shared, pairs: &[(String, String)]) -> Result<Answer, ApiError> {
+    let value = |key: &str| {
+        let pair = pairs.iter().find(|(known, _)| known.eq_ignore_ascii_case(key));
+        pair.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    };
+    let site = shared.site.load();
+    let inquiry = shared.inquiry(Category::WirelessClient, site.revision)?;
+    let hierarchy = value("hierarchy").map(|path| path.replace('/', ">"));
+    let asked = value("zoneid").or_else(|| value("floorid")).or(hierarchy.as_deref());
+    let place = match Place::find(&site.maps, asked.unwrap_or_default()) {
+        Ok(place) => place,
+        Err(error) => return Ok(Answer::bad_query(&error)),
+    };
+    let period = match value("date") {
+        Some(day) => Period::between(day, day),
+        None => inquiry.calendar().period("today", inquiry.now),
+    };
+    let period = match period {
+        Ok(period) => period,
+        Err(error) => return Ok(Answer::bad_query(&error)),
+    };
+    let visits = inquiry.visits(&place, inquiry.whole(period))?;
+    let macs: BTreeSet<Mac> = visits.iter().map(|visit| visit.element.1).collect();
+    Ok(Answer::ok(&json!({
+        "date": period.first.to_string(),
+        "hierarchy": place.path,
+        "count": macs.len(),
+        "macaddresses": macs,
+    })))
+}
+
+/// From when until when a history is asked for.
+fn span(shared: &Shared, day: Option<&str>) -> Result<(Time, Time), PeriodError> {
+    let Some(day) = day else { return Ok((Time(0), Time(u64::MAX))) };
+    let day = calendar(shared).day(Period::between(day, day)?.first);
+    Ok((day.from, day.until.minus_ms(1)))
+}
+
+/// The positions of a span, newest first.
 pub(super) fn past(
     shared: &Shared,
     elements: &[Element],
     past: &Past,
+    (from, until): (Time, Time),
 ) -> Result<Vec<Element>, ApiError> {
     let trail = |mac, limit, known: Option<&Element>| -> Result<Vec<Element>, StoreError> {
-        let rows = shared.store.trail(past.category, mac, Time(0), Time(u64::MAX), limit)?;
+        let rows = shared.store.trail(past.category, mac, from, until, limit)?;
         Ok(rows.iter().rev().map(|row| contextaware::was(row, known)).collect())
     };
     let own = || elements.iter().filter(|element| element.category == past.category);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::Method;
 use notify::Definition;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::Role;
 
 use super::super::access::Principal;
@@ -27,6 +27,8 @@ enum Api {
 pub(super) struct Asked {
     api: Api,
     name: Option<String>,
+    /// Only whether there is one of this name.
+    is_question: bool,
 }
 
 impl Asked {
@@ -40,8 +42,11 @@ impl Asked {
             _ => return None,
         };
         match rest {
-            [] => Some(Self { api, name: None }),
-            [name] => Some(Self { api, name: Some((*name).to_owned()) }),
+            [] => Some(Self { api, name: None, is_question: false }),
+            ["exists", name] => {
+                Some(Self { api, name: Some((*name).to_owned()), is_question: true })
+            }
+            [name] => Some(Self { api, name: Some((*name).to_owned()), is_question: false }),
             _ => None,
         }
     }
@@ -64,19 +69,29 @@ impl Asked {
                 let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
                     ApiError::bad_request("the subscription is larger than 64 KiB, or broke off")
                 })?;
-                let definition = self.parse(&body).map_err(ApiError::bad_request)?;
-                let (is_new, shown) =
-                    notifications::save(Arc::clone(shared), principal, definition, Seen::Unsaid)
-                        .await?;
-                Ok(self.write(if is_new { 201 } else { 200 }, &self.body(&shown)))
+                let (definitions, is_list) = self.parse(&body).map_err(ApiError::bad_request)?;
+                let (mut is_new, mut saved) = (false, Vec::new());
+                for definition in definitions {
+                    let (shared, principal) = (Arc::clone(shared), principal.clone());
+                    let (new, shown) =
+                        notifications::save(shared, principal, definition, Seen::Unsaid).await?;
+                    is_new |= new;
+                    saved.push(self.body(&shown));
+                }
+                let body = match saved.pop() {
+                    Some(only) if !is_list => only,
+                    last => saved.into_iter().chain(last).collect(),
+                };
+                Ok(self.write(if is_new { 201 } else { 200 }, &body))
             }
             Method::DELETE => {
                 principal.require(Role::Admin)?;
-                let name = self.name.ok_or_else(|| {
+                let name = self.name.clone().ok_or_else(|| {
                     ApiError::bad_request("name the subscription at the end of the path")
                 })?;
                 notifications::drop_one(Arc::clone(shared), principal, name, Seen::Unsaid).await?;
-                Ok(Answer::nothing())
+                // A program of the field takes 200 alone for success.
+                Ok(self.write(200, &json!({"success": true})))
             }
             _ => {
                 let status = axum::http::StatusCode::METHOD_NOT_ALLOWED;
@@ -96,18 +111,31 @@ impl Asked {
             });
         };
         let found = definitions.into_iter().find(|it| it.name == *name);
+        if self.is_question {
+            return Ok(self.write(200, &json!({"name": name, "exists": found.is_some()})));
+        }
         let found = found
             .ok_or_else(|| ApiError::not_found(format!("no subscription is named '{name}'")))?;
         Ok(self.write(200, &self.body(&found)))
     }
 
-    fn parse(&self, body: &Bytes) -> Result<Definition, String> {
-        let body: Value = serde_json::from_slice(body)
-            .map_err(|error| format!("the subscription is no JSON: {error}"))?;
+    /// The definitions of a body, and whether it is a list: a program of the field puts its only
+    /// subscription into one.
+    fn parse(&self, body: &Bytes) -> Result<(Vec<Definition>, bool), String> {
+        let body: Value = match self.api {
+            Api::Cmx => serde_json::from_slice(body)
+                .map_err(|error| format!("the subscription is no JSON: {error}"))?,
+            Api::Mse(_) => contextaware::subscription::read(body)?,
+        };
         let salt = || node::token::hex(&node::token::random::<16>());
-        match self.api {
-            Api::Cmx => cmx::subscription::parse(&body, self.name.as_deref(), salt),
-            Api::Mse(_) => contextaware::subscription::parse(&body, salt),
+        let one = |body: &Value| match self.api {
+            Api::Cmx => cmx::subscription::parse(body, self.name.as_deref(), salt),
+            Api::Mse(_) => contextaware::subscription::parse(body, salt),
+        };
+        match &body {
+            Value::Array(bodies) if bodies.is_empty() => Err("the list is empty".to_owned()),
+            Value::Array(bodies) => Ok((bodies.iter().map(one).collect::<Result<_, _>>()?, true)),
+            body => Ok((vec![one(body)?], false)),
         }
     }
 
