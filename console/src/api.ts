@@ -663,7 +663,7 @@ export const takeSurveyPoint = (
 export const removeSurveyPoint = (floor: string, { number, taken }: SurveyPoint) =>
   write<void>('DELETE', `${surveyPath(floor)}/${number}?taken=${taken}`);
 export const importSurvey = (floor: string, csv: Blob) =>
-  request<{ points: number }>('PUT', `${surveyPath(floor)}.csv`, {
+  request<{ points: number; unplaced_access_points: number }>('PUT', `${surveyPath(floor)}.csv`, {
     headers: { 'Content-Type': 'text/csv' },
     body: csv,
   });

@@ -26,7 +26,9 @@ export const SPEEDS = [1, 10, 60, 600] as const;
 const BEFORE_MS = 60_000;
 /** Answers that are cut are asked for further; more than these are a busy day, and said to be cut. */
 const PARTS_MAX = 20;
-/** A step of the clock is at most so long, whatever the browser did meanwhile. */
+/** The clock goes on in steps of this length; dots glide from one to the next. */
+const TICK_MS = 100;
+/** A step is at most so long, whatever the browser did meanwhile. */
 const TICK_MAX_MS = 250;
 
 export class Playback {
@@ -109,9 +111,11 @@ export class Playback {
     let last = performance.now();
     let frame = 0;
     const tick = (now: number) => {
-      const elapsed_ms = Math.min(now - last, TICK_MAX_MS);
-      last = now;
-      this.show(this.at + elapsed_ms * this.speed);
+      if (now - last >= TICK_MS) {
+        const elapsed_ms = Math.min(now - last, TICK_MAX_MS);
+        last = now;
+        this.show(this.at + elapsed_ms * this.speed);
+      }
       if (this.at >= this.until) this.playing = false;
       else frame = requestAnimationFrame(tick);
     };

@@ -11,6 +11,7 @@ import {
   type SurveyPoint,
 } from '../../api';
 import { categoryWords, elementKey } from '../../categories';
+import { plural } from '../../format';
 import { poll } from '../../poll';
 import { toScreen } from '../affine';
 import { distance, snapInto } from '../edit/geometry';
@@ -122,10 +123,14 @@ export class SurveyState implements MapTool {
 
   async bringIn(csv: Blob): Promise<void> {
     await this.#try(async () => {
-      const { points } = await api.importSurvey(this.details.id, csv);
+      const { points, unplaced_access_points: unplaced } = await api.importSurvey(
+        this.details.id,
+        csv,
+      );
       this.chosen = undefined;
       this.points = await api.readSurvey(this.details.id);
-      this.result = `The survey has ${points} points now.`;
+      const unknown = unplaced > 0 ? ` ${plural(unplaced, 'access point')} in it on no map.` : '';
+      this.result = `The survey has ${plural(points, 'point')} now.${unknown}`;
     });
   }
 

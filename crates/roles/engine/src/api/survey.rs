@@ -1,5 +1,7 @@
 //! The survey of a floor and what it has taught: points taken, listed, removed, brought in and out.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State as FromState};
@@ -67,7 +69,10 @@ pub struct RemoveQuery {
 /// What an import brought.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SurveyImport {
+    /// How many points the survey has now.
     points: usize,
+    /// How many access points heard them that are on no map: mistyped, or without a known place.
+    unplaced_access_points: usize,
 }
 
 /// How a floor is located, and how well.
@@ -233,10 +238,13 @@ pub async fn import_csv(
     let points = read.await.map_err(|panicked| ApiError::internal(&panicked))?;
     let points = points.map_err(|error| ApiError::bad_request(error.to_string()))?;
     let count = points.len();
+    let heard: BTreeSet<Mac> = points.iter().flat_map(|it| &it.readings).map(|it| it.ap).collect();
+    let site = shared.site.load();
+    let unplaced = heard.iter().filter(|ap| !site.has_access_point(**ap)).count();
     let replace = tokio::spawn(async move { survey::replace(&shared, floor, points).await });
     replace.await.map_err(|panicked| ApiError::internal(&panicked))??;
     tracing::info!(user = principal.user, floor = id, points = count, "survey imported");
-    Ok(Json(SurveyImport { points: count }))
+    Ok(Json(SurveyImport { points: count, unplaced_access_points: unplaced }))
 }
 
 /// How a floor is located and how well, as its own survey shows.
