@@ -3,7 +3,8 @@
 //! Receivers in the field read element 0 alone, and look up keys without asking whether they are
 //! there (`reference/nmsp-mse-cmx.md` sections B.9, C.1 and C.2): every key is there in every event.
 //! `timestamp` is when the event happened, `lastSeen` when the element was heard. What a kind adds
-//! beyond the samples (`moveDistanceInFt`, `absenceDurationInMinutes`, ..) is named as MSE 8 does.
+//! beyond the samples (`moveDistanceInFt`, `absenceDurationInMinutes`, ..) is named as MSE 8 does. An
+//! event of a tag has, besides, what the tag says about itself, as lists have it, see [`tag`](super::tag).
 
 use model::map::FloorRef;
 use model::{Metres, Position};
@@ -14,6 +15,7 @@ use super::shape::{
     Coordinate, Feet, GeoCoordinate, IsoTime, LOC_COMPUTE_TYPE, MaxDetectedRssi, RawLocation, band,
     ip_addresses,
 };
+use super::tag::TagInfo;
 use crate::notifications::names;
 
 /// `status` of an association: in the samples 3 is that of a client that has joined.
@@ -22,8 +24,15 @@ const STATUS_JOINED: u8 = 3;
 /// The body of one event. `floor` is where the element is.
 pub fn body(event: &Event, floor: Option<&FloorRef<'_>>) -> Value {
     let mut notification = common(event, floor);
-    if let (Some(all), Some(own)) = (notification.as_object_mut(), own(&event.kind).as_object()) {
-        all.extend(own.clone());
+    if let Some(all) = notification.as_object_mut() {
+        if let Some(Ok(Value::Object(tag))) =
+            TagInfo::of(&event.subject.element).map(serde_json::to_value)
+        {
+            all.extend(tag);
+        }
+        if let Value::Object(own) = own(&event.kind) {
+            all.extend(own);
+        }
     }
     json!({"notifications": [notification]})
 }
