@@ -10,12 +10,12 @@ use model::geometry::Point;
 use model::map::{MapId, Maps};
 use model::survey::Survey;
 
+use super::quality::POINTS_MIN;
+
 /// Further off than this is worth a look: `reference/location.md` section 6.
 const MISPLACED_M: f32 = 8.0;
 /// Points that are averaged, at most (ours).
 const STRONGEST: usize = 5;
-/// Fewer points do not tell where an access point is (ours).
-const POINTS_MIN: usize = 3;
 /// Points this much weaker than the strongest do not count.
 const WITHIN_DB: f32 = 10.0;
 /// An access point that nobody came near was not surveyed: its strongest reading is at least this.
@@ -95,7 +95,7 @@ mod tests {
     use crate::testing::{floor, maps};
 
     /// An access point at (5, 5) that is heard as if it were at (`x`, 5).
-    fn check(x: f32, surveyed_from: f32, expected: &[f32]) {
+    fn check(x: f32, (points, surveyed_from): (u16, f32), expected: &[f32]) {
         let maps = maps(vec![floor("hall", 0, 40.0, 10.0, &[(1, 5.0, 5.0)])]);
         let id = MapId::of("campus>building>hall");
         let point = |step: u16| {
@@ -106,7 +106,7 @@ mod tests {
             let readings = vec![reading];
             SurveyPoint { floor: id, at, taken: Time(0), device: String::new(), readings }
         };
-        let survey = Survey { points: (0..10).map(point).collect() };
+        let survey = Survey { points: (0..points).map(point).collect() };
         let found = misplaced(&maps, &survey);
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (found, likely) in found.iter().zip(expected) {
@@ -116,16 +116,22 @@ mod tests {
 
     #[test]
     fn an_access_point_in_its_place_is_not_named() {
-        check(5.0, 0.0, &[]);
+        check(5.0, (10, 0.0), &[]);
     }
 
     #[test]
     fn one_that_was_moved_is_named_with_its_likely_place() {
-        check(19.0, 2.0, &[19.0]);
+        check(19.0, (10, 2.0), &[19.0]);
     }
 
     #[test]
     fn one_that_nobody_came_near_is_not_judged() {
-        check(5.0, 22.0, &[]);
+        check(5.0, (10, 22.0), &[]);
+    }
+
+    #[test]
+    fn a_handful_of_points_is_no_ground_for_blame() {
+        check(19.0, (4, 14.0), &[]);
+        check(19.0, (5, 14.0), &[19.0]);
     }
 }
