@@ -32,6 +32,11 @@ describe('what was recorded of a floor', () => {
     expect(there(2)).toEqual({ 'tags/a': 10, 'tags/b': 5 });
   });
 
+  it('begins when somebody was there', () => {
+    expect(ways().first).toBe(MINUTE);
+    expect(new Ways('788').first).toBe(-Infinity);
+  });
+
   it('stays where it was last, and is gone after a longer silence', () => {
     expect(there(6.9)).toEqual({ 'tags/a': 10, 'tags/b': 5 });
     expect(there(7.1)).toEqual({});

@@ -62,7 +62,7 @@ export class Playback {
     this.#ways = new Ways(details.id);
   }
 
-  /** Reads what happened in the span that ends now, and plays it from its beginning. */
+  /** Reads what happened in the span that ends now, and plays it from when somebody was there. */
   async open(span: Span, now: number): Promise<void> {
     this.#abort?.abort();
     const abort = new AbortController();
@@ -86,7 +86,7 @@ export class Playback {
       }
       this.#ways = ways;
       this.known = ways.size;
-      this.show(this.from);
+      this.#rewind();
       this.playing = ways.size > 0;
     } catch (error) {
       if (!abort.signal.aborted) this.failure = errorText(error);
@@ -102,8 +102,12 @@ export class Playback {
 
   /** Plays, from the beginning when it is at its end, or pauses. */
   toggle(): void {
-    if (!this.playing && this.at >= this.until) this.show(this.from);
+    if (!this.playing && this.at >= this.until) this.#rewind();
     this.playing = !this.playing;
+  }
+
+  #rewind(): void {
+    this.show(Math.max(this.from, this.#ways.first));
   }
 
   /** Lets time pass while it plays, until the returned function is called. */

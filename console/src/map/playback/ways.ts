@@ -16,17 +16,24 @@ export interface Recorded extends Point {
 
 export class Ways {
   readonly #ways = new Map<string, PlaybackPoint[]>();
+  #first = -Infinity;
 
   constructor(readonly floor: string) {}
 
   /** Takes places in order of time. */
   add(points: readonly PlaybackPoint[]): void {
+    if (this.size === 0 && points[0]) this.#first = points[0].at;
     for (const point of points) {
       const key = elementKey(point.category, point.mac);
       const way = this.#ways.get(key);
       if (way) way.push(point);
       else this.#ways.set(key, [point]);
     }
+  }
+
+  /** When the first of them was somewhere; long ago when nobody was. */
+  get first(): number {
+    return this.#first;
   }
 
   get size(): number {
