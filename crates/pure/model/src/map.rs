@@ -411,7 +411,7 @@ pub enum MapError {
     /// Two places share a path, or two access points an address.
     #[error("{0} is there twice")]
     Duplicate(String),
-    /// An access point is at two places, on one floor or on two.
+    /// An access point is on two floors.
     #[error(
         "the access point {mac} is on '{first}' and again on '{second}'; remove it from one of them first"
     )]
@@ -554,7 +554,11 @@ impl Floor {
             }
             if let Some(first) = aps.insert(ap.mac, path.to_owned()) {
                 let (mac, second) = (ap.mac, path.to_owned());
-                return Err(MapError::TwoPlaces { mac, first, second });
+                return Err(if first == second {
+                    MapError::Duplicate(format!("the access point {mac} of '{first}'"))
+                } else {
+                    MapError::TwoPlaces { mac, first, second }
+                });
             }
         }
         for wall in &self.walls {
