@@ -56,7 +56,7 @@ fn check_known(mode: Mode, seeds: u64, mean_most: f32, p90_most: f32) {
 /// Section 3, row "Bayes grid + cut": 4.17 and 7.02.
 #[test]
 fn without_a_survey_it_is_better_than_the_reference() {
-    check_known(Mode::None, 1, 4.1, 6.9);
+    check_known(Mode::None, 1, 4.0, 6.9);
 }
 
 /// Section 3, row "heat-map, 50 points": 3.18.
@@ -76,7 +76,7 @@ fn with_all_points_it_is_better_than_the_best_of_the_reference() {
 #[test]
 fn few_access_points_are_made_the_most_of() {
     let wanted =
-        [(Mode::None, 1, 5.15), (Mode::None, 2, 4.7), (Mode::None, 3, 4.6), (Mode::All, 1, 4.15)];
+        [(Mode::None, 1, 5.15), (Mode::None, 2, 4.65), (Mode::None, 3, 4.6), (Mode::All, 1, 4.15)];
     for (mode, keep, mean_most) in wanted {
         let mut sum = 0.0;
         for name in KNOWN {
@@ -84,7 +84,7 @@ fn few_access_points_are_made_the_most_of() {
             let score = score_of_strongest(&folder, mode, 1, Some(keep));
             println!("{:9} {keep}  {name:20} {score}", mode.name());
             assert!(
-                score.covered >= 85.0 && (keep == 1 || score.covered >= 91.0),
+                score.covered >= if mode == Mode::None { 92.0 } else { 85.0 },
                 "{name}: {score}"
             );
             sum += score.mean;

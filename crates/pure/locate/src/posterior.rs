@@ -277,10 +277,10 @@ impl Posterior {
         self.least
     }
 
-    /// Natural logarithm of the mass after [`Posterior::weigh`] with sharpness 1, comparable between
-    /// floors.
-    pub(crate) fn log_mass(&self, grid: &Grid) -> f32 {
-        (self.mass * grid.cell_area()).ln() - 0.5 * self.least
+    /// Natural logarithm of the mass after [`Posterior::weigh`] with this sharpness, comparable between
+    /// floors that were weighed alike.
+    pub(crate) fn log_mass(&self, grid: &Grid, sharpness: f32) -> f32 {
+        (self.mass * grid.cell_area()).ln() - 0.5 * sharpness * self.least
     }
 
     /// How likely places are beside the likeliest, whatever they were last weighed with, and which cells

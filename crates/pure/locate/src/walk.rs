@@ -274,7 +274,7 @@ mod tests {
             self.now = self.now.plus_ms(after_ms);
             let readings = self.aps.iter().map(|(ap, at)| {
                 let decades = at.distance(Point::new(x, 2.0)).hypot(1.4).max(1.0).log10();
-                let (ap, band, rssi) = (*ap, Band::Ghz5, Dbm(-35.0 - 35.0 * decades));
+                let (ap, band, rssi) = (*ap, Band::Ghz5, Dbm(-32.0 - 37.0 * decades));
                 Reading { ap, band, rssi, at: self.now }
             });
             let estimate =
