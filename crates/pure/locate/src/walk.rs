@@ -31,7 +31,7 @@ const STEP_MS: u64 = 500;
 /// The share of the radius of an estimate that stays however many follow: what maps say wrongly of a place
 /// is wrong in the next moment as well, and more of it where nobody surveyed. Measured on the recorded
 /// tracks: with it the radius holds the truth in 97 to 99 % with a survey, by three access points or all;
-/// without, in 93 to 99 % by up to four and by all, but in 80 % by five to eight.
+/// without, in 98 to 99 % by up to four and by all, but in 86 to 88 % by five to eight.
 const COMMON_SHARE_SURVEYED: f32 = 0.3;
 const COMMON_SHARE: f32 = 0.45;
 /// After so long a silence the walk begins anew: section 6. It bounds the steps as well.
