@@ -30,7 +30,7 @@ pub fn json(event: &Event, floor: Option<&FloorRef<'_>>, sender: &str) -> Value 
     json!({name: body})
 }
 
-/// Makes a body of [`json`] one of MSE 7: events have less there, and its latitude is misspelt (section
+/// Makes a body of [`json()`] one of MSE 7: events have less there, and its latitude is misspelt (section
 /// B.8).
 pub fn make_older(body: &mut Value) {
     let Some(event) = body.as_object_mut().and_then(|body| body.values_mut().next()) else {
