@@ -15,7 +15,7 @@ use model::survey::Survey;
 use model::{Band, Mac, Metres, Position, Reading, Time};
 
 use crate::calibration::fingerprints::Matching;
-use crate::calibration::quality::{self, Approach, Method, Quality};
+use crate::calibration::quality::{self, Approach, Quality};
 use crate::choice::PreviousFloor;
 use crate::floor::{FloorModel, Receiver};
 use crate::posterior::{Base, Heard as Against, Hint, Hints, Posterior, Term};
@@ -428,7 +428,7 @@ impl Locator {
         let mean = scratch.posteriors[number].mean();
         // A survey corrects the model; without one, few access points do not make up for its errors.
         let share = centroid_share(access_points);
-        let is_hedged = floor.method == Method::Model && share >= CENTROID_SHARE_LEAST;
+        let is_hedged = !floor.method.uses_survey() && share >= CENTROID_SHARE_LEAST;
         let centroid = if is_hedged { self.centroid(&scratch.heard, index) } else { None };
         let point = centroid.map_or(mean, |centroid| {
             let between = |mean: f32, centroid: f32| (1.0 - share) * mean + share * centroid;
@@ -506,10 +506,10 @@ impl Locator {
         self.settings.offset_unknown_db * (2.0 / hearing.max(1) as f32).sqrt()
     }
 
-    /// How sharp the posterior of `floor` is for the place: the shipped deviation is that of a survey's
-    /// readings around their law, and the place is better found by one that is a little less.
+    /// How sharp the posterior of `floor` is for the place: sharper than the shipped deviation says where
+    /// nobody surveyed, because the place is found better so (ADR 14).
     fn sharpness(&self, floor: usize) -> f32 {
-        if self.site.floors[floor].method == Method::Model { SHARPNESS } else { 1.0 }
+        if self.site.floors[floor].method.uses_survey() { 1.0 } else { SHARPNESS }
     }
 
     /// What a reading is weaker by when it counts 1/e.

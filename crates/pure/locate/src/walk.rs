@@ -20,7 +20,6 @@
 use model::geometry::Point;
 use model::{Metres, Position, Time};
 
-use crate::calibration::quality::Method;
 use crate::estimate::{Estimate, Locator, Scratch};
 use crate::grid::Grid;
 use crate::posterior::{Posterior, SPREADS_HELD};
@@ -117,7 +116,7 @@ impl Locator {
         let (middle, spread) = ground.middle(&floor.grid);
         let half_cell = floor.grid.cell_side() / 2.0;
         // The estimate's share that does not average out.
-        let is_surveyed = floor.method != Method::Model;
+        let is_surveyed = floor.method.uses_survey();
         let share = if is_surveyed { COMMON_SHARE_SURVEYED } else { COMMON_SHARE };
         let common = share * position.confidence.0;
         let radius = (SPREADS_HELD * spread + half_cell).hypot(common);

@@ -58,6 +58,10 @@ impl Method {
         }
     }
 
+    pub(crate) fn uses_survey(self) -> bool {
+        self != Self::Model
+    }
+
     pub(crate) fn uses_radio_map(self) -> bool {
         matches!(self, Self::RadioMap | Self::Both)
     }

@@ -59,7 +59,7 @@ pub async fn list(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<KnownClientView>>, ApiError> {
     let (floor, _) = find_floor(&shared, &id)?;
-    let known = known::shared_all(&shared).await?;
+    let known = known::read(&shared).await?;
     Ok(Json(known.iter().filter(|it| it.floor == floor).map(KnownClientView::from).collect()))
 }
 

@@ -78,7 +78,7 @@ pub fn points(store: &Store) -> Result<impl Iterator<Item = SurveyPoint>, StoreE
 /// Says where a client is from now on; what was heard of it elsewhere is forgotten.
 pub async fn put(shared: &Shared, client: KnownClient) -> Result<(), SurveyFailure> {
     let _alone = shared.surveying.alone.lock().await;
-    let known = shared_all(shared).await?;
+    let known = read(shared).await?;
     let is_it = |it: &KnownClient| (it.category, it.mac) == (client.category, client.mac);
     if known.len() >= KNOWN_MAX && !known.iter().any(is_it) {
         return Err(SurveyFailure::PeerTooManyKnown);
@@ -95,7 +95,7 @@ pub async fn remove(
     (category, mac): (Category, Mac),
 ) -> Result<(), SurveyFailure> {
     let _alone = shared.surveying.alone.lock().await;
-    let known = shared_all(shared).await?;
+    let known = read(shared).await?;
     let is_it = |it: &KnownClient| (it.category, it.mac, it.floor) == (category, mac, floor);
     if !known.iter().any(is_it) {
         return Err(SurveyFailure::PeerNoKnown(mac));
@@ -117,7 +117,7 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
 
 async fn renew(shared: &Shared) -> Result<(), SurveyFailure> {
     let now = clock::wall();
-    let mut due = shared_all(shared).await?;
+    let mut due = read(shared).await?;
     if !due.iter().any(|client| client.is_older(RENEW_MS, now)) {
         return Ok(());
     }
@@ -131,7 +131,7 @@ async fn renew(shared: &Shared) -> Result<(), SurveyFailure> {
         }
         let _alone = shared.surveying.alone.lock().await;
         // Somebody may have moved or removed it meanwhile.
-        if shared_all(shared).await?.contains(&client) {
+        if read(shared).await?.contains(&client) {
             write(shared, &KnownClient { taken: Some(now), readings, ..client }).await?;
             is_changed = true;
         }
@@ -142,8 +142,8 @@ async fn renew(shared: &Shared) -> Result<(), SurveyFailure> {
     Ok(())
 }
 
-/// The known clients of an engine.
-pub async fn shared_all(shared: &Shared) -> Result<Vec<KnownClient>, SurveyFailure> {
+/// The known clients of an engine, read beside its other work.
+pub async fn read(shared: &Shared) -> Result<Vec<KnownClient>, SurveyFailure> {
     let store = Arc::clone(&shared.store);
     let read = tokio::task::spawn_blocking(move || all(&store));
     Ok(read.await.map_err(crate::writer::WriteFailure::from)??)

@@ -35,21 +35,9 @@ pub(super) fn answer(
         ["api", "location", "v1", "history", "uniqueclientsbyhierarchy"] => {
             unique_clients(shared, &pairs).map(Some)
         }
-        ["api", "presence", "v1", rest @ ..] => {
-            let site = shared.site.load();
-            let inquiry = shared.inquiry(Category::WirelessClient, site.revision)?;
-            let named = |mac| super::manufacturer(shared, mac);
-            let named = Manufacturers(&named);
-            Ok(presence_api::answer((rest, &pairs), &site.maps, &inquiry, named)?)
-        }
+        ["api", "presence", "v1", rest @ ..] => presence(shared, rest, &pairs),
         // Programs of the field print it; its shape is not public, so it has the figures of the day.
-        ["api", "analytics", "v1", "summary"] => {
-            let site = shared.site.load();
-            let inquiry = shared.inquiry(Category::WirelessClient, site.revision)?;
-            let named = |mac| super::manufacturer(shared, mac);
-            let named = Manufacturers(&named);
-            Ok(presence_api::answer((&["kpisummary"], &pairs), &site.maps, &inquiry, named)?)
-        }
+        ["api", "analytics", "v1", "summary"] => presence(shared, &["kpisummary"], &pairs),
         ["api", "config", "v1", "users"] | ["api", "config", "v1", "aaa", "users"] => {
             principal.require(Role::Admin)?;
             let user = |user: store::User| {
@@ -61,6 +49,19 @@ pub(super) fn answer(
         }
         _ => Ok(None),
     }
+}
+
+/// What comes after `/api/presence/v1`.
+fn presence(
+    shared: &Shared,
+    rest: &[&str],
+    pairs: &[(String, String)],
+) -> Result<Option<Answer>, ApiError> {
+    let site = shared.site.load();
+    let inquiry = shared.inquiry(Category::WirelessClient, site.revision)?;
+    let named = |mac| super::manufacturer(shared, mac);
+    let named = Manufacturers(&named);
+    Ok(presence_api::answer((rest, pairs), &site.maps, &inquiry, named)?)
 }
 
 fn lite(shared: &Shared, request: &history::Request) -> Result<Answer, ApiError> {
