@@ -175,8 +175,8 @@ impl FloorModel {
         let layers = self.layers.iter().flatten().filter_map(OnceLock::get);
         let layers: usize =
             layers.map(|layer| size_of_val(&*layer.coarse) + size_of_val(&*layer.fine)).sum();
-        let Surface { prior, fine_prior, variance, log_variance } = &self.surface;
-        let tiles = [prior, variance, log_variance].map(|tiles| size_of_val(&**tiles));
+        let Surface { prior, fine_prior, precision, log_variance } = &self.surface;
+        let tiles = [prior, precision, log_variance].map(|tiles| size_of_val(&**tiles));
         layers
             + tiles.iter().sum::<usize>()
             + size_of_val(&**fine_prior)
@@ -301,12 +301,11 @@ fn surface(
         if count > 0.0 { -2.0 * f32::ln(sum / count) } else { NOWHERE }
     });
     let usual = settings.shadowing_db.powi(2);
-    let variance = grid.tiles_of(usual, |tile| match survey {
-        Some(survey) => survey.field.variance(grid, tile),
-        None => usual,
+    let precision = grid.tiles_of(1.0 / usual, |tile| {
+        1.0 / survey.map_or(usual, |survey| survey.field.variance(grid, tile))
     });
-    let log_variance = grid.tiles_of(0.0, |tile| (variance.as_flattened()[tile] / usual).ln());
-    Surface { prior, fine_prior: fine_prior.into_boxed_slice(), variance, log_variance }
+    let log_variance = grid.tiles_of(0.0, |tile| -(precision.as_flattened()[tile] * usual).ln());
+    Surface { prior, fine_prior: fine_prior.into_boxed_slice(), precision, log_variance }
 }
 
 /// The zones of each cell. A floor with more than 64 zones tells the first 64 by probability.

@@ -39,17 +39,23 @@ pub(crate) struct Grid {
     pitch: Point,
     /// The cells of each tile that an element can be in, one bit each.
     open: Box<[u16]>,
-    /// How many they are, and the first of them, counted over all tiles: found anew they would take as
-    /// long as all else about a tile.
-    open_cells: Box<[(f32, u32)]>,
+    /// What is asked of each tile, whether or not all of it is on the floor.
+    tile: Box<[Tile]>,
     /// 1 for each cell that an element can be in, otherwise 0, row by row of the whole floor: for who
     /// goes from cell to cell.
     open_by_rows: Box<[f32]>,
-    /// The middle of each tile, whether or not all of it is on the floor: told apart from its number
-    /// by divisions, which are slow.
-    middles: Box<[Point]>,
     /// How far each cell of a tile is to the right of its middle, and below it.
     offsets: ([f32; TILE_CELLS], [f32; TILE_CELLS]),
+}
+
+/// What is told of a tile: found anew it would take as long as all else about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tile {
+    pub(crate) middle: Point,
+    /// How many of its cells an element can be in.
+    pub(crate) open_cells: f32,
+    /// The first of them, counted over all tiles; of a tile that has one.
+    pub(crate) first_open_cell: u32,
 }
 
 /// Predicted strengths of one access point and band, in dBm.
@@ -78,9 +84,8 @@ impl Grid {
             tile_columns,
             pitch: Point::new(width / columns as f32, length / rows as f32),
             open: vec![0; tiles].into_boxed_slice(),
-            open_cells: Box::default(),
+            tile: Box::default(),
             open_by_rows: Box::default(),
-            middles: Box::default(),
             offsets: ([0.0; TILE_CELLS], [0.0; TILE_CELLS]),
         };
         let (across, down) = &mut grid.offsets;
@@ -89,22 +94,25 @@ impl Grid {
             across[cell] = from_middle(cell % TILE_SIDE) * grid.pitch.x;
             down[cell] = from_middle(cell / TILE_SIDE) * grid.pitch.y;
         }
-        let middle = |tile| {
-            let (column, row) = grid.tile_at(tile);
-            let half = TILE_SIDE as f32 / 2.0;
-            Point::new((column as f32 + half) * grid.pitch.x, (row as f32 + half) * grid.pitch.y)
-        };
-        grid.middles = (0..tiles).map(middle).collect();
         grid.open = (0..tiles)
             .map(|tile| {
                 let bit = |(cell, place)| u16::from(floor.includes(place)) << cell;
                 grid.cells(tile).map(bit).fold(0, |bits, bit| bits | bit)
             })
             .collect();
-        let first =
-            |tile: usize, bits: u16| tile as u32 * TILE_CELLS as u32 + bits.trailing_zeros();
-        let open_cells =
-            |(tile, bits): (usize, &u16)| (bits.count_ones() as f32, first(tile, *bits));
+        let tile = |(tile, bits): (usize, &u16)| {
+            let (column, row) = grid.tile_at(tile);
+            let half = TILE_SIDE as f32 / 2.0;
+            Tile {
+                middle: Point::new(
+                    (column as f32 + half) * grid.pitch.x,
+                    (row as f32 + half) * grid.pitch.y,
+                ),
+                open_cells: bits.count_ones() as f32,
+                first_open_cell: tile as u32 * TILE_CELLS as u32 + bits.trailing_zeros(),
+            }
+        };
+        grid.tile = grid.open.iter().enumerate().map(tile).collect();
         let mut by_rows = vec![0.0; columns * rows];
         for cell in 0..tiles * TILE_CELLS {
             if let Some(place) = grid.by_rows(cell)
@@ -114,7 +122,6 @@ impl Grid {
             }
         }
         grid.open_by_rows = by_rows.into_boxed_slice();
-        grid.open_cells = grid.open.iter().enumerate().map(open_cells).collect();
         grid
     }
 
@@ -128,14 +135,9 @@ impl Grid {
         self.open.len()
     }
 
-    /// How many cells of a tile an element can be in.
-    pub(crate) fn open_cells(&self, tile: usize) -> f32 {
-        self.open_cells[tile].0
-    }
-
-    /// The first cell of a tile that an element can be in, counted over all tiles; a tile has one.
-    pub(crate) fn first_open_cell(&self, tile: usize) -> u32 {
-        self.open_cells[tile].1
+    /// What is told of a tile.
+    pub(crate) fn tile(&self, tile: usize) -> Tile {
+        self.tile[tile]
     }
 
     /// Cells of a row.
@@ -213,11 +215,6 @@ impl Grid {
         rows.flat_map(move |row| columns.clone().map(move |column| row * per_row + column))
     }
 
-    /// The middle of a tile, whether or not all of it is on the floor.
-    pub(crate) fn tile_middle(&self, tile: usize) -> Point {
-        self.middles[tile]
-    }
-
     /// How far each cell of a tile is to the right of its middle, and below it.
     pub(crate) fn offsets(&self) -> &([f32; TILE_CELLS], [f32; TILE_CELLS]) {
         &self.offsets
@@ -225,7 +222,7 @@ impl Grid {
 
     /// The middle of a cell of a tile.
     pub(crate) fn middle(&self, tile: usize, cell: usize) -> Point {
-        let Point { x, y } = self.middles[tile];
+        let Point { x, y } = self.tile[tile].middle;
         let (across, down) = &self.offsets;
         Point::new(x + across[cell], y + down[cell])
     }

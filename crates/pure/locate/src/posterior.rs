@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use model::geometry::Point;
 
-use crate::grid::{BLOCK, Grid, NOWHERE, TILE_CELLS, Tiles};
+use crate::grid::{BLOCK, Grid, NOWHERE, TILE_CELLS, Tile, Tiles};
 
 /// Most tiles that are looked at a second time (ours): a quarter of the floor above, and all of the
 /// mass when a few access points are heard well.
@@ -62,9 +62,10 @@ pub(crate) struct Surface {
     /// `-2 ln` of the probability of a place, for each tile and for each cell.
     pub(crate) prior: Box<Tiles>,
     pub(crate) fine_prior: Box<[[f32; TILE_CELLS]]>,
-    /// Variance of a reading around its prediction in dB², for each tile.
-    pub(crate) variance: Box<Tiles>,
-    /// Its natural logarithm: where readings are predicted worse, each says less.
+    /// One over the variance of a reading around its prediction, in 1/dB², for each tile: to divide takes
+    /// four times as long as to multiply.
+    pub(crate) precision: Box<Tiles>,
+    /// The natural logarithm of that variance: where readings are predicted worse, each says less.
     pub(crate) log_variance: Box<Tiles>,
 }
 
@@ -126,7 +127,8 @@ pub(crate) struct Posterior {
 }
 
 /// The places that carry mass: cells, and tiles that were not looked at again. One array for each of
-/// their properties, because that is what the compiler turns into vector instructions.
+/// their properties, because that is what the compiler turns into vector instructions; places of no
+/// cells fill them up to whole [`LANES`].
 #[derive(Debug, Default)]
 struct Places {
     /// `-2 ln p` of one cell.
@@ -140,7 +142,7 @@ struct Places {
 }
 
 impl Posterior {
-    /// Finds how likely each place is: `J = (S2 - S1² share) / variance + weights ln variance`, and
+    /// Finds how likely each place is: `J = (S2 - S1² share) precision + weights ln variance`, and
     /// what is known beforehand.
     pub(crate) fn scan(
         &mut self,
@@ -152,12 +154,12 @@ impl Posterior {
         self.tiles.resize(surface.prior.len(), [0.0; BLOCK]);
         for (block, misfits) in self.tiles.iter_mut().enumerate() {
             *misfits = block_misfits(block, heard.terms, heard.base);
-            let (prior, variance) = (&surface.prior[block], &surface.variance[block]);
+            let (prior, precision) = (&surface.prior[block], &surface.precision[block]);
             let log_variance = &surface.log_variance[block];
             let weights = heard.base.weights;
             for tile in 0..BLOCK {
                 misfits[tile] =
-                    misfits[tile] / variance[tile] + weights * log_variance[tile] + prior[tile];
+                    misfits[tile] * precision[tile] + weights * log_variance[tile] + prior[tile];
             }
         }
         if let Some(hints) = hints {
@@ -178,7 +180,7 @@ impl Posterior {
         let within = REACHES_MAX * spread.sqrt();
         for hint in places {
             for tile in grid.tiles_within(hint.at, within) {
-                let distance2 = distance2(grid.tile_middle(tile), hint.at);
+                let distance2 = distance2(grid.tile(tile).middle, hint.at);
                 self.density[tile] += thinner * hint.weight * exp(-0.5 * distance2 / spread);
             }
         }
@@ -235,7 +237,7 @@ impl Posterior {
         self.places.push_tiles(grid, &self.carrying);
         for (_, tile) in self.refined.iter().copied() {
             let mut misfits = tile_misfits(tile, heard.terms, heard.base);
-            let scale = 1.0 / surface.variance.as_flattened()[tile];
+            let scale = surface.precision.as_flattened()[tile];
             let known = heard.base.weights * surface.log_variance.as_flattened()[tile];
             let prior = &surface.fine_prior[tile];
             for cell in 0..TILE_CELLS {
@@ -244,7 +246,7 @@ impl Posterior {
             if let Some(Hints { places, scale }) = hints {
                 let mut density = [scale.least; TILE_CELLS];
                 let within = (REACHES_MAX * scale.reach + grid.tile_diagonal() / 2.0).powi(2);
-                let near = |hint: &&Hint| distance2(grid.tile_middle(tile), hint.at) < within;
+                let near = |hint: &&Hint| distance2(grid.tile(tile).middle, hint.at) < within;
                 let factor = -0.5 / (scale.reach * scale.reach);
                 for hint in places.iter().filter(near) {
                     for (cell, density) in density.iter_mut().enumerate() {
@@ -269,7 +271,7 @@ impl Posterior {
         let places = self.places.misfits.iter().zip(&self.places.cells);
         self.probabilities
             .extend(places.map(|(misfit, cells)| cells * exp((least - misfit) * half)));
-        self.mass = sum(&self.probabilities, |_| 1.0);
+        self.mass = sum(&self.probabilities, [], |[]| 1.0);
     }
 
     /// `-2 ln p` of the likeliest place, not normalised.
@@ -287,7 +289,8 @@ impl Posterior {
     /// they are, counted over all tiles.
     pub(crate) fn likelihoods(&self, mut each: impl FnMut(Range<usize>, f32)) {
         let Places { misfits, cells, at, .. } = &self.places;
-        for ((misfit, cells), at) in misfits.iter().zip(cells).zip(at) {
+        let filled = |((_, cells), _): &((_, &f32), _)| **cells > 0.0;
+        for ((misfit, cells), at) in misfits.iter().zip(cells).zip(at).filter(filled) {
             let at = *at as usize;
             // A tile that was not looked at again is one place.
             let first = at / TILE_CELLS * TILE_CELLS;
@@ -299,18 +302,15 @@ impl Posterior {
     /// The centre of the mass.
     pub(crate) fn mean(&self) -> Point {
         let Places { x, y, .. } = &self.places;
-        let mean = |axis: &[f32]| sum(&self.probabilities, |place| axis[place]) / self.mass;
+        let mean = |axis: &[f32]| sum(&self.probabilities, [axis], |[at]| at) / self.mass;
         Point::new(mean(x), mean(y))
     }
 
     /// The root of the mean squared distance from `centre`.
     pub(crate) fn spread(&self, centre: Point) -> f32 {
         let Places { x, y, .. } = &self.places;
-        let squared = |place: usize| {
-            let (dx, dy) = (x[place] - centre.x, y[place] - centre.y);
-            dx * dx + dy * dy
-        };
-        (sum(&self.probabilities, squared) / self.mass).sqrt()
+        let squared = |[x, y]: [f32; 2]| distance2(Point::new(x, y), centre);
+        (sum(&self.probabilities, [x, y], squared) / self.mass).sqrt()
     }
 
     /// The share of the mass in each zone; `zones` has a bit for each zone of each cell.
@@ -367,20 +367,27 @@ impl Places {
         at.clear();
     }
 
-    /// Tiles as one place each.
+    /// Tiles as one place each, and what fills the lanes.
     fn push_tiles(&mut self, grid: &Grid, tiles: &[(f32, usize)]) {
-        self.misfits.extend(tiles.iter().map(|(misfit, _)| *misfit));
-        self.cells.extend(tiles.iter().map(|(_, tile)| grid.open_cells(*tile)));
-        self.x.extend(tiles.iter().map(|(_, tile)| grid.tile_middle(*tile).x));
-        self.y.extend(tiles.iter().map(|(_, tile)| grid.tile_middle(*tile).y));
-        self.at.extend(tiles.iter().map(|(_, tile)| grid.first_open_cell(*tile)));
+        let whole = tiles.len().next_multiple_of(LANES);
+        self.misfits.resize(whole, NOWHERE);
+        for values in [&mut self.cells, &mut self.x, &mut self.y] {
+            values.resize(whole, 0.0);
+        }
+        self.at.resize(whole, 0);
+        let Self { misfits, cells, x, y, at } = self;
+        let places = misfits.iter_mut().zip(cells).zip(x).zip(y).zip(at);
+        for ((misfit, tile), ((((to, cells), x), y), at)) in tiles.iter().zip(places) {
+            let Tile { middle, open_cells, first_open_cell } = grid.tile(*tile);
+            (*to, *cells, *x, *y, *at) = (*misfit, open_cells, middle.x, middle.y, first_open_cell);
+        }
     }
 
     /// The cells of a tile; the prior has made nothing of those where no element can be.
     fn push_cells(&mut self, grid: &Grid, tile: usize, misfits: &[f32; TILE_CELLS]) {
         self.misfits.extend_from_slice(misfits);
         self.cells.extend_from_slice(&[1.0; TILE_CELLS]);
-        let first = grid.tile_middle(tile);
+        let first = grid.tile(tile).middle;
         let (across, down) = grid.offsets();
         let (mut x, mut y) = ([first.x; TILE_CELLS], [first.y; TILE_CELLS]);
         let mut at = [(tile * TILE_CELLS) as u32; TILE_CELLS];
@@ -395,34 +402,36 @@ impl Places {
     }
 }
 
-/// The sum of `weights[i] * value(i)`, in lanes so that they do not wait for one another.
-fn sum(weights: &[f32], value: impl Fn(usize) -> f32) -> f32 {
-    const LANES: usize = 16;
-    let mut lanes = [0.0_f32; LANES];
-    let mut chunks = weights.chunks_exact(LANES);
-    let mut place = 0;
-    for chunk in chunks.by_ref() {
+/// Places that are added up beside one another, so that no sum waits for the one before it: a tile's
+/// cells.
+const LANES: usize = TILE_CELLS;
+
+/// The sum of `weight * value(axes)` over all places, which come in whole lanes.
+fn sum<const AXES: usize>(
+    weights: &[f32],
+    axes: [&[f32]; AXES],
+    value: impl Fn([f32; AXES]) -> f32,
+) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    let axes = axes.map(|axis| axis.as_chunks::<LANES>().0);
+    for (at, weights) in weights.as_chunks::<LANES>().0.iter().enumerate() {
+        let axes = axes.map(|axis| &axis[at]);
         for lane in 0..LANES {
-            lanes[lane] += chunk[lane] * value(place + lane);
+            sums[lane] += weights[lane] * value(axes.map(|axis| axis[lane]));
         }
-        place += LANES;
     }
-    let rest = chunks.remainder().iter().enumerate();
-    let rest: f32 = rest.map(|(lane, weight)| weight * value(place + lane)).sum();
-    lanes.into_iter().sum::<f32>() + rest
+    sums.into_iter().sum()
 }
 
-/// The least of some misfits, in lanes as well.
+/// The least misfit of all places.
 fn least(misfits: &[f32]) -> f32 {
-    let mut lanes = [NOWHERE; TILE_CELLS];
-    let mut chunks = misfits.chunks_exact(TILE_CELLS);
-    for chunk in chunks.by_ref() {
-        for lane in 0..TILE_CELLS {
+    let mut lanes = [NOWHERE; LANES];
+    for chunk in misfits.as_chunks::<LANES>().0 {
+        for lane in 0..LANES {
             lanes[lane] = lesser(chunk[lane], lanes[lane]);
         }
     }
-    let rest = chunks.remainder().iter().copied();
-    lanes.into_iter().chain(rest).fold(NOWHERE, lesser)
+    lanes.into_iter().fold(NOWHERE, lesser)
 }
 
 fn distance2(a: Point, b: Point) -> f32 {

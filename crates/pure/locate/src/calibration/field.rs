@@ -70,7 +70,7 @@ impl Field {
         let covariance = Covariance { length_m: reach.length_m() };
         let reach = LENGTHS_MAX * covariance.length_m + grid.tile_diagonal() / 2.0;
         let near = |tile| {
-            let middle = grid.tile_middle(tile);
+            let middle = grid.tile(tile).middle;
             let is_near = |(_, place): &(u16, &Point)| place.distance(middle) < reach;
             (0..).zip(&places).filter(is_near).map(|(number, _)| number).collect()
         };
@@ -87,7 +87,7 @@ impl Field {
 
     /// Variance of a reading around the field at a tile, in dB².
     pub(crate) fn variance(&self, grid: &Grid, tile: usize) -> f32 {
-        let middle = grid.tile_middle(tile);
+        let middle = grid.tile(tile).middle;
         let distance = |number: u16| self.places[usize::from(number)].distance(middle);
         let mut nearest = self.near[tile].clone();
         nearest.sort_by(|a, b| distance(*a).total_cmp(&distance(*b)));

@@ -9,7 +9,7 @@ fn grid(width: f32, length: f32) -> Grid {
 }
 
 fn open_cells(grid: &Grid) -> u32 {
-    (0..grid.tiles()).map(|tile| grid.open_cells(tile) as u32).sum()
+    (0..grid.tiles()).map(|tile| grid.tile(tile).open_cells as u32).sum()
 }
 
 #[test]

@@ -13,11 +13,11 @@ fn blank(grid: &Grid) -> Surface {
             priors[cell] = 0.0;
         }
     }
-    let is_open = |tile| if grid.open_cells(tile) > 0.0 { 0.0 } else { NOWHERE };
+    let is_open = |tile| if grid.tile(tile).open_cells > 0.0 { 0.0 } else { NOWHERE };
     Surface {
         prior: grid.tiles_of(NOWHERE, is_open),
         fine_prior: fine_prior.into_boxed_slice(),
-        variance: grid.tiles_of(1.0, |_| 1.0),
+        precision: grid.tiles_of(1.0, |_| 1.0),
         log_variance: grid.tiles_of(0.0, |_| 0.0),
     }
 }
