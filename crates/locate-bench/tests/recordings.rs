@@ -68,7 +68,7 @@ fn with_fifty_points_it_is_better_than_the_reference() {
 /// Section 3, the best row of each site: 2.61.
 #[test]
 fn with_all_points_it_is_better_than_the_best_of_the_reference() {
-    check_known(Mode::All, 1, 2.44, 4.7);
+    check_known(Mode::All, 1, 2.4, 4.75);
 }
 
 /// Real networks often hear an element with one to three access points. With two and no survey the
@@ -95,18 +95,24 @@ fn few_access_points_are_made_the_most_of() {
     }
 }
 
-/// The median radius is no wider than three times the median error, and it holds the truth in most
-/// cases; what a site does not tell about itself it cannot hold.
+/// Over the sites the radius holds the truth in 90 to 98 of 100 cases, and its median is about three times
+/// the median error; a single site cannot hold what it does not tell about itself.
 #[test]
 fn radii_are_honest() {
     for mode in [Mode::None, Mode::All] {
+        let (mut held, mut widths) = (0.0, 0.0);
         for name in KNOWN {
             let Some(folder) = folder(name) else { return };
             let Score { covered, radius_median, median, .. } = score(&folder, mode, 1);
-            println!("{:12} {name:20} {covered:.1} % {:.1}", mode.name(), radius_median / median);
+            let width = radius_median / median;
+            println!("{:12} {name:20} {covered:.1} % {width:.2}", mode.name());
             assert!(covered >= 88.0, "{name}: {covered} %");
-            assert!(radius_median <= 5.0 * median, "{name}: {radius_median} m, {median} m");
+            assert!(width <= 5.0, "{name}: {radius_median} m, {median} m");
+            held += covered / KNOWN.len() as f32;
+            widths += width / KNOWN.len() as f32;
         }
+        println!("{:12} average {held:.1} % {widths:.2}", mode.name());
+        assert!((90.0..=98.0).contains(&held) && widths <= 3.2, "{held} % {widths}");
     }
 }
 

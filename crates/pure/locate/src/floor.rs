@@ -18,7 +18,7 @@ use crate::calibration::places::{Place, spacing};
 use crate::calibration::quality::{Approach, Method};
 use crate::grid::{Grid, Layer, NOWHERE, TILE_CELLS};
 use crate::posterior::{HintScale, Surface};
-use crate::propagation::{Path, Propagation, Source};
+use crate::propagation::{HEARING_LIMIT_DBM, Path, Propagation, Source};
 
 /// Access points this many storeys away still get a layer (ours). Further ones are expected at the
 /// limit of hearing everywhere, which two storeys of concrete come close to anyway.
@@ -29,6 +29,10 @@ pub(crate) const STOREYS_HEARD: i16 = 2;
 const SURVEYED_SPACINGS: f32 = 1.25;
 /// The same is never less than this many metres: the size of a cell.
 const SURVEYED_LEAST_M: f32 = 0.7;
+/// Where a survey did not hear an access point it is at most at the limit of hearing; so much of that
+/// counts, because devices pass over access points that they would hear. Measured on five recordings: an
+/// eighth to a half are within 1 %, and better than nothing.
+const SILENCE_COUNTS: f32 = 0.25;
 /// What either distance can take at most, as `-2 ln` of the probability (ours): people
 /// do go where nobody surveyed.
 const FAR_MOST: f32 = 12.0;
@@ -220,9 +224,10 @@ impl Survey {
             .collect();
         let law = law::fit(believed.law(), &heard);
         let propagation = believed.calibrated(law);
-        // A place where it was not heard says nothing: devices pass over weak access points.
         let residual = |place: &Place| {
-            place.heard.get(&key).map_or(0.0, |rssi| rssi - propagation.rssi(place.at))
+            let predicted = propagation.rssi(place.at);
+            let unheard = SILENCE_COUNTS * (HEARING_LIMIT_DBM - predicted).min(0.0);
+            place.heard.get(&key).map_or(unheard, |rssi| rssi - predicted)
         };
         let residuals: Vec<f32> = self.places.iter().map(residual).collect();
         let explained = self.field.explain(&residuals);
@@ -319,4 +324,44 @@ fn zones(grid: &Grid, floor: &Floor) -> Box<[[u64; TILE_CELLS]]> {
         }
     }
     zones.into_boxed_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::calibration::field::Reach;
+
+    /// Along a hall an access point in the middle is heard on its left as the law says, and on its right
+    /// not at all: a metal shutter that nobody drew.
+    #[test]
+    fn where_a_survey_did_not_hear_an_access_point_it_is_expected_weaker() {
+        let hall = crate::testing::floor("hall", 0, 80.0, 6.0, &[]);
+        let grid = Grid::new(&hall);
+        let settings = Settings::default();
+        let source =
+            Source { at: Point::new(40.0, 3.0), above: Metres(1.4), storeys: 0, antenna: None };
+        let propagation = || Propagation::new(source, Band::Ghz5, &[], &settings);
+        let key = (0, Band::Ghz5);
+        let survey = |spoken: fn(f32) -> bool| {
+            let points = (0..20).map(|step| Point::new(2.0 + 4.0 * step as f32, 3.0));
+            let place = |at: Point| Place {
+                at,
+                heard: BTreeMap::from_iter(spoken(at.x).then(|| (key, propagation().rssi(at)))),
+            };
+            let places: Vec<Place> = points.map(place).collect();
+            let points = places.iter().map(|place| place.at).collect();
+            let field = Field::new(&grid, points, Reach::Usual);
+            Survey { places, field }.layer(&grid, propagation(), key)
+        };
+        let at = |layer: &Layer, x: f32| {
+            let (tile, cell) = grid.locate(Point::new(x, 3.0));
+            i32::from(layer.fine[tile][cell])
+        };
+        let (everywhere, left) = (survey(|_| true), survey(|x| x < 40.0));
+        assert!((at(&left, 30.0) - at(&everywhere, 30.0)).abs() <= 1, "the left stays");
+        let lost = at(&everywhere, 50.0) - at(&left, 50.0);
+        assert!((3..=12).contains(&lost), "{lost} dB: some of what is missing, not all");
+    }
 }

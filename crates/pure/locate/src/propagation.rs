@@ -23,6 +23,8 @@ pub(crate) struct Source {
     pub(crate) antenna: Option<Antenna>,
 }
 
+/// The limit of hearing: section 6 ranks floors by how far readings rise above it.
+pub(crate) const HEARING_LIMIT_DBM: f32 = -95.0;
 /// What the power at 1 m holds already: the gain of the usual antenna under a ceiling.
 const USUAL_GAIN_DBI: f32 = 3.0;
 /// The least that a directional antenna hears behind it, below its best: 3GPP TR 36.814, table A.2.1.1-2.

@@ -14,7 +14,7 @@ use model::{Reading, Time};
 
 use super::field::Reach;
 use super::fingerprints::Likeness;
-use crate::estimate::{Power, Scratch};
+use crate::estimate::{Power, SHARPNESS, Scratch};
 use crate::posterior::SPREADS_HELD;
 use crate::{Locator, Settings};
 
@@ -106,7 +106,7 @@ pub struct Quality {
     /// The error that nine in ten did not exceed.
     pub error_p90: f32,
     /// The radius that held 95 % of the points, in spreads of their posterior, at least
-    /// [`SPREADS_HELD`].
+    /// [`SPREADS_HELD`] of one that was not sharpened.
     pub(crate) radius_spreads: f32,
     reach: Reach,
 }
@@ -302,7 +302,7 @@ fn quality(points: usize, approach: Approach, mut found: Vec<Found>) -> Option<Q
     found.sort_by(|a, b| a.spreads.total_cmp(&b.spreads));
     let radius_spreads = found.get(held)?.spreads;
     // A survey is taken in one go: its points agree with one another better than with a later day.
-    let radius_spreads = radius_spreads.max(SPREADS_HELD);
+    let radius_spreads = radius_spreads.max(SPREADS_HELD * SHARPNESS.sqrt());
     Some(Quality { points, method, error_mean, error_p90, radius_spreads, reach })
 }
 
