@@ -30,9 +30,9 @@ const SURVEYED_SPACINGS: f32 = 1.25;
 /// The same is never less than this many metres: the size of a cell.
 const SURVEYED_LEAST_M: f32 = 0.7;
 /// Where a survey did not hear an access point it is at most at the limit of hearing; so much of that
-/// counts, because devices pass over access points that they would hear. Measured on five recordings: an
-/// eighth to a half are within 1 %, and better than nothing.
-const SILENCE_COUNTS: f32 = 0.25;
+/// counts, because devices pass over access points that they would hear. Measured on five recordings: up
+/// to a half are within 1 %, queries prefer a quarter and held-out survey points nothing.
+const SILENCE_COUNTS: f32 = 0.125;
 /// What either distance can take at most, as `-2 ln` of the probability (ours): people
 /// do go where nobody surveyed.
 const FAR_MOST: f32 = 12.0;
@@ -362,6 +362,6 @@ mod tests {
         let (everywhere, left) = (survey(|_| true), survey(|x| x < 40.0));
         assert!((at(&left, 30.0) - at(&everywhere, 30.0)).abs() <= 1, "the left stays");
         let lost = at(&everywhere, 50.0) - at(&left, 50.0);
-        assert!((3..=12).contains(&lost), "{lost} dB: some of what is missing, not all");
+        assert!((1..=8).contains(&lost), "{lost} dB: some of what is missing, not all");
     }
 }
