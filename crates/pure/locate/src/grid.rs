@@ -7,13 +7,13 @@
 use model::geometry::Point;
 use model::map::Floor;
 
-/// Tiles of a block. Loops of a fixed length that is too long to unroll are what the compiler turns
-/// into vector instructions on every target; and two blocks of sums stay in registers' reach.
-pub(crate) const BLOCK: usize = 64;
-
 /// Cells along the side of a tile, and in all.
 const TILE_SIDE: usize = 4;
 pub(crate) const TILE_CELLS: usize = TILE_SIDE * TILE_SIDE;
+
+/// Values that are worked on beside one another: the compiler turns loops of this length into vector
+/// instructions on every target, and two sums of so many stay in registers.
+pub(crate) const LANES: usize = TILE_CELLS;
 
 /// Side of a cell in metres: `reference/location.md` section 6.
 const CELL_SIDE_M: f32 = 1.0;
@@ -26,8 +26,8 @@ const CELLS_MAX: f32 = 65_536.0;
 /// reading can bring it.
 pub(crate) const NOWHERE: f32 = 1e9;
 
-/// One value for each tile; the last block is filled up.
-pub(crate) type Tiles = [[f32; BLOCK]];
+/// One value for each tile; the last lanes are filled up.
+pub(crate) type Tiles = [[f32; LANES]];
 
 /// A grid over a floor.
 #[derive(Debug)]
@@ -263,7 +263,7 @@ impl Grid {
 
     /// One value for each tile, from its number, and `filling` after the last.
     pub(crate) fn tiles_of(&self, filling: f32, mut value: impl FnMut(usize) -> f32) -> Box<Tiles> {
-        let mut blocks = vec![[filling; BLOCK]; self.tiles().div_ceil(BLOCK)];
+        let mut blocks = vec![[filling; LANES]; self.tiles().div_ceil(LANES)];
         for (tile, place) in blocks.as_flattened_mut().iter_mut().take(self.tiles()).enumerate() {
             *place = value(tile);
         }

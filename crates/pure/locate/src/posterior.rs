@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use model::geometry::Point;
 
-use crate::grid::{BLOCK, Grid, NOWHERE, TILE_CELLS, Tile, Tiles};
+use crate::grid::{Grid, LANES, NOWHERE, TILE_CELLS, Tile, Tiles};
 
 /// Most tiles that are looked at a second time (ours): a quarter of the floor above, and all of the
 /// mass when a few access points are heard well.
@@ -112,7 +112,7 @@ pub(crate) struct HintScale {
 #[derive(Debug, Default)]
 pub(crate) struct Posterior {
     /// `-2 ln p` of each tile, for one of its cells, not normalised.
-    tiles: Vec<[f32; BLOCK]>,
+    tiles: Vec<[f32; LANES]>,
     density: Vec<f32>,
     /// Tiles that carry mass, and those of them that are looked at again.
     carrying: Vec<(f32, usize)>,
@@ -151,13 +151,13 @@ impl Posterior {
         heard: Heard<'_>,
         hints: Option<Hints<'_>>,
     ) {
-        self.tiles.resize(surface.prior.len(), [0.0; BLOCK]);
+        self.tiles.resize(surface.prior.len(), [0.0; LANES]);
         for (block, misfits) in self.tiles.iter_mut().enumerate() {
-            *misfits = block_misfits(block, heard.terms, heard.base);
+            *misfits = misfits_of(heard, |term| term.coarse[block]);
             let (prior, precision) = (&surface.prior[block], &surface.precision[block]);
             let log_variance = &surface.log_variance[block];
             let weights = heard.base.weights;
-            for tile in 0..BLOCK {
+            for tile in 0..LANES {
                 misfits[tile] =
                     misfits[tile] * precision[tile] + weights * log_variance[tile] + prior[tile];
             }
@@ -192,13 +192,7 @@ impl Posterior {
 
     /// Finds the tiles that carry mass, and which of them to look at again.
     fn choose_tiles(&mut self) {
-        let mut least = [NOWHERE; BLOCK];
-        for misfits in &self.tiles {
-            for tile in 0..BLOCK {
-                least[tile] = lesser(misfits[tile], least[tile]);
-            }
-        }
-        let least = least.into_iter().fold(NOWHERE, lesser);
+        let least = least(&self.tiles);
         let within = (least + CARRYING_WITHIN).min(NOWHERE / 2.0);
         let again = least + REFINED_WITHIN;
         self.carrying.clear();
@@ -213,7 +207,7 @@ impl Posterior {
                 if *misfit <= within {
                     let list =
                         if *misfit <= again { &mut self.refined } else { &mut self.carrying };
-                    list.push((*misfit, block * BLOCK + tile));
+                    list.push((*misfit, block * LANES + tile));
                 }
             }
         }
@@ -236,7 +230,7 @@ impl Posterior {
         self.places.clear();
         self.places.push_tiles(grid, &self.carrying);
         for (_, tile) in self.refined.iter().copied() {
-            let mut misfits = tile_misfits(tile, heard.terms, heard.base);
+            let mut misfits = misfits_of(heard, |term| term.fine[tile].map(f32::from));
             let scale = surface.precision.as_flattened()[tile];
             let known = heard.base.weights * surface.log_variance.as_flattened()[tile];
             let prior = &surface.fine_prior[tile];
@@ -260,7 +254,7 @@ impl Posterior {
             }
             self.places.push_cells(grid, tile, &misfits);
         }
-        self.least = least(&self.places.misfits);
+        self.least = least(self.places.misfits.as_chunks().0);
     }
 
     /// Turns misfits into probabilities, `exp(-(J - min J) / 2 * sharpness)`.
@@ -402,10 +396,6 @@ impl Places {
     }
 }
 
-/// Places that are added up beside one another, so that no sum waits for the one before it: a tile's
-/// cells.
-const LANES: usize = TILE_CELLS;
-
 /// The sum of `weight * value(axes)` over all places, which come in whole lanes.
 fn sum<const AXES: usize>(
     weights: &[f32],
@@ -423,15 +413,15 @@ fn sum<const AXES: usize>(
     sums.into_iter().sum()
 }
 
-/// The least misfit of all places.
-fn least(misfits: &[f32]) -> f32 {
-    let mut lanes = [NOWHERE; LANES];
-    for chunk in misfits.as_chunks::<LANES>().0 {
+/// The least of some misfits.
+fn least(misfits: &[[f32; LANES]]) -> f32 {
+    let mut least = [NOWHERE; LANES];
+    for misfits in misfits {
         for lane in 0..LANES {
-            lanes[lane] = lesser(chunk[lane], lanes[lane]);
+            least[lane] = lesser(misfits[lane], least[lane]);
         }
     }
-    lanes.into_iter().fold(NOWHERE, lesser)
+    least.into_iter().fold(NOWHERE, lesser)
 }
 
 fn distance2(a: Point, b: Point) -> f32 {
@@ -454,44 +444,24 @@ fn ring(distance: f32) -> u32 {
     (down + ROUND).to_bits().wrapping_sub(ROUND.to_bits())
 }
 
-/// The misfits of the tiles of one block in dB².
-fn block_misfits(block: usize, terms: &[Term<'_>], base: Base) -> [f32; BLOCK] {
-    let mut sum = [base.misfit; BLOCK];
-    let mut squares = [base.misfit_squared; BLOCK];
+/// The misfits of some places in dB², from what each term is predicted with there.
+fn misfits_of(
+    Heard { terms, base }: Heard<'_>,
+    predicted: impl Fn(&Term<'_>) -> [f32; LANES],
+) -> [f32; LANES] {
+    let mut sum = [base.misfit; LANES];
+    let mut squares = [base.misfit_squared; LANES];
     for term in terms {
-        let map = &term.coarse[block];
-        for tile in 0..BLOCK {
-            let misfit = term.rssi - map[tile];
+        let predicted = predicted(term);
+        for lane in 0..LANES {
+            let misfit = term.rssi - predicted[lane];
             let weighted = term.weight * misfit;
-            sum[tile] += weighted;
-            squares[tile] += weighted * misfit;
+            sum[lane] += weighted;
+            squares[lane] += weighted * misfit;
         }
     }
-    for tile in 0..BLOCK {
-        squares[tile] -= sum[tile] * sum[tile] * base.offset_share;
-    }
-    squares
-}
-
-/// The misfits of the cells of one tile in dB².
-fn tile_misfits(tile: usize, terms: &[Term<'_>], base: Base) -> [f32; TILE_CELLS] {
-    let mut sum = [base.misfit; TILE_CELLS];
-    let mut squares = [base.misfit_squared; TILE_CELLS];
-    for term in terms {
-        let map = &term.fine[tile];
-        let mut predicted = [0.0_f32; TILE_CELLS];
-        for cell in 0..TILE_CELLS {
-            predicted[cell] = f32::from(map[cell]);
-        }
-        for cell in 0..TILE_CELLS {
-            let misfit = term.rssi - predicted[cell];
-            let weighted = term.weight * misfit;
-            sum[cell] += weighted;
-            squares[cell] += weighted * misfit;
-        }
-    }
-    for cell in 0..TILE_CELLS {
-        squares[cell] -= sum[cell] * sum[cell] * base.offset_share;
+    for lane in 0..LANES {
+        squares[lane] -= sum[lane] * sum[lane] * base.offset_share;
     }
     squares
 }
