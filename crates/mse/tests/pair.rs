@@ -131,6 +131,8 @@ fn a_pair_survives_its_engine_and_its_monitor_and_comes_back() {
     demo.until_status("PRIMARY_ACTIVE", "SECONDARY_ACTIVE");
     demo.say("kill service");
     demo.until("kill -9");
+    // A handover waits for what is starting only so long.
+    demo.until("served by the secondary");
     demo.until_status("TERMINATED", "FAILOVER_ACTIVE");
     demo.insist("failback", "Failback invoked");
     demo.until_status("PRIMARY_ACTIVE", "SECONDARY_ACTIVE");
