@@ -175,6 +175,15 @@ pub struct Element {
     /// What it is plugged into, if it is wired.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub switch_port: Option<Box<SwitchPort>>,
-    /// Address of the controller that reported it last.
+    /// Address of the controller that reported it last; empty while nobody has, because it was taken up
+    /// from the history.
     pub controller: Box<str>,
+}
+
+impl Element {
+    /// Whether somebody has reported it since this engine serves. The history does not hold whether it is
+    /// associated.
+    pub fn is_reported(&self) -> bool {
+        !self.controller.is_empty()
+    }
 }

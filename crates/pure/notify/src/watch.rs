@@ -42,6 +42,8 @@ enum State {
     In(Arc<str>),
     /// Whether it is associated.
     Associated(bool),
+    /// It was taken up from a history that does not hold whether it is associated.
+    Unreported,
     /// What its battery was.
     Battery(BatteryLevel),
     /// It calls for help.
@@ -219,7 +221,8 @@ impl Watch {
         }
     }
 
-    /// An element is tracked no longer. Whose absence is waited for is absent for good.
+    /// An element is tracked no longer: whose absence is waited for is absent for good, and it has left
+    /// where it was.
     pub(crate) fn forget<'d>(
         &mut self,
         now: Time,
@@ -233,11 +236,11 @@ impl Watch {
             if let Some(at) = due {
                 self.timers.remove(&(at, key, condition_key));
             }
-            if state == (State::Absence { told: None }) && definition(condition_key.0).is_some() {
-                let kind =
-                    EventKind::Absence { absent_ms: now.since_ms(subject.element.last_seen) };
-                let (definition, subject) = (condition_key.0, Arc::clone(&subject));
-                fired.push(Fired { definition, kind, subject });
+            let (number, place) = condition_key;
+            let condition = definition(number).and_then(|it| it.conditions.get(place));
+            let kind = condition.and_then(|condition| gone(condition, &state, &subject, now));
+            if let Some(kind) = kind {
+                fired.push(Fired { definition: number, kind, subject: Arc::clone(&subject) });
             }
         }
     }
@@ -273,12 +276,18 @@ fn step(
         }
         Condition::AreaChange => area_change(state, subject),
         Condition::Association { associated: wanted } => {
-            // Who was never seen associated has not left the network.
-            let was = matches!(state, Some(State::Associated(true)));
+            if !subject.element.is_reported() {
+                return (state.or(Some(State::Unreported)), None);
+            }
             let is = association.associated;
-            let is_told = was != is && wanted.is_none_or(|wanted| wanted == is);
-            let kind = is_told.then_some(EventKind::Association { associated: is });
-            (Some(State::Associated(is)), kind)
+            let was = match state {
+                Some(State::Associated(was)) => was,
+                // The first report says how things are.
+                Some(State::Unreported) => is,
+                // Who was never seen associated has not left the network.
+                _ => false,
+            };
+            (Some(State::Associated(is)), associated(*wanted, (was, is)))
         }
         Condition::Battery { level } => {
             let Some(battery) = tag.and_then(|it| it.battery) else { return (state, None) };
@@ -394,6 +403,31 @@ fn still(condition: &Condition, state: &State, subject: &Subject, now: Time) -> 
         }
         _ => None,
     }
+}
+
+/// What happened to an element that is tracked no longer.
+fn gone(condition: &Condition, state: &State, subject: &Subject, now: Time) -> Option<EventKind> {
+    match (condition, state) {
+        (Condition::Absence { .. }, State::Absence { told: None }) => {
+            Some(EventKind::Absence { absent_ms: now.since_ms(subject.element.last_seen) })
+        }
+        (Condition::Containment { area, boundary }, State::Inside)
+            if *boundary != Some(Boundary::Inside) =>
+        {
+            let area = area.as_str().into();
+            Some(EventKind::Containment { area, boundary: Boundary::Outside })
+        }
+        (Condition::Association { associated: wanted }, State::Associated(was)) => {
+            associated(*wanted, (*was, false))
+        }
+        _ => None,
+    }
+}
+
+/// What is told of somebody who was associated or not, and now is or is not.
+fn associated(wanted: Option<bool>, (was, is): (bool, bool)) -> Option<EventKind> {
+    let is_told = was != is && wanted.is_none_or(|wanted| wanted == is);
+    is_told.then_some(EventKind::Association { associated: is })
 }
 
 /// When an element that is not heard again is absent, for a condition that asks.

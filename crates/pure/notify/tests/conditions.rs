@@ -139,6 +139,27 @@ fn who_is_forgotten_is_absent() {
 }
 
 #[test]
+fn who_is_forgotten_has_left_zones_and_network() {
+    let association = |associated| Condition::Association { associated };
+    let area = || format!("{FLOOR}>Lobby");
+    let into = Condition::Containment { area: area(), boundary: Some(Boundary::Inside) };
+    let conditions = vec![lobby(), into, association(None), association(Some(true))];
+    let mut world = World::new(vec![definition("all", conditions)]);
+    let mut subject = client(1, START, 1.0);
+    subject.element.association.associated = true;
+    world.observe(subject.clone());
+    assert_eq!(world.count(), 4);
+    let gone = || Input::Gone { category: Category::WirelessClient, mac: Mac::from_u64(1) };
+    world.tell(gone());
+    let left = [inside(Boundary::Outside), EventKind::Association { associated: false }];
+    assert_eq!(world.kinds(), left);
+    world.tell(gone());
+    assert_eq!(world.kinds(), []);
+    world.observe(subject);
+    assert_eq!(world.count(), 4, "it comes anew");
+}
+
+#[test]
 fn a_zone_that_is_left_slowly_is_changed_once() {
     let mut world = World::new(vec![definition("area", vec![Condition::AreaChange])]);
     let mut check = |probability, expected: Option<(&str, &str)>| {
@@ -170,6 +191,28 @@ fn joining_and_leaving_the_network_are_told() {
     check(true, true);
     check(true, false);
     check(false, true);
+}
+
+#[test]
+fn the_first_report_after_a_restart_says_how_things_are() {
+    for is_associated in [true, false] {
+        let condition = Condition::Association { associated: None };
+        let mut world = World::new(Vec::new());
+        world.tell(Input::Definitions(vec![definition("wifi", vec![condition])]));
+        let mut subject = client(1, START, 0.0);
+        subject.element.controller = "".into();
+        world.observe(subject);
+        world.tell(Input::Learned);
+        let mut report = |associated| {
+            let mut subject = client(1, START, 0.0);
+            subject.element.association.associated = associated;
+            world.observe(subject);
+            world.kinds()
+        };
+        assert_eq!(report(is_associated), []);
+        let is = EventKind::Association { associated: !is_associated };
+        assert_eq!(report(!is_associated), [is]);
+    }
 }
 
 #[test]

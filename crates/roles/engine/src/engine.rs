@@ -25,6 +25,7 @@ use crate::config::{Config, ConfigError, ControllerConfig};
 use crate::history::{self, History};
 use crate::ingest::Ingest;
 use crate::notifications::Notifications;
+use crate::service::newest::Newest;
 use crate::site::{CurrentSite, Site};
 use crate::survey::{self, Surveying};
 use crate::tracker::{QUEUE_REPORTS_MAX, Task, Tracker};
@@ -142,8 +143,8 @@ impl Engine {
         let starts = starts_before(&config.data, &store)? + 1;
         accounts::make_first_user(&store, &config.data)?;
         let writer = Writer::Own(Arc::clone(&store));
-        let (newest, is_early) = (Vec::new(), false);
-        let ground = Ground { identity, store, writer, starts, newest, is_early };
+        let newest = Newest::read(&store, &config)?.at(clock::wall());
+        let ground = Ground { identity, store, writer, starts, newest, is_early: false };
         let mut engine = Self::open(&config, ground).await?;
         // The socket shows whether another engine runs here: nothing is counted or connected before.
         let socket = config.data.join(SOCKET_NAME);

@@ -37,7 +37,7 @@ use crate::engine::{self, SOCKET_NAME, StartError};
 use newest::Newest;
 
 mod founding;
-mod newest;
+pub(crate) mod newest;
 mod replica;
 
 /// The variable with the path of the monitor's socket; an engine that has it is one of a pair.

@@ -52,6 +52,8 @@ async fn an_engine_that_starts_again_is_as_before() {
     for path in kept {
         before.push(get(&engine, path).await.body);
     }
+    let position = get(&engine, &one).await.json()["position"].clone();
+    assert!(!position["at"].is_null() && !position["floor"].is_null(), "{position}");
     stop(engine).await;
 
     // Without the controller: everything must come from the directory.
@@ -63,6 +65,11 @@ async fn an_engine_that_starts_again_is_as_before() {
     for (path, before) in kept.into_iter().zip(before) {
         assert!(get(&engine, path).await.body == before, "{path}");
     }
+    let taken_up = &get(&engine, &one).await.json()["position"];
+    for field in ["at", "floor"] {
+        assert_eq!(taken_up[field], position[field], "anna is where she was");
+    }
+    assert!((taken_up["point"]["x"].as_f64().unwrap() - 11.0).abs() < 3.0, "{taken_up}");
     let viewer = send(&engine, Request::get("/api/v1/session").basic(VIEWER)).await;
     assert_eq!(viewer.json()["role"], "viewer");
     assert!(!dir.path().join("initial-password").exists(), "there were users");

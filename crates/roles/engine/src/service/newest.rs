@@ -19,7 +19,7 @@ const SPARE: usize = 2;
 
 /// The newest row of each element.
 #[derive(Debug)]
-pub(super) struct Newest {
+pub(crate) struct Newest {
     rows: HashMap<(Category, Mac), HistoryRow>,
     /// An element that was not heard for this long is missing, and is not taken up.
     kept_ms: u64,
@@ -29,7 +29,7 @@ pub(super) struct Newest {
 
 impl Newest {
     /// Reads what was applied until now.
-    pub(super) fn read(store: &Store, config: &Config) -> Result<Self, StoreError> {
+    pub(crate) fn read(store: &Store, config: &Config) -> Result<Self, StoreError> {
         let kept_ms = config.tracking.missing_after_min.saturating_mul(60_000);
         let is_kept = config.history.keep_days > 0;
         let mut newest =
@@ -42,7 +42,7 @@ impl Newest {
     }
 
     /// Takes note of entries that were applied just now, in their order.
-    pub(super) fn note(&mut self, entries: &[Entry]) {
+    pub(crate) fn note(&mut self, entries: &[Entry]) {
         let histories = entries.iter().filter(|entry| entry.kind == HISTORY_APPENDED_KIND);
         for entry in histories.filter(|_| self.is_kept) {
             // It was applied, so it can be read.
@@ -60,7 +60,7 @@ impl Newest {
     }
 
     /// Everything that is not missing at `now`, in order of category and address.
-    pub(super) fn at(&mut self, now: Time) -> Vec<HistoryRow> {
+    pub(crate) fn at(&mut self, now: Time) -> Vec<HistoryRow> {
         self.forget(now);
         let mut rows: Vec<HistoryRow> = self.rows.values().copied().collect();
         rows.sort_unstable_by_key(|row| (row.category, row.mac));
