@@ -303,10 +303,10 @@ impl Locator {
         }
     }
 
-    /// Ranks the floors: by what sounds alike where it is known, else by how far the readings of
-    /// their access points rise above the limit of hearing.
+    /// Ranks the floors by how far the readings of their access points rise above the limit of hearing,
+    /// those that only a survey knows included; by what sounds alike where no access point has a place.
     fn rank_floors(&self, scratch: &mut Scratch) {
-        let Scratch { heard, floors, matching, .. } = scratch;
+        let Scratch { all, heard, floors, matching, .. } = scratch;
         floors.clear();
         let mut add =
             |floor: usize, rise: f32| match floors.iter_mut().find(|(known, _)| *known == floor) {
@@ -319,6 +319,11 @@ impl Locator {
             for heard in heard.iter() {
                 add(heard.floor, (heard.rssi - HEARING_LIMIT_DBM).max(0.0));
             }
+            for ((ap, _), rssi, _) in all.iter() {
+                if let Some(floor) = self.site.home(*ap) {
+                    add(floor, (rssi - HEARING_LIMIT_DBM).max(0.0));
+                }
+            }
         }
         for (floor, hint) in matching.hints.iter().filter(|_| !is_by_access_points) {
             if let Some(floor) = self.site.floor(*floor) {
@@ -327,6 +332,14 @@ impl Locator {
         }
         floors.retain(|(floor, _)| self.site.floors[*floor].grid.has_places());
         floors.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        // A floor without access points of its own is computed as well when it sounds so.
+        let alike = matching.floor().and_then(|floor| self.site.floor(floor));
+        let alike = alike.filter(|floor| self.site.floors[*floor].grid.has_places());
+        if let Some(alike) = alike
+            && floors.iter().take(FLOORS_MAX).all(|(floor, _)| *floor != alike)
+        {
+            floors.insert(floors.len().min(1), (alike, 0.0));
+        }
     }
 
     /// Standard deviation of the transmit power of an element on `floor`.

@@ -27,6 +27,8 @@ pub(crate) struct Site {
     pub(crate) fingerprints: Fingerprints,
     /// How they are compared: as most of the surveyed floors do.
     pub(crate) likeness: Option<Likeness>,
+    /// Where access points without a place are at home: the floor whose survey hears them best.
+    homes: BTreeMap<Mac, usize>,
 }
 
 /// Access points that have a place, by address.
@@ -64,7 +66,27 @@ impl Site {
         }
         let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
         site.likeness = most.map(|(likeness, _)| likeness);
+        site.homes = site.homes(survey);
         site
+    }
+
+    fn homes(&self, survey: &Survey) -> BTreeMap<Mac, usize> {
+        let mut loudest: BTreeMap<Mac, (f32, usize)> = BTreeMap::new();
+        for point in &survey.points {
+            let Some(floor) = self.floor(point.floor) else { continue };
+            for reading in point.readings.iter().filter(|it| self.number(it.ap).is_none()) {
+                let known = loudest.entry(reading.ap).or_insert((reading.rssi.0, floor));
+                if reading.rssi.0 > known.0 {
+                    *known = (reading.rssi.0, floor);
+                }
+            }
+        }
+        loudest.into_iter().map(|(ap, (_, floor))| (ap, floor)).collect()
+    }
+
+    /// The floor of an access point without a place, by its index; none when no survey heard it.
+    pub(crate) fn home(&self, ap: Mac) -> Option<usize> {
+        self.homes.get(&ap).copied()
     }
 
     /// The number of an access point, an index into [`Site::receivers`].

@@ -116,6 +116,17 @@ pub(crate) struct Matching {
     pub(crate) hints: Vec<(MapId, Hint)>,
 }
 
+impl Matching {
+    /// The floor with the greatest weight.
+    pub(crate) fn floor(&self) -> Option<MapId> {
+        let weight = |floor: MapId| -> f32 {
+            self.hints.iter().filter(|it| it.0 == floor).map(|it| it.1.weight).sum()
+        };
+        let floors = self.hints.iter().map(|(floor, _)| (weight(*floor), *floor));
+        floors.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))).map(|(_, floor)| floor)
+    }
+}
+
 impl Fingerprints {
     /// Exact repeats, as phones report them from a cache, count once.
     pub(crate) fn new<'a>(points: impl Iterator<Item = &'a SurveyPoint>) -> Self {

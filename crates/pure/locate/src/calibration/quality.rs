@@ -105,8 +105,8 @@ pub struct Quality {
     pub error_mean: f32,
     /// The error that nine in ten did not exceed.
     pub error_p90: f32,
-    /// The radius that held 95 % of the points, in spreads of their posterior, at least
-    /// [`SPREADS_HELD`] of one that was not sharpened.
+    /// The radius that held 95 % of the points, in spreads of their posterior; where layers are used at
+    /// least [`SPREADS_HELD`] of one that was not sharpened.
     pub(crate) radius_spreads: f32,
     reach: Reach,
 }
@@ -301,8 +301,10 @@ fn quality(points: usize, approach: Approach, mut found: Vec<Found>) -> Option<Q
     let error_p90 = found.get(p90)?.error;
     found.sort_by(|a, b| a.spreads.total_cmp(&b.spreads));
     let radius_spreads = found.get(held)?.spreads;
-    // A survey is taken in one go: its points agree with one another better than with a later day.
-    let radius_spreads = radius_spreads.max(SPREADS_HELD * SHARPNESS.sqrt());
+    // A survey is taken in one go: its points agree with one another better than with a later day. Places
+    // that sound alike are spread wider than that.
+    let least = if method.uses_layers() { SPREADS_HELD * SHARPNESS.sqrt() } else { 0.0 };
+    let radius_spreads = radius_spreads.max(least);
     Some(Quality { points, method, error_mean, error_p90, radius_spreads, reach })
 }
 
@@ -349,6 +351,8 @@ impl<'a> Deal<'a> {
 fn square_hand(point: &SurveyPoint) -> usize {
     let square = |length: f32| u64::from(((length / SQUARE_M).floor() as i32).cast_unsigned());
     let key = square(point.at.x) << 32 | square(point.at.y);
+    // Not mixed further: neighbouring squares often come into one hand, in diagonal stripes, so that a
+    // point is looked for from further off. Mixed well, the mean error with all points is 2.42 m.
     let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 40) as usize % HANDS
 }

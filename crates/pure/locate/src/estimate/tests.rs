@@ -364,6 +364,36 @@ fn a_floor_without_access_points_is_located_by_its_survey() {
     assert_eq!(locator.estimate(&mut scratch, nobody, Power::Known, None), None);
 }
 
+/// Elements of the hall, whose access points have no place, are heard faintly by those of the floor above.
+#[test]
+fn a_surveyed_floor_without_access_points_is_answered_beside_one_that_has_some() {
+    let mut maps = storeys();
+    let floors = maps.campuses.iter_mut().flat_map(|it| &mut it.buildings);
+    for floor in floors.flat_map(|it| &mut it.floors).filter(|it| it.name == "hall") {
+        floor.access_points.clear();
+    }
+    let own = survey_of_the_hall();
+    let mut both = own.clone();
+    let above = |mac: Mac| Mac::from_u64(mac.to_u64() + 10);
+    both.points.extend(own.points.iter().cloned().map(|point| SurveyPoint {
+        floor: id("upper"),
+        readings:
+            point.readings.iter().map(|it| SurveyReading { ap: above(it.ap), ..*it }).collect(),
+        ..point
+    }));
+    for survey in [own, both] {
+        let locator = Locator::new(&maps, &survey, Settings::default());
+        let place = Point::new(10.0, 20.0);
+        let faint = heard_at(&hall(), place, -25.0).into_iter();
+        let faint = faint.map(|it| Reading { ap: above(it.ap), ..it });
+        let readings = heard_at(&hall(), place, 0.0).into_iter().chain(faint);
+        let mut scratch = Scratch::default();
+        let estimate = locator.estimate(&mut scratch, readings, Power::Known, None).unwrap();
+        assert_eq!(estimate.position.floor, id("hall"), "{}", survey.points.len());
+        assert!(estimate.position.point.distance(place) < 6.0, "{estimate:?}");
+    }
+}
+
 #[test]
 fn too_few_points_calibrate_nothing() {
     let mut survey = survey_of_the_hall();
