@@ -233,6 +233,15 @@ async fn check_mail(answers: &'static [&'static str], expected: &str) -> Vec<Str
     task.await.unwrap()
 }
 
+/// Else they would go to port 80, to whoever listens there.
+#[tokio::test]
+async fn a_port_that_is_none_gets_no_events() {
+    for url in ["http://127.0.0.1:99999/", "http://127.0.0.1:0/", "http://[::1]:70000/"] {
+        let outcome = deliver(http(url.into())).await;
+        assert!(outcome.contains("a port that is not between 1 and 65535"), "{url}: {outcome}");
+    }
+}
+
 #[tokio::test]
 async fn a_mail_says_it_in_its_subject() {
     let told = check_mail(
@@ -245,6 +254,8 @@ async fn a_mail_says_it_in_its_subject() {
         "MAIL FROM:<mse@example.com>",
         "RCPT TO:<anna@example.com>",
         "Subject: 00:50:56:9c:34:89 entered North>Lobby",
+        "Message-ID: <",
+        "MIME-Version: 1.0",
         "Content-Type: application/json",
         BODY,
         "QUIT",

@@ -38,10 +38,23 @@ impl Url {
         if authority.host().is_empty() {
             return Err(bad("has no host"));
         }
+        // A port that is none must not become the usual one: somebody else may listen there.
+        let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
+        let port = match (authority.port_u16(), after_host.contains(':')) {
+            (Some(port), _) if port > 0 => port,
+            (None, false) => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            _ => return Err(bad("has a port that is not between 1 and 65535")),
+        };
         Ok(Self {
             host: authority.host().to_owned(),
             is_tls,
-            port: authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
+            port,
             authority: authority.to_string(),
             path: uri.path_and_query().map_or("/", |it| it.as_str()).to_owned(),
         })

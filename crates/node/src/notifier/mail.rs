@@ -4,7 +4,7 @@
 //! sent only when TLS protects it.
 
 use lettre::address::Envelope;
-use lettre::message::header::ContentType;
+use lettre::message::header::{self, ContentType};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
@@ -62,6 +62,8 @@ fn written(from: &Address, to: &Address, message: &Message) -> Result<Vec<u8>, D
         .from(lettre::message::Mailbox::new(Some(message.sender.clone()), from.clone()))
         .to(lettre::message::Mailbox::new(None, to.clone()))
         .subject(&message.line)
+        .message_id(None)
+        .header(header::MIME_VERSION_1_0)
         .header(media_type)
         .body(message.body.clone())
         .map_err(unusable)?;

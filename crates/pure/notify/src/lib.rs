@@ -43,7 +43,7 @@ pub use definition::{
     RATE_LIMIT_MS_MAX, RECEIVERS_MAX, REFRESH_MIN_MAX, RETRY_COUNT, RETRY_COUNT_MAX, WORDS_MAX,
 };
 pub use event::{Area, AreaType, Boundary, Event, EventKind, Place, Subject};
-pub use notifier::{Input, Notifier, Output, ReceiverStatus, Status};
+pub use notifier::{CROWD, Input, Notifier, Output, ReceiverStatus, Status};
 pub use outbox::{Counts, IN_FLIGHT_MAX, PAUSE_MAX_MS, PAUSE_MS, Reach, Ticket};
 pub use receiver::{
     Authentication, Format, HIDDEN, MailSecurity, Receiver, SyslogProtocol, Transport, Trust,

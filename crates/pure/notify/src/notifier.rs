@@ -16,6 +16,9 @@ use crate::watch::{Fired, Telling, Watch};
 
 /// Events that all queues hold together. Ours: their subjects take 600 bytes each.
 const EVENTS_MAX: usize = 100_000;
+/// With so many events on their way each receiver is sent one at a time, so that those who answer slowly
+/// leave room for the others. Ours: half of what an engine has on its way at most.
+pub const CROWD: usize = 128;
 
 /// Something that the machine is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -198,13 +201,14 @@ impl Notifier {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
+        let is_crowded = self.is_crowded();
         // Each definition in its turn: one with many events does not keep others waiting.
         let (before, after): (Vec<u64>, Vec<u64>) =
             self.active.keys().partition(|number| **number <= self.turn);
         for number in after.into_iter().chain(before) {
             let Some(active) = self.active.get_mut(&number) else { continue };
             for (receiver, outbox) in &mut active.receivers {
-                if let Some((ticket, event)) = outbox.next(now) {
+                if let Some((ticket, event)) = outbox.next(now, is_crowded) {
                     self.turn = number;
                     return Some(Output::Send { ticket, receiver: Arc::clone(receiver), event });
                 }
@@ -216,9 +220,18 @@ impl Notifier {
     /// When [`handle`](Self::handle) wants [`Input::Tick`] at the latest, and
     /// [`poll`](Self::poll) is to be asked again.
     pub fn deadline(&self) -> Option<Time> {
-        let outboxes = self.active.values().flat_map(|active| &active.receivers);
-        let sending = outboxes.filter_map(|(_, outbox)| outbox.deadline()).min();
+        let is_crowded = self.is_crowded();
+        let sending = self.outboxes().filter_map(|outbox| outbox.deadline(is_crowded)).min();
         self.watch.deadline().into_iter().chain(sending).min()
+    }
+
+    fn outboxes(&self) -> impl Iterator<Item = &Outbox> {
+        self.active.values().flat_map(|active| &active.receivers).map(|(_, outbox)| outbox)
+    }
+
+    /// Whether receivers that answer slowly hold so much that others would wait for them.
+    fn is_crowded(&self) -> bool {
+        self.outboxes().map(Outbox::in_flight).sum::<usize>() >= CROWD
     }
 
     /// Whether any definition can be about an element, wherever it is.

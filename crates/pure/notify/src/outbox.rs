@@ -175,19 +175,34 @@ impl Outbox {
     /// together are full.
     pub(crate) fn push(&mut self, event: Arc<Event>, has_room: bool) {
         self.counts.fired += 1;
-        if self.queue.len() >= self.pace.queue_limit || !has_room {
+        if !has_room && self.queue.is_empty() {
+            // Others hold all the room: this one is the oldest of its queue itself.
             self.counts.dropped += 1;
-            if self.queue.pop_front().is_none() {
-                // Others hold all the room: this one is the oldest of its queue itself.
-                return;
-            }
+            return;
+        }
+        let limit = self.pace.queue_limit;
+        let most = if has_room { limit } else { limit.min(self.queue.len()) };
+        // What failed was put back, so there may be more of them.
+        while self.queue.len() >= most {
+            self.queue.pop_front();
+            self.counts.dropped += 1;
         }
         self.queue.push_back(Queued { event, failures: 0 });
     }
 
+    /// How many may be on their way: one to a receiver that fails, and to each while many are.
+    fn in_flight_most(&self, is_crowded: bool) -> usize {
+        if self.failures == 0 && !is_crowded { IN_FLIGHT_MAX } else { 1 }
+    }
+
+    /// How many are on their way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
     /// The next event to send now.
-    pub(crate) fn next(&mut self, now: Time) -> Option<(Ticket, Arc<Event>)> {
-        let most = if self.failures == 0 { IN_FLIGHT_MAX } else { 1 };
+    pub(crate) fn next(&mut self, now: Time, is_crowded: bool) -> Option<(Ticket, Arc<Event>)> {
+        let most = self.in_flight_most(is_crowded);
         // A clock that was set back does not delay it.
         let early_ms = self.not_before.since_ms(now);
         let is_early = (1..=PAUSE_MAX_MS.max(RATE_LIMIT_MS_MAX)).contains(&early_ms);
@@ -207,8 +222,8 @@ impl Outbox {
 
     /// When [`next`](Self::next) may have something that it has not now; none when that depends on an
     /// answer.
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        let most = if self.failures == 0 { IN_FLIGHT_MAX } else { 1 };
+    pub(crate) fn deadline(&self, is_crowded: bool) -> Option<Time> {
+        let most = self.in_flight_most(is_crowded);
         let can_send = self.in_flight.len() < most && self.free().is_some();
         can_send.then_some(self.not_before)
     }

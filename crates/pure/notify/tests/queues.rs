@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use model::{Mac, Time};
 use notify::{
-    Condition, Counts, Definition, ELEMENTS_MAX, IN_FLIGHT_MAX, Input, PAUSE_MAX_MS, PAUSE_MS,
-    Reach,
+    CROWD, Condition, Counts, Definition, ELEMENTS_MAX, IN_FLIGHT_MAX, Input, PAUSE_MAX_MS,
+    PAUSE_MS, Reach,
 };
 use proptest::prelude::*;
 
@@ -151,6 +151,37 @@ fn a_receiver_that_hangs_delays_nobody_else() {
     assert!(of(0, 0).sent >= 495, "{:?}", of(0, 0));
     assert!(of(1, 1).sent >= 495, "{:?}", of(1, 1));
     assert_eq!((of(1, 0).sent, of(1, 0).in_flight, of(1, 0).waiting), (0, 5, 495));
+}
+
+#[test]
+fn many_receivers_that_answer_slowly_leave_room_for_others() {
+    let slow = (0..CROWD / IN_FLIGHT_MAX * 2).map(|number| {
+        let receivers = vec![receiver(&format!("http://slow{number}.example/"))];
+        Definition {
+            receivers,
+            ..definition(&format!("slow{number}"), vec![Condition::LocationUpdate])
+        }
+    });
+    let mut world = World::new(slow.chain([updates()]).collect());
+    world.takes = false;
+    update(&mut world, 30, 1);
+    let slow = CROWD / IN_FLIGHT_MAX * 2;
+    assert!(world.sent.len() <= CROWD + slow, "{}", world.sent.len());
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, receiver, _) in &world.sent {
+        *told.entry(receiver.place()).or_default() += 1;
+    }
+    assert_eq!(told.len(), slow + 1, "everybody is told of something");
+}
+
+#[test]
+fn what_failed_and_waits_again_does_not_exceed_the_limit() {
+    let mut world = World::new(vec![Definition { queue_limit: 3, retry_count: 9, ..updates() }]);
+    world.takes = false;
+    update(&mut world, 30, 1);
+    fail(&mut world);
+    update(&mut world, 31, 1);
+    assert_eq!(counts(&world, 0).waiting, 3);
 }
 
 #[test]

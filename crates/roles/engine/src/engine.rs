@@ -278,6 +278,7 @@ impl Engine {
     /// Stops: links, listeners and their connections first, then the tracker, whose history is
     /// durable on return.
     pub async fn stop(self) {
+        self.shared.notifications.send_the_last().await;
         self.end().await;
         tracing::info!("engine stopped");
     }
@@ -294,6 +295,7 @@ impl Engine {
     async fn end(mut self) {
         self.shared.stopping.send_replace(true);
         self.services.shutdown().await;
+        self.shared.notifications.report_unsent();
         if let Some(socket) = &self.socket {
             let _ = std::fs::remove_file(socket);
         }

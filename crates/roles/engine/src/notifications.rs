@@ -24,8 +24,8 @@ use model::{Association, Category, Element, Mac, Metres, Position};
 use node::clock;
 use node::notifier::{Courier, DeliveryError, Message};
 use notify::{
-    Alert, Area, Condition, Definition, Event, Input, Notifier, Output, Place, Receiver, Status,
-    Subject, Ticket,
+    Alert, Area, Condition, Definition, Event, Input, Notifier, Output, Place, Reach, Receiver,
+    ReceiverStatus, Status, Subject, Ticket,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub mod names;
 /// Where definitions are kept in the store.
 pub const COLLECTION: &str = "notifications";
 /// Events on their way to all receivers at once. Ours: each is a connection.
-const SENDS_MAX: usize = 256;
+const SENDS_MAX: usize = 2 * notify::CROWD;
 /// So much of the radius around a position is beside a zone, and at most so many metres. Ours: as far as
 /// a position moves by itself from estimate to estimate.
 const BESIDE_SHARE: f32 = 0.25;
@@ -54,6 +54,10 @@ const BESIDE_MAX_M: f32 = 3.0;
 const UNSURE: f32 = 0.5;
 /// Elements that are read while the table is locked once.
 const LOCKED_ELEMENTS: usize = 64;
+/// An engine that stops waits so long for events that wait. Ours: a receiver that works takes hundreds.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// It looks this often whether there are any.
+const LAST_EVENTS_STEP: Duration = Duration::from_millis(20);
 /// The machine is woken at least this often, whatever its deadline says: the clock may be set.
 const WAKE_INTERVAL: Duration = Duration::from_secs(1);
 /// The element that a test is about: an address for documentation (RFC 7042 section 2.1.1).
@@ -118,6 +122,37 @@ impl Notifications {
     pub fn watched(&self) -> (usize, u64) {
         let machine = self.lock();
         (machine.watched(), machine.overflow())
+    }
+
+    /// Waits for what receivers that take events have not been sent yet, but not for long.
+    pub(crate) async fn send_the_last(&self) {
+        let is_on_its_way = |receiver: &ReceiverStatus| {
+            receiver.reach != Reach::Down && receiver.counts.waiting + receiver.counts.in_flight > 0
+        };
+        let all_sent = async {
+            while self.status().iter().flat_map(|it| &it.receivers).any(is_on_its_way) {
+                tokio::time::sleep(LAST_EVENTS_STEP).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_EVENTS, all_sent).await;
+    }
+
+    /// Says in the log which events an engine that has stopped will never send.
+    pub(crate) fn report_unsent(&self) {
+        for Status { name, receivers } in self.status() {
+            for receiver in receivers {
+                let events = receiver.counts.waiting + receiver.counts.in_flight;
+                if events > 0 {
+                    let place = receiver.place;
+                    tracing::warn!(
+                        definition = name,
+                        receiver = place,
+                        events,
+                        "the engine stops, and events that waited are lost"
+                    );
+                }
+            }
+        }
     }
 
     /// Checks what can be known about receivers before anything is sent.

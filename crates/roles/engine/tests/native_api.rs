@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 mod common;
 
 use common::http::{Request, Response, exchange};
-use common::{ADMIN, Lab, VIEWER, eventually, site};
+use common::{ADMIN, Lab, VIEWER, basic, eventually, send_to, site};
 use site::{ANNA, GUEST, NOWHERE, PASSER_BY, ROGUE, TAG, WIRED};
 
 /// The console's header.
@@ -97,6 +97,28 @@ async fn without_credentials_nothing_is_told_and_no_browser_asks() {
         let challenge = response.header("www-authenticate").unwrap();
         assert!(challenge.starts_with("Basic realm="), "{path}: {challenge}");
     }
+}
+
+#[tokio::test]
+async fn programs_that_begin_together_use_one_try() {
+    let lab = Lab::start().await;
+    let address = lab.engine.address;
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        asked.spawn(async move {
+            send_to(address, Request::get("/api/v1/counts").basic(VIEWER)).await.status
+        });
+    }
+    let answers = asked.join_all().await;
+    assert!(answers.iter().all(|status| *status == 200), "{answers:?}");
+}
+
+#[tokio::test]
+async fn the_name_of_a_scheme_has_no_case() {
+    let lab = Lab::start().await;
+    let lower = basic(VIEWER).replacen("Basic ", "basic ", 1);
+    let request = Request::get("/api/v1/counts").header("Authorization", lower);
+    assert_eq!(lab.send(request).await.status, 200);
 }
 
 #[tokio::test]

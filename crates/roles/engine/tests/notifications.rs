@@ -354,6 +354,23 @@ async fn a_subscription_of_mse_lives_from_put_to_delete() {
 }
 
 #[tokio::test]
+async fn what_waits_when_an_engine_stops_is_sent_first() {
+    let lab = Lab::start().await;
+    let receiver = Receiver::start(&[200, 200]).await;
+    let mut updates = lobby(&receiver.url, "cmx");
+    updates["conditions"] = json!([{"type": "location_update"}]);
+    updates["rate_limit_ms"] = json!(500);
+    put(&lab, LOBBY, &updates, 201).await;
+    for element in [ANNA, PASSER_BY] {
+        lab.wlc.notify(measurement(element, GROUND, (18.0, 14.0))).await;
+    }
+    receiver.wait(1).await;
+    let Lab { engine, wlc: _wlc, dir: _dir } = lab;
+    engine.stop().await;
+    receiver.wait(2).await;
+}
+
+#[tokio::test]
 async fn definitions_outlive_a_restart() {
     let lab = Lab::start().await;
     let receiver = Receiver::start(&[200]).await;

@@ -119,6 +119,8 @@ pub struct Access {
     by_address: Throttle,
     by_user: Throttle,
     hashing: Semaphore,
+    /// Turns of those whose password is not remembered yet.
+    unknown: Semaphore,
     remembered: Mutex<HashMap<[u8; 32], Time>>,
     /// Makes remembered hashes worthless elsewhere.
     salt: [u8; 32],
@@ -133,6 +135,7 @@ impl Access {
             by_address: Throttle::new(TRIES_OF_ADDRESS, TRIES_OF_ADDRESS),
             by_user: Throttle::new(TRIES_FOR_USER, TRIES_FOR_USER),
             hashing: Semaphore::new(HASHING_MAX),
+            unknown: Semaphore::new(HASHING_MAX),
             remembered: Mutex::default(),
             salt: token::random(),
         }
@@ -211,7 +214,10 @@ impl Access {
     async fn check_basic(&self, origin: Origin, value: &str) -> Result<Principal, ApiError> {
         let malformed =
             || unauthenticated("the Authorization header is not Basic base64(user:password)");
-        let encoded = value.strip_prefix("Basic ").ok_or_else(malformed)?;
+        let (scheme, encoded) = value.split_once(' ').ok_or_else(malformed)?;
+        if !scheme.eq_ignore_ascii_case("Basic") {
+            return Err(malformed());
+        }
         let decoded = base64::engine::general_purpose::STANDARD
             .decode(encoded.trim())
             .map_err(|_| malformed())?;
@@ -227,8 +233,13 @@ impl Access {
         let key =
             token::sha256(&[&self.salt, text.as_bytes(), user.password_hash.as_bytes()].concat());
         let now = clock::wall();
-        let is_remembered = self.lock().get(&key).is_some_and(|until| *until > now);
-        if is_remembered {
+        let is_remembered = || self.lock().get(&key).is_some_and(|until| *until > now);
+        if is_remembered() {
+            return Ok(Principal::of(user, None));
+        }
+        // Pollers that begin together use one try: who waited finds what the first one was told.
+        let _turn = self.unknown.acquire().await;
+        if is_remembered() {
             return Ok(Principal::of(user, None));
         }
         let principal = self.check_password(origin, name, typed).await?;
