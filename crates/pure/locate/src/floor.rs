@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use model::geometry::Point;
+use model::geometry::{Point, Segment};
 use model::map::{Antenna, Floor, FloorRef, MapId, RegionKind};
 use model::{Band, Metres};
 
@@ -190,14 +190,29 @@ impl FloorModel {
     /// `point` itself when an element can be there, else the nearest place: of the rails, if there
     /// are any, or of the grid.
     pub(crate) fn snap(&self, point: Point) -> Point {
-        let on_rails = self.floor.rails.iter().map(|rail| rail.nearest(point));
-        let by_distance = |a: &Point, b: &Point| a.distance(point).total_cmp(&b.distance(point));
-        let on_rails = on_rails.filter(|place| self.floor.includes(*place)).min_by(by_distance);
-        match on_rails {
+        let on_rails = self.floor.rails.iter().filter_map(|rail| self.on_rail(rail, point));
+        match on_rails.min_by(|a, b| a.distance(point).total_cmp(&b.distance(point))) {
             Some(place) => place,
             None if self.floor.includes(point) => point,
             None => self.grid.nearest(point),
         }
+    }
+
+    /// The nearest place of a rail where an element can be; beside an exclusion to half a cell.
+    fn on_rail(&self, rail: &Segment, point: Point) -> Option<Point> {
+        let nearest = rail.nearest(point);
+        if self.floor.includes(nearest) {
+            return Some(nearest);
+        }
+        let (Segment { from, to }, length) = (*rail, rail.from.distance(rail.to));
+        let steps = (length / (self.grid.cell_side() / 2.0)).ceil().max(1.0);
+        let places = (0..=steps as u32).map(|step| {
+            let along = step as f32 / steps;
+            Point::new(from.x + along * (to.x - from.x), from.y + along * (to.y - from.y))
+        });
+        places
+            .filter(|place| self.floor.includes(*place))
+            .min_by(|a, b| a.distance(point).total_cmp(&b.distance(point)))
     }
 
     /// How fingerprints count; without layers they alone are the posterior.

@@ -274,6 +274,22 @@ fn the_answer_is_on_a_rail_where_there_are_any() {
     assert!((estimate.position.point.x - 20.0).abs() < 2.0);
 }
 
+/// The nearest place of the rail is in an exclusion, so the answer is at its border.
+#[test]
+fn the_answer_is_on_a_rail_beside_what_is_excluded() {
+    let mut shop = hall();
+    let rail = Segment { from: Point::new(0.0, 10.0), to: Point::new(40.0, 10.0) };
+    shop.rails.push(rail);
+    let outline = Polygon::rectangle(15.0, 8.0, 25.0, 12.0);
+    shop.regions.push(Region { kind: RegionKind::Exclusion, outline });
+    let locator = Locator::new(&maps(vec![shop.clone()]), &Survey::default(), Settings::default());
+    let mut scratch = Scratch::default();
+    let readings = heard_at(&shop, Point::new(19.0, 10.0), 0.0);
+    let estimate = locator.estimate(&mut scratch, readings, Power::Known, None).unwrap();
+    let place = estimate.position.point;
+    assert!((place.y - 10.0).abs() < 1e-3 && place.x <= 15.0 && place.x > 14.0, "{place:?}");
+}
+
 #[test]
 fn zones_hold_an_element_by_probability() {
     let mut hall = hall();
