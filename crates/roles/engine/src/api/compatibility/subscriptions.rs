@@ -52,7 +52,16 @@ impl Asked {
         }
     }
 
-    /// Answers it.
+    /// The methods that it can have.
+    pub(super) fn allowed(&self) -> &'static str {
+        match (self.is_question, &self.name) {
+            (true, _) => "GET, HEAD, OPTIONS",
+            (false, Some(_)) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
+            (false, None) => "GET, HEAD, PUT, POST, OPTIONS",
+        }
+    }
+
+    /// Answers a method that it can have.
     pub(super) async fn answer(
         self,
         shared: &Arc<Shared>,
@@ -61,10 +70,6 @@ impl Asked {
         body: axum::body::Body,
     ) -> Result<Answer, ApiError> {
         match *method {
-            Method::GET | Method::HEAD => {
-                principal.require(Role::Operator)?;
-                self.show(notifications::all(shared).await?)
-            }
             Method::PUT | Method::POST => {
                 principal.require(Role::Admin)?;
                 let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
@@ -95,17 +100,14 @@ impl Asked {
             }
             Method::DELETE => {
                 principal.require(Role::Admin)?;
-                let name = self.name.clone().ok_or_else(|| {
-                    ApiError::bad_request("name the subscription at the end of the path")
-                })?;
+                let name = self.name.clone().unwrap_or_default();
                 notifications::drop_one(Arc::clone(shared), principal, name, Seen::Unsaid).await?;
                 // A program of the field takes 200 alone for success.
                 Ok(self.write(200, &json!({"success": true})))
             }
             _ => {
-                let status = StatusCode::METHOD_NOT_ALLOWED;
-                let message = "subscriptions have GET, PUT and DELETE";
-                Err(ApiError::new(status, "method_not_allowed", message))
+                principal.require(Role::Operator)?;
+                self.show(notifications::all(shared).await?)
             }
         }
     }
