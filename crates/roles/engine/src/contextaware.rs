@@ -21,10 +21,13 @@
 //!
 //! # What is ours
 //!
-//! - JSON, unless XML is asked for by `Accept` or by `.xml` at the end of the path.
+//! - JSON, unless XML is asked for by `.xml` at the end of the path, or preferred by `Accept`; errors,
+//!   too.
 //! - A history without an id has the newest positions of each element that is tracked.
 //! - A history does not know network, user and address of its time: those of today stand for them.
 //! - The names of the counts, and what of a map is told.
+
+use std::cmp::Reverse;
 
 use model::{Category, Element, Position};
 use serde_json::{Value, json};
@@ -80,13 +83,26 @@ pub struct Past {
 }
 
 impl Form {
-    /// The form that a path and the header `Accept` ask for; what comes first counts.
+    /// The form that a path or else the header `Accept` asks for: the one of higher quality, of equal
+    /// ones the one that comes first (RFC 9110 section 12.5.1).
     pub fn of(path: &str, accept: &str) -> Self {
         let suffix = path.trim_end_matches('/').rsplit_once('.').map(|(_, suffix)| suffix);
-        let kinds = accept.split(',').filter_map(|kind| kind.split(';').next()?.split_once('/'));
-        let mut asked = suffix.into_iter().chain(kinds.map(|(_, kind)| kind.trim()));
-        let wants_xml = asked.find(|kind| matches!(*kind, "xml" | "json")) == Some("xml");
-        if wants_xml { Self::Xml } else { Self::Json }
+        match suffix {
+            Some("xml") => return Self::Xml,
+            Some("json") => return Self::Json,
+            _ => {}
+        }
+        let ranges: Vec<(String, u16)> = accept.split(',').filter_map(range).collect();
+        // Its quality, and its place: what is not named is like all others, and comes last.
+        let asked = |wanted: &str| {
+            let find = |word: &str| ranges.iter().enumerate().find(|(_, (kind, _))| kind == word);
+            let named = find(wanted).map(|(at, (_, quality))| (*quality, Reverse(at)));
+            named.or_else(|| find("*").map(|(_, (_, quality))| (*quality, Reverse(usize::MAX))))
+        };
+        match (asked("xml"), asked("json")) {
+            (Some(xml), json) if xml.0 > 0 && Some(xml) > json => Self::Xml,
+            _ => Self::Json,
+        }
     }
 
     /// Writes a body, an object with one member.
@@ -101,6 +117,19 @@ impl Form {
     pub fn error(self, status: u16, message: &str) -> Answer {
         self.answer(status, &json!({"error": message}))
     }
+}
+
+/// The second half of a media range in lower case, and its quality in thousandths.
+fn range(range: &str) -> Option<(String, u16)> {
+    let mut parts = range.split(';').map(str::trim);
+    let (_, kind) = parts.next()?.split_once('/')?;
+    let quality = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+        .and_then(|(_, value)| value.trim().parse::<f32>().ok())
+        .filter(|quality| quality.is_finite());
+    let thousandths = (quality.unwrap_or(1.0).clamp(0.0, 1.0) * 1_000.0).round() as u16;
+    Some((kind.to_ascii_lowercase(), thousandths))
 }
 
 /// Whose past a path asks for; `None` when it asks for something else.
@@ -183,7 +212,19 @@ mod tests {
         check("/maps", "*/*", Form::Json);
         check("/maps", " application/json", Form::Json);
         check("/maps", "application/xml", Form::Xml);
-        check("/maps", "text/html, text/xml;q=0.9, application/json", Form::Xml);
+        check("/maps", "text/xml;q=0.9, application/json", Form::Json);
+        check("/maps", "text/html, text/xml;q=0.9, application/json", Form::Json);
+        check("/maps", "application/json;q=0.1, application/xml;q=0.9", Form::Xml);
+        check("/maps", "application/xml;q=0, application/json", Form::Json);
+        check("/maps", "application/xml;q=0", Form::Json);
+        check("/maps", "application/xml; charset=utf-8; Q=0.5, application/json;q=0.4", Form::Xml);
+        check("/maps", "APPLICATION/XML", Form::Xml);
+        check("/maps", "application/xml, application/json", Form::Xml);
+        check("/maps", "text/html, application/xml;q=0.9, */*;q=0.8", Form::Xml);
+        check("/maps", "application/xml;q=0.5, */*", Form::Json);
+        check("/maps", "*/*, application/xml", Form::Xml);
+        check("/maps", "*/*, application/json;q=0", Form::Xml);
+        check("/maps", "application/xml;q=nan, application/json;q=x", Form::Xml);
         check("/maps", "application/json, application/xml", Form::Json);
         check("/maps.xml", "application/json", Form::Xml);
         check("/maps.json/", "application/xml", Form::Json);

@@ -34,6 +34,7 @@ pub mod notifications;
 pub mod report;
 pub mod service;
 pub mod site;
+pub mod subscription;
 pub mod survey;
 pub mod tracker;
 pub mod wips;

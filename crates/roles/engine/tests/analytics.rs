@@ -148,6 +148,8 @@ async fn what_cannot_be_asked_is_refused() {
     check("counts?period=tomorrow", 400, "'tomorrow'").await;
     check("counts?from=2026-11-31", 400, "'2026-11-31'").await;
     check("counts?until=2026-11-30", 400, "from and until").await;
+    check("counts?from=9999-12-31&until=9999-12-31", 400, "until 9999-12-31: days are").await;
+    check("counts?from=0001-01-01", 400, "from 0001-01-01").await;
     check("counts?from=2026-01-01&until=2026-12-31", 400, "at most 92 days").await;
     check("counts?place=South", 404, "'South'").await;
     check("counts?category=rogueaps", 400, "clients and tags").await;
@@ -249,6 +251,8 @@ async fn a_floor_is_played_back() {
         macs == [site::ANNA.text(), site::PASSER_BY.text(), site::TAG.text()]
     })
     .await;
+    let unknown = format!("/api/v1/floors/17/playback?from={}&until={now}", now - HOUR_MS);
+    lab.get(&unknown).await.error(404, "not_found");
     let too_long = format!("/api/v1/floors/{ground}/playback?from=0&until={now}");
     lab.get(&too_long).await.error(400, "bad_request");
 }

@@ -52,6 +52,15 @@ async fn a_drawing_is_taken_from_whoever_saw_what_is_there() {
     body["zones"].as_array_mut().unwrap().push(json!({"name": ZONE, "outline": outline}));
     body["rails"] = json!([{"from": {"x": 0, "y": 1}, "to": {"x": 5, "y": 1}}]);
 
+    assert_eq!(before.get("rails"), None, "a floor is shown without rails that it does not have");
+    let shown = drawing(&before);
+    let mut bare = shown.clone();
+    bare.as_object_mut().unwrap().remove("rails");
+    let again = put(&lab, ADMIN, &id, &etag, &bare).await;
+    assert_eq!(again.status, 204, "{}", again.text());
+    let (id, etag, same) = floor(&lab).await;
+    assert_eq!(drawing(&same), shown);
+
     put(&lab, VIEWER, &id, &etag, &body).await.error(403, "forbidden");
     put(&lab, ADMIN, &id, "\"999\"", &body).await.error(412, "maps_changed");
     let path = format!("/api/v1/floors/{id}");

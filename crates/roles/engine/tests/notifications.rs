@@ -353,6 +353,40 @@ async fn a_subscription_of_mse_lives_from_put_to_delete() {
     assert!(error.json()["error"].is_string(), "{}", error.text());
 }
 
+/// What programs made for CMX and MSE 8 are shown, they can put back.
+#[tokio::test]
+async fn a_definition_comes_back_unchanged_from_both_dialects() {
+    let lab = Lab::start().await;
+    let mut definition = lobby("https://127.0.0.1:9/path", "mse7");
+    definition["enabled"] = json!(false);
+    definition["queue_limit"] = json!(30_000);
+    definition["group"] = json!("night");
+    definition["scramble_salt"] = json!("pepper");
+    definition["conditions"] = json!([
+        {"type": "containment", "area": "North>Main>Ground>Lobby", "boundary": "inside"},
+        {"type": "movement", "distance_m": 5.0},
+        {"type": "emergency", "reason": "tampered"},
+    ]);
+    put(&lab, LOBBY, &definition, 201).await;
+    let before = lab.json(LOBBY).await;
+    let (cmx, mse) = ("/api/config/v1/notification", "/api/contextaware/v1/notifications");
+    for path in [cmx, mse] {
+        let shown = lab.json(&format!("{path}/lobby")).await;
+        put(&lab, path, &shown, 200).await;
+        assert_eq!(lab.json(LOBBY).await, before, "{path}");
+    }
+    definition["receivers"] =
+        json!([definition["receivers"][0].clone(), definition["receivers"][0].clone()]);
+    put(&lab, LOBBY, &definition, 200).await;
+    let before = lab.json(LOBBY).await;
+    let shown = lab.json(&format!("{mse}/lobby")).await;
+    let refused = lab.send(Request::new("PUT", mse).basic(ADMIN).json(&shown)).await;
+    assert_eq!(refused.status, 409, "{}", refused.text());
+    let message = refused.json()["error"].to_string();
+    assert!(message.contains("2 receivers") && message.contains(LOBBY), "{message}");
+    assert_eq!(lab.json(LOBBY).await, before);
+}
+
 #[tokio::test]
 async fn what_waits_when_an_engine_stops_is_sent_first() {
     let lab = Lab::start().await;

@@ -3,6 +3,8 @@
 //! The only place of the engine that knows time zones. A day has 23 to 25 hours; the hour that a
 //! clock passes twice is one hour of two, the hour that it skips is empty.
 
+use std::ops::RangeInclusive;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, Zoned};
@@ -19,6 +21,10 @@ const HOURS: i8 = 24;
 pub struct Calendar {
     zone: TimeZone,
 }
+
+/// Years whose days are counted: their times are from 1970 on, and before the last one that there is,
+/// in every time zone.
+const YEARS: RangeInclusive<i16> = 1970..=9998;
 
 /// Whole days, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +44,9 @@ pub enum PeriodError {
     /// No such day.
     #[error("'{0}' is no day; write it as 2026-11-28")]
     PeerDay(String),
+    /// Before or after all days that are counted.
+    #[error("from {0} until {1}: days are counted from 1970-01-01 until 9998-12-31")]
+    PeerYear(Date, Date),
     /// The wrong way round, or too long.
     #[error("from {0} until {1}: a period goes forward and has at most {DAYS_MAX} days")]
     PeerOrder(Date, Date),
@@ -124,6 +133,9 @@ impl Period {
     /// of the history.
     pub fn between(first: &str, last: &str) -> Result<Self, PeriodError> {
         let period = Self { first: day(first)?, last: day(last)? };
+        if ![period.first, period.last].iter().all(|day| YEARS.contains(&day.year())) {
+            return Err(PeriodError::PeerYear(period.first, period.last));
+        }
         let days = period.last.since(period.first).map_or(-1, |span| span.get_days());
         let is_allowed = usize::try_from(days).is_ok_and(|days| days < DAYS_MAX);
         is_allowed.then_some(period).ok_or(PeriodError::PeerOrder(period.first, period.last))
@@ -217,6 +229,19 @@ mod tests {
         check_between("2026-13-28", "2026-11-27", Err("'2026-13-28' is no day"));
         check_between("2026-11-28T10:00", "2026-11-28", Err("is no day"));
         check_between("", "2026-11-28", Err("is no day"));
+        check_between("1970-01-01", "1970-01-02", Ok(2));
+        check_between("9998-12-30", "9998-12-31", Ok(2));
+        for (first, last) in [
+            ("9999-12-31", "9999-12-31"),
+            ("0001-01-01", "0001-01-01"),
+            ("9998-12-31", "9999-01-01"),
+        ] {
+            check_between(
+                first,
+                last,
+                Err(&format!("from {first} until {last}: days are counted")),
+            );
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::elements::{parse_category, parse_floor};
 use super::error::{ApiError, ErrorBody};
+use super::maps::no_floor;
 use super::{Shared, State};
 use crate::analytics::{Inquiry, Kind, Period, PeriodError, Place, PlaceError};
 
@@ -545,7 +546,8 @@ pub struct PlaybackPoint {
 #[utoipa::path(get, path = "/api/v1/floors/{id}/playback", tag = "maps", params(
     ("id" = String, Path), PlaybackQuery
 ), responses(
-    (status = 200, body = Playback), (status = 400, body = ErrorBody)
+    (status = 200, body = Playback), (status = 400, body = ErrorBody),
+    (status = 404, body = ErrorBody, description = "there is no such floor")
 ))]
 pub async fn playback(
     FromState(shared): State,
@@ -554,6 +556,7 @@ pub async fn playback(
 ) -> Result<Json<Playback>, ApiError> {
     const DAY_MS: u64 = 24 * 3_600_000;
     let floor = parse_floor(&id)?;
+    shared.site.load().floor(floor).ok_or_else(|| no_floor(&id))?;
     let category = query.category.as_deref().map(parse_category).transpose()?;
     let (from, until) = (Time(query.from), Time(query.until));
     let is_allowed = from <= until && until.since_ms(from) <= DAY_MS && query.step_s >= 1;

@@ -51,9 +51,14 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
         let message = format!("no such resource: {}", request.uri().path());
         return ApiError::not_found(message).into_response();
     }
-    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let form = Form::of(request.uri().path(), accept.unwrap_or_default());
+    let form = form(&request);
     if let Some(asked) = subscriptions::Asked::of(&segments, form) {
+        let allowed = asked.allowed();
+        if !allowed.split(", ").any(|it| it == request.method().as_str())
+            || *request.method() == Method::OPTIONS
+        {
+            return not_one_of(allowed, request.method());
+        }
         let (parts, body) = request.into_parts();
         let Some(principal) = parts.extensions.get::<Principal>().cloned() else {
             return ApiError::bad_request("log in first").into_response();
@@ -61,13 +66,12 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
         let answered = asked.answer(&shared, principal, &parts.method, body).await;
         return answered.map_or_else(IntoResponse::into_response, respond);
     }
-    let is_registration = *request.method() == Method::PUT
-        && segments == ["api", "config", "v1", "zoneCountParams", "1"];
+    let is_zone_count = segments == ["api", "config", "v1", "zoneCountParams", "1"];
+    let is_registration = is_zone_count && *request.method() == Method::PUT;
     // Registering zones to be counted changes nothing: all are.
     if !matches!(*request.method(), Method::GET | Method::HEAD) && !is_registration {
-        let message = "only GET is answered here yet";
-        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
-            .into_response();
+        let allowed = if is_zone_count { "GET, HEAD, PUT, OPTIONS" } else { "GET, HEAD, OPTIONS" };
+        return not_one_of(allowed, request.method());
     }
     if let ["api", "config" | "contextaware", "v1", "maps", "image" | "imagesource", ..] =
         segments[..]
@@ -107,6 +111,19 @@ pub async fn answer(FromState(shared): State, request: Request) -> Response {
         Ok(Err(error)) => error.into_response(),
         Err(panicked) => ApiError::internal(&panicked).into_response(),
     }
+}
+
+/// Says which methods a path has (RFC 9110 sections 9.3.7 and 15.5.6): to `OPTIONS` as an answer, to
+/// others as an error.
+fn not_one_of(allowed: &'static str, method: &Method) -> Response {
+    let mut response = if *method == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        let message = format!("{method} is not answered here; use {allowed}");
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).into_response()
+    };
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 fn shape(shared: &Shared, path: &str, query: &str) -> Option<Answer> {
@@ -172,10 +189,19 @@ fn respond(answer: Answer) -> Response {
     response
 }
 
-/// Gives errors on the paths of MSE 8 the form that its programs read: `{"error": ".."}`.
+/// How the answer to a request is written.
+fn form(request: &Request) -> Form {
+    let accept = request.headers().get_all(header::ACCEPT).iter();
+    let accept: Vec<&str> = accept.filter_map(|accept| accept.to_str().ok()).collect();
+    Form::of(request.uri().path(), &accept.join(","))
+}
+
+/// Gives errors on the paths of MSE 8 the form that its programs read: `{"error": ".."}`, or the same as
+/// XML where that is asked for.
 pub async fn errors_of_mse(request: Request, next: Next) -> Response {
     let is_mse =
         cmx::path::segments(request.uri().path()).get(1).is_some_and(|it| it == "contextaware");
+    let form = form(&request);
     let response = next.run(request).await;
     if !is_mse || !(response.status().is_client_error() || response.status().is_server_error()) {
         return response;
@@ -183,12 +209,16 @@ pub async fn errors_of_mse(request: Request, next: Next) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, ERROR_BYTES_MAX).await.unwrap_or_default();
     let message = serde_json::from_slice::<serde_json::Value>(&body).ok();
-    let message = message.as_ref().and_then(|error| error.pointer("/error/message"));
+    let message = message.as_ref().and_then(|error| error.pointer("/error/message")?.as_str());
     match message {
         Some(message) => {
-            let body = serde_json::json!({"error": message}).to_string();
+            let answer = form.error(parts.status.as_u16(), message);
             parts.headers.remove(header::CONTENT_LENGTH);
-            Response::from_parts(parts, Body::from(body))
+            if form == Form::Xml {
+                let media_type = HeaderValue::from_static(answer.media_type);
+                parts.headers.insert(header::CONTENT_TYPE, media_type);
+            }
+            Response::from_parts(parts, Body::from(answer.body))
         }
         None => Response::from_parts(parts, Body::from(body)),
     }

@@ -29,7 +29,8 @@ pub struct Drawing {
     access_points: Vec<AccessPoint>,
     walls: Vec<Wall>,
     regions: Vec<Region>,
-    rails: Vec<Segment>,
+    /// Absent: as they are.
+    rails: Option<Vec<Segment>>,
     /// Absent: as they are.
     chokepoints: Option<Vec<Chokepoint>>,
     /// Absent: as they are.
@@ -104,6 +105,7 @@ async fn draw(
     let floor = floor_mut(&mut maps, id).ok_or_else(|| no_floor(&id.to_string()))?;
     let Drawing { access_points, walls, regions, rails, chokepoints, switches, zones } = drawing;
     let chokepoints = chokepoints.unwrap_or_else(|| floor.chokepoints.clone());
+    let rails = rails.unwrap_or_else(|| floor.rails.clone());
     let switches = switches.unwrap_or_else(|| floor.switches.clone());
     *floor = Floor {
         access_points,

@@ -134,7 +134,12 @@ pub async fn in_one_form(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let media_type = response.headers().get(header::CONTENT_TYPE);
-    let is_ours = media_type.is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
+    // XML is an error of MSE 8 that is written already.
+    let is_ours = media_type.is_some_and(|it| {
+        [&b"application/json"[..], b"application/xml"]
+            .iter()
+            .any(|ours| it.as_bytes().starts_with(ours))
+    });
     if !is_error || is_ours {
         return response;
     }

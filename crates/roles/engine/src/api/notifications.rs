@@ -109,7 +109,7 @@ pub async fn put(
         let message = format!("the path names '{name}', the body '{}'", definition.name);
         return Err(ApiError::bad_request(message));
     }
-    let (is_new, shown) = save(shared, principal, definition, seen).await?;
+    let (is_new, shown) = save(shared, principal, seen, move |_| Ok(definition)).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, [(header::ETAG, etag_of(&shown)?)], Json(shown)).into_response())
 }
@@ -162,17 +162,19 @@ pub(super) async fn all(shared: &Shared) -> Result<Vec<Definition>, ApiError> {
     blocking(move || notifications::definitions(&store)).await
 }
 
-/// Keeps a definition and puts it to use; whether it is a new one, and how it is shown.
+/// Keeps what is made of the definitions that there are, and puts it to use; whether it is a new one,
+/// and how it is shown.
 pub(super) async fn save(
     shared: Arc<Shared>,
     principal: Principal,
-    mut definition: Definition,
     seen: Seen,
+    make: impl FnOnce(&[Definition]) -> Result<Definition, ApiError> + Send + 'static,
 ) -> Result<(bool, Definition), ApiError> {
     // To its end even when the client has gone: what is kept is what is in use.
     let saving = tokio::spawn(async move {
         let _alone = shared.notifications.changing.lock().await;
         let known = all(&shared).await?;
+        let mut definition = make(&known)?;
         let old = known.iter().find(|it| it.name == definition.name);
         check_seen(&seen, old, &definition.name)?;
         let refused = |error: notify::DefinitionError| ApiError::bad_request(error.to_string());

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use model::map::MapId;
 use model::{Element, Mac};
 
 use super::{Located, View};
@@ -141,6 +142,23 @@ pub fn pairs(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The id that a text names, of those that there are.
+///
+/// Programs in JavaScript read an id as a number and send it back rounded; that will do where no other
+/// id is so near.
+pub fn id_named(text: &str, ids: impl Iterator<Item = MapId>) -> Option<MapId> {
+    let exact: Option<MapId> = text.parse().ok();
+    let rounded = text.parse().ok().map(f64::to_bits);
+    let mut near = None;
+    for id in ids {
+        if Some(id) == exact {
+            return exact;
+        }
+        near = near.or_else(|| Some(id).filter(|id| Some((id.0 as f64).to_bits()) == rounded));
+    }
+    near
+}
+
 impl V2Query {
     /// Reads the pairs; unknown keys are ignored.
     pub fn parse(pairs: &[(String, String)]) -> Result<Self, QueryError> {
@@ -218,6 +236,7 @@ impl V3Query {
         }
     }
 
+    /// Whether all filters but that of the floor fit.
     pub(super) fn matches(&self, located: &Located<'_>, view: &View<'_>) -> bool {
         let association = &located.element.association;
         fits(self.device.as_ref(), |device| device.is(located))
@@ -227,7 +246,6 @@ impl V3Query {
                 view.manufacturers.name(located.element.mac).as_deref() == Some(name)
             })
             && fits(self.map_hierarchy.as_deref(), |text| located.is_within(text))
-            && fits(self.floor_ref_id.as_deref(), |id| located.position.floor.to_string() == id)
             && fits(self.mac_address_search.as_deref(), |digits| {
                 located.element.mac.bare().contains(digits)
             })

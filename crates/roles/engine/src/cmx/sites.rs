@@ -6,6 +6,7 @@
 use model::map::{Campus, MapId};
 use serde_json::{Value, json};
 
+use super::query::id_named;
 use super::{Answer, View};
 
 /// Answers what comes after `/api/config/v1`.
@@ -14,9 +15,9 @@ pub(super) fn answer(rest: &[&str], view: &View<'_>) -> Option<Answer> {
     let answer = match rest {
         ["sites"] => Answer::ok(&campuses().map(site).collect::<Vec<_>>()),
         ["sites", asked] => {
-            let is_asked = |campus: &&Campus| {
-                campus.name == *asked || MapId::of(&campus.name).to_string() == *asked
-            };
+            let id = id_named(asked, campuses().map(|campus| MapId::of(&campus.name)));
+            let is_asked =
+                |campus: &&Campus| campus.name == *asked || Some(MapId::of(&campus.name)) == id;
             let found = campuses().find(is_asked);
             found.map_or_else(|| Answer::not_found("such site"), |it| Answer::ok(&site(it)))
         }

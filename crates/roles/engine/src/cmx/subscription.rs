@@ -12,55 +12,52 @@
 //!   without them both are told.
 //! - Receivers are HTTP; other transports of a definition are shown by their place.
 //! - The names of conditions that no sample has: `movement.moveDistance` (feet),
-//!   `absence.absenceDurationInMinutes`, `batterylife.batteryStatus`, `chokepoint.chokepointName`.
+//!   `absence.absenceDurationInMinutes`, `batterylife.batteryStatus`, `emergency.emergencyReason`,
+//!   `chokepoint.chokepointName`, and the messageFormat `TEXT`.
+//! - Quotes around a value are taken away, and written where it would be read otherwise without.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use notify::{Boundary, Condition, Definition, Filter, Format, Receiver, Transport, Trust};
+use notify::{Boundary, Condition, Definition, Filter, Format, HIDDEN, Receiver, Transport, Trust};
 use serde_json::{Value, json};
 
 use crate::notifications::names;
+use crate::subscription::{self, Dialect, Refusal, Subscription};
 
 /// Movement and absence of a subscription that does not say how much. Ours.
 const DISTANCE_FT: f64 = 33.0;
 const ABSENCE_MIN: f64 = 60.0;
 
-/// The definition that a subscription means. `named` is the name in the path, if there is one; `salt`
-/// makes a salt for one that wants to scramble without.
+/// The definition that a subscription means, made of the one that has its name. `named` is the name in
+/// the path, if there is one; `salt` makes a salt for one that wants to scramble without.
 pub fn parse(
     body: &Value,
     named: Option<&str>,
+    known: &[Definition],
     salt: impl FnOnce() -> String,
-) -> Result<Definition, String> {
+) -> Result<Definition, Refusal> {
     let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|it| !it.is_empty());
     let name = text("name").or(named).ok_or("the subscription has no 'name'")?;
     if named.is_some_and(|named| named != name) {
-        return Err(format!("the path and the body name different subscriptions: '{name}'"));
+        return Err(format!("the path and the body name different subscriptions: '{name}'").into());
     }
+    let old = subscription::start(Dialect::Cmx, known, name)?;
     let flag = |key: &str, usual: bool| match body.get(key) {
         None | Some(Value::Null) => Ok(usual),
         Some(value) => names::truth(value).ok_or_else(|| format!("'{key}' is not true or false")),
     };
     let kind = text("notificationType").unwrap_or_default();
     let (conditions, filter) = rules(kind, body.get("rules").unwrap_or(&Value::Null))?;
-    let scramble_salt = match (flag("enableMacScrambling", false)?, text("macScramblingSalt")) {
-        (false, _) => None,
-        (true, Some(salt)) => Some(salt.to_owned()),
-        (true, None) => Some(salt()),
-    };
-    Ok(Definition {
-        name: name.to_owned(),
-        group: String::new(),
-        enabled: flag("enabled", true)?,
+    let scrambles = flag("enableMacScrambling", false)?;
+    let said = Subscription {
+        enabled: Some(flag("enabled", true)?),
         conditions,
         filter,
         receivers: receivers(body.get("subscribers").unwrap_or(&Value::Null))?,
-        scramble_salt,
-        refresh_min: 0,
-        retry_count: notify::RETRY_COUNT,
-        rate_limit_ms: 0,
-        queue_limit: notify::QUEUE_LIMIT,
-    })
+        scrambling: scrambles.then(|| text("macScramblingSalt")),
+    };
+    Ok(said.over(Dialect::Cmx, old, as_said, salt))
 }
 
 /// A definition as a subscription, without secrets.
@@ -115,7 +112,7 @@ const KINDS: [(&str, Option<Attribute>); 9] = [
     ("areachange", None),
     ("association", Some(attribute("association", "BOOLEAN", &["true", "false"]))),
     ("batterylife", Some(attribute("batteryStatus", "STRING", &["low", "medium", "high"]))),
-    ("emergency", None),
+    ("emergency", Some(attribute("emergencyReason", "STRING", &["panic", "tampered", "detached"]))),
     ("chokepoint", Some(attribute("chokepointName", "STRING", &[]))),
 ];
 
@@ -158,73 +155,139 @@ struct Said {
     word: Option<String>,
 }
 
-fn rules(kind: &str, rules: &Value) -> Result<(Vec<Condition>, Filter), String> {
+fn rules(asked: &str, rules: &Value) -> Result<(Vec<Condition>, Filter), String> {
+    let asked = kind(asked);
+    if !asked.is_empty() && !is_known(&asked) {
+        return Err(unknown_kind(&asked));
+    }
     let mut conditions = Vec::new();
+    let mut kinds = Vec::new();
     let mut filter: Option<Filter> = None;
-    let empty = json!([{"conditions": []}]);
-    let rules = rules.as_array().filter(|rules| !rules.is_empty()).or(empty.as_array());
-    for rule in rules.into_iter().flatten() {
-        let texts = rule.get("conditions").and_then(Value::as_array).into_iter().flatten();
-        let mut said = Said::default();
-        let mut kind = kind.to_lowercase();
-        for text in texts {
-            let text = text.get("condition").and_then(Value::as_str);
-            let text = text.ok_or("a rule has a condition without the text 'condition'")?;
-            let prefix = said.take(text)?;
-            if kind.is_empty() {
-                kind = prefix;
-            }
-        }
-        let (condition, own) = said.condition(&kind)?;
+    let rules = match rules {
+        Value::Null => &[],
+        Value::Array(rules) => rules.as_slice(),
+        _ => return Err("'rules' is not a list".to_owned()),
+    };
+    let empty = [json!({"conditions": []})];
+    for rule in if rules.is_empty() { &empty } else { rules } {
+        let (kind, condition, own) = Said::rule(&asked, rule)?;
+        kinds.push(kind);
         conditions.push(condition);
         if filter.get_or_insert_with(|| own.clone()) != &own {
             return Err("the rules are about different devices; make a subscription of each".into());
         }
     }
+    if !asked.is_empty() && !kinds.contains(&asked) {
+        let kinds = kinds.join(", ");
+        return Err(format!(
+            "the notificationType '{asked}' has no rule, those that there are have conditions of '{kinds}'; make both the same"
+        ));
+    }
     Ok((conditions, filter.unwrap_or_default()))
 }
 
+/// The kind that a word means.
+fn kind(word: &str) -> String {
+    match word.to_lowercase().as_str() {
+        "streamingnotification" => "locationupdate".to_owned(),
+        word => word.to_owned(),
+    }
+}
+
+fn is_known(kind: &str) -> bool {
+    KINDS.iter().any(|(known, _)| *known == kind)
+}
+
+fn unknown_kind(kind: &str) -> String {
+    format!(
+        "the notificationType '{kind}' is not known here; use InOut, LocationUpdate, Movement, Absence, AreaChange, Association, BatteryLife, Emergency or Chokepoint"
+    )
+}
+
+/// A value without the quotes around it. Some end each value with a semicolon, also a list of addresses.
+fn unquoted(value: &str) -> &str {
+    fn inside(value: &str) -> Option<&str> {
+        value.strip_prefix('"')?.strip_suffix('"')
+    }
+    let value = value.trim();
+    let bare = value.trim_end_matches(';').trim_end();
+    inside(value).or_else(|| inside(bare)).unwrap_or(bare)
+}
+
+/// A value with quotes, if it would be read otherwise without.
+fn quoted(value: &str) -> Cow<'_, str> {
+    if unquoted(value) == value { value.into() } else { format!("\"{value}\"").into() }
+}
+
 impl Said {
+    /// The kind of a rule, which the conditions of it begin with, what it asks for, and about whom.
+    fn rule(asked: &str, rule: &Value) -> Result<(String, Condition, Filter), String> {
+        let texts = match rule.get("conditions") {
+            None | Some(Value::Null) => &[],
+            Some(Value::Array(texts)) => texts.as_slice(),
+            Some(_) => return Err("the 'conditions' of a rule are not a list".to_owned()),
+        };
+        let mut said = Self::default();
+        let mut own: Option<String> = None;
+        for text in texts {
+            let text = text.get("condition").and_then(Value::as_str);
+            let text = text.ok_or("a rule has a condition without the text 'condition'")?;
+            let kind = said.take(text)?;
+            let first = own.get_or_insert_with(|| kind.clone());
+            if *first != kind {
+                return Err(format!(
+                    "a rule has conditions of '{first}' and of '{kind}'; make a rule of each"
+                ));
+            }
+        }
+        let kind = own.unwrap_or_else(|| asked.to_owned());
+        let (condition, filter) = said.condition(&kind)?;
+        Ok((kind, condition, filter))
+    }
+
     /// Takes `inout.deviceType == client`; returns `inout`.
     fn take(&mut self, text: &str) -> Result<String, String> {
         let bad = || format!("the condition '{text}' is not understood");
         let at = text.find(['=', '>', '<', '!']).ok_or_else(bad)?;
         let (name, rest) = text.split_at(at);
         let value = ["==", ">=", ">", "="].iter().find_map(|it| rest.strip_prefix(it));
-        // Some end each with a semicolon, also a list of addresses.
-        let value = value.ok_or_else(bad)?.trim().trim_end_matches(';').trim_matches('"');
+        let value = unquoted(value.ok_or_else(bad)?);
         let (prefix, key) = name.trim().split_once('.').ok_or_else(bad)?;
-        match key.to_lowercase().as_str() {
-            "devicetype" | "entity" => {
+        let kind = kind(prefix);
+        if !is_known(&kind) {
+            return Err(bad());
+        }
+        match (kind.as_str(), key.to_lowercase().as_str()) {
+            (_, "devicetype" | "entity") => {
                 self.filter.categories = names::categories(value).ok_or_else(bad)?;
             }
-            "hierarchy" => self.hierarchy = Some(value.to_owned()),
-            "macaddresslist" | "macaddress" | "deviceid" => {
+            (_, "hierarchy") => self.hierarchy = Some(value.to_owned()),
+            (_, "macaddresslist" | "macaddress" | "deviceid") => {
                 let macs = value.split([';', ',']).map(str::trim).filter(|it| !it.is_empty());
                 let macs = macs.map(str::parse).collect::<Result<_, _>>();
                 self.filter.macs =
                     macs.map_err(|error: notify::MacPatternError| error.to_string())?;
             }
-            "in/out" => {
+            ("inout", "in/out") => {
                 self.boundary = match value.to_lowercase().as_str() {
                     "in" => Some(Boundary::Inside),
                     "out" => Some(Boundary::Outside),
                     _ => return Err(bad()),
                 };
             }
-            "association" => self.associated = Some(names::truth(&json!(value)).ok_or_else(bad)?),
-            "movedistance"
-            | "movedistanceinft"
-            | "distance"
-            | "absencedurationinminutes"
-            | "absencetime"
-            | "duration" => {
+            ("association", "association") => {
+                self.associated = Some(names::truth(&json!(value)).ok_or_else(bad)?);
+            }
+            ("movement", "movedistance" | "movedistanceinft" | "distance")
+            | ("absence", "absencedurationinminutes" | "absencetime" | "duration") => {
                 self.number = Some(names::number(&json!(value)).ok_or_else(bad)?);
             }
-            "batterystatus" | "chokepointname" => self.word = Some(value.to_owned()),
+            ("batterylife", "batterystatus")
+            | ("emergency", "emergencyreason")
+            | ("chokepoint", "chokepointname") => self.word = Some(value.to_owned()),
             _ => return Err(bad()),
         }
-        Ok(prefix.to_lowercase())
+        Ok(kind)
     }
 
     fn condition(mut self, kind: &str) -> Result<(Condition, Filter), String> {
@@ -236,7 +299,7 @@ impl Said {
         }
         self.filter.area = self.hierarchy.unwrap_or_default();
         let condition = match kind {
-            "locationupdate" | "streamingnotification" => Condition::LocationUpdate,
+            "locationupdate" => Condition::LocationUpdate,
             "movement" => {
                 let distance_m = names::metres(self.number.unwrap_or(DISTANCE_FT) as f32);
                 Condition::Movement { distance_m }
@@ -251,13 +314,16 @@ impl Said {
                 })?;
                 Condition::Battery { level }
             }
-            "emergency" => Condition::Emergency { reason: None },
-            "chokepoint" => Condition::Chokepoint { name: self.word },
-            other => {
-                return Err(format!(
-                    "the notificationType '{other}' is not known here; use InOut, LocationUpdate, Movement, Absence, AreaChange, Association, BatteryLife, Emergency or Chokepoint"
-                ));
+            "emergency" => {
+                let reason = |word: String| {
+                    names::emergency_reason(&word).ok_or_else(|| {
+                        format!("'{word}' is no reason of an emergency; use panic, tampered or detached, or none for any")
+                    })
+                };
+                Condition::Emergency { reason: self.word.map(reason).transpose()? }
             }
+            "chokepoint" => Condition::Chokepoint { name: self.word },
+            other => return Err(unknown_kind(other)),
         };
         Ok((condition, self.filter))
     }
@@ -272,14 +338,10 @@ fn receivers(subscribers: &Value) -> Result<Vec<Receiver>, String> {
         .map(|receiver| {
             let url = receiver.get("uri").and_then(Value::as_str);
             let url = url.ok_or("a receiver has no 'uri'")?.to_owned();
-            let format = match receiver.get("messageFormat").and_then(Value::as_str) {
-                None => Format::Cmx,
-                Some(format) if format.eq_ignore_ascii_case("json") => Format::Cmx,
-                Some(format) if format.eq_ignore_ascii_case("xml") => Format::Xml,
-                Some(other) => {
-                    return Err(format!("'{other}' is no messageFormat; use JSON or XML"));
-                }
-            };
+            let word = receiver.get("messageFormat").and_then(Value::as_str).unwrap_or("JSON");
+            let format = Dialect::Cmx
+                .format_named(word)
+                .ok_or_else(|| format!("'{word}' is no messageFormat; use JSON, XML or TEXT"))?;
             let headers = receiver.get("headers").and_then(Value::as_object);
             let header =
                 |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
@@ -294,7 +356,7 @@ fn receivers(subscribers: &Value) -> Result<Vec<Receiver>, String> {
 /// A condition and the filter as texts.
 fn written(condition: &Condition, filter: &Filter) -> Vec<Value> {
     let prefix = names::condition(condition).to_lowercase();
-    let text = |key: &str, operator: &str, value: &str| json!({"condition": format!("{prefix}.{key} {operator} {value}")});
+    let text = |key: &str, operator: &str, value: &str| json!({"condition": format!("{prefix}.{key} {operator} {}", quoted(value))});
     let device = names::device_type(filter.categories.first());
     let mut texts = vec![text("deviceType", "==", device)];
     if !filter.macs.is_empty() {
@@ -325,6 +387,9 @@ fn written(condition: &Condition, filter: &Filter) -> Vec<Value> {
         Condition::Battery { level } => {
             texts.push(text("batteryStatus", "==", names::battery(*level)));
         }
+        Condition::Emergency { reason: Some(reason) } => {
+            texts.push(text("emergencyReason", "==", names::emergency(*reason)));
+        }
         Condition::Chokepoint { name: Some(name) } => {
             texts.push(text("chokepointName", "==", name));
         }
@@ -333,11 +398,24 @@ fn written(condition: &Condition, filter: &Filter) -> Vec<Value> {
     texts
 }
 
-fn receiver(receiver: &Receiver) -> Value {
-    let (uri, headers) = match &receiver.transport {
+/// A receiver as [`receivers`] reads what [`receiver`] shows of it.
+fn as_said(receiver: &Receiver) -> Receiver {
+    let (url, headers) = shown(receiver);
+    let headers = headers.into_keys().map(|name| (name, HIDDEN.to_owned())).collect();
+    let transport = Transport::Http { url, headers, trust: Trust::System };
+    Receiver { transport, format: Dialect::Cmx.format(receiver.format) }
+}
+
+/// The address and the headers that are shown of a receiver.
+fn shown(receiver: &Receiver) -> (String, BTreeMap<String, String>) {
+    match &receiver.transport {
         Transport::Http { url, headers, .. } => (url.clone(), headers.clone()),
         _ => (receiver.place(), BTreeMap::new()),
-    };
+    }
+}
+
+fn receiver(receiver: &Receiver) -> Value {
+    let (uri, headers) = shown(receiver);
     let format = match receiver.format {
         Format::Cmx | Format::Mse8 | Format::Mse7 => "JSON",
         Format::Xml => "XML",
@@ -371,13 +449,13 @@ mod tests {
     fn check_refused(change: impl FnOnce(&mut Value), expected: &str) {
         let mut body = sample();
         change(&mut body);
-        let error = parse(&body, None, String::new).expect_err(expected);
+        let error = parse(&body, None, &[], String::new).expect_err(expected).to_string();
         assert!(error.contains(expected), "'{error}' does not name {expected}");
     }
 
     #[test]
     fn the_sample_of_the_field_is_understood() {
-        let definition = parse(&sample(), Some("Zone"), String::new).unwrap();
+        let definition = parse(&sample(), Some("Zone"), &[], String::new).unwrap();
         definition.validate().unwrap();
         let area = "North>Main>Ground>Lobby".to_owned();
         assert_eq!(definition.conditions, [Condition::Containment { area, boundary: None }]);
@@ -398,15 +476,16 @@ mod tests {
             ("Association", "association.association == false"),
             ("BatteryLife", "batterylife.batteryStatus == low"),
             ("Emergency", "emergency.deviceType == all"),
+            ("Emergency", "emergency.emergencyReason == tampered"),
             ("Chokepoint", "chokepoint.chokepointName == Gate"),
         ];
         for (kind, condition) in kinds {
             let mut body = sample();
             body["notificationType"] = json!(kind);
             body["rules"] = json!([{"conditions": [{"condition": condition}]}]);
-            let made = parse(&body, None, String::new).unwrap();
+            let made = parse(&body, None, &[], String::new).unwrap();
             made.validate().unwrap();
-            let mut again = parse(&show(&made), None, String::new).unwrap();
+            let mut again = parse(&show(&made), None, &[], String::new).unwrap();
             again.reveal(Some(&made)).unwrap();
             let same = |definition: &Definition| show(definition);
             assert_eq!(same(&again), same(&made), "{kind}");
@@ -421,10 +500,10 @@ mod tests {
             let mut body = sample();
             let conditions = body["rules"][0]["conditions"].as_array_mut().unwrap();
             conditions.push(json!({"condition": format!("inout.in/out == {word}")}));
-            let made = parse(&body, None, String::new).unwrap();
+            let made = parse(&body, None, &[], String::new).unwrap();
             let area = "North>Main>Ground>Lobby".to_owned();
             assert_eq!(made.conditions, [Condition::Containment { area, boundary }]);
-            let again = parse(&show(&made), None, String::new).unwrap();
+            let again = parse(&show(&made), None, &[], String::new).unwrap();
             assert_eq!(again.conditions, made.conditions);
         };
         check("in", Some(Boundary::Inside));
@@ -439,7 +518,7 @@ mod tests {
             body["notificationType"] = json!(kind);
             let texts = conditions.iter().map(|text| json!({"condition": text}));
             body["rules"] = json!([{"conditions": texts.collect::<Vec<_>>()}]);
-            parse(&body, None, String::new).unwrap()
+            parse(&body, None, &[], String::new).unwrap()
         };
         let moved = check(
             "LocationUpdate",
@@ -473,7 +552,8 @@ mod tests {
             let own = json!({"condition": format!("{space}.{name} == {value}")});
             let place = json!({"condition": format!("{space}.hierarchy == North")});
             body["rules"] = json!([{"conditions": [place, own]}]);
-            parse(&body, None, String::new).unwrap_or_else(|error| panic!("{attribute}: {error}"));
+            parse(&body, None, &[], String::new)
+                .unwrap_or_else(|error| panic!("{attribute}: {error}"));
         }
     }
 
@@ -491,5 +571,49 @@ mod tests {
         check_refused(condition("inout.deviceType == client"), "inout.hierarchy");
         check_refused(condition("inout.hierarchy != A"), "!= A");
         check_refused(condition("inout.in/out == near"), "near");
+        check_refused(condition("inout.batteryStatus == low"), "inout.batteryStatus");
+        check_refused(condition("weather.deviceType == client"), "weather.deviceType");
+        check_refused(condition("emergency.deviceType == client"), "'inout' and of 'emergency'");
+        check_refused(|it| it["rules"] = json!({}), "'rules'");
+        check_refused(|it| it["rules"][0]["conditions"] = json!({}), "'conditions'");
+    }
+
+    /// Whoever asked for one kind and wrote the conditions of another would be told something else.
+    #[test]
+    fn a_rule_is_of_the_kind_that_its_conditions_begin_with() {
+        check_refused(|it| it["notificationType"] = json!("Association"), "'association'");
+        let update = |it: &mut Value| {
+            it["notificationType"] = json!("LocationUpdate");
+            let text = json!({"condition": "association.association == false"});
+            it["rules"] = json!([{"conditions": [text]}]);
+        };
+        check_refused(update, "'locationupdate'");
+        let mut body = sample();
+        body["notificationType"] = json!("BatteryLife");
+        let rule = |text: &str| json!({"conditions": [{"condition": text}]});
+        let rules = ["batterylife.deviceType == tag", "emergency.deviceType == tag"];
+        body["rules"] = rules.into_iter().map(rule).collect();
+        let conditions = parse(&body, None, &[], String::new).unwrap().conditions;
+        let level = model::BatteryLevel::Low;
+        assert_eq!(
+            conditions,
+            [Condition::Battery { level }, Condition::Emergency { reason: None }]
+        );
+    }
+
+    #[test]
+    fn quotes_are_taken_away_in_pairs() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(unquoted(text), expected, "{text}");
+            assert_eq!(unquoted(&quoted(expected)), expected, "{text}");
+        };
+        check("A>B", "A>B");
+        check(" \"A>B\"; ", "A>B");
+        check("\"A>B;\"", "A>B;");
+        check("West <e\">", "West <e\">");
+        check("West <e\"", "West <e\"");
+        check("\"\"A\"\"", "\"A\"");
+        check("\"", "\"");
+        check("", "");
     }
 }

@@ -63,6 +63,30 @@ fn ask(path: &str, query: &str) -> Option<(u16, Value)> {
     Some((answer.status, body))
 }
 
+/// An id as JavaScript rounds it is that of the zone and of the site.
+#[test]
+fn a_rounded_id_will_do() {
+    let mut maps = maps();
+    let outline = model::geometry::Polygon::rectangle(0.0, 0.0, 5.0, 5.0);
+    maps.campuses[0].buildings[0].floors[0].zones =
+        vec![model::map::Zone { name: "Lobby".into(), outline }];
+    let (view, elements) = (View::new(&maps, Time(1_000), 500), elements());
+    let check = |path: &str, query: &str, id: &str| {
+        let answer = answer(path, query, &view, &elements).unwrap();
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((answer.status, body[id].is_string()), (200, true), "{path}?{query}: {body}");
+    };
+    let zone = MapId::of("North>Main>Ground>Lobby");
+    let site = MapId::of("North");
+    for id in [zone.to_string(), (zone.0 as f64).to_string()] {
+        let path = "/api/location/v1/clients/count/byzone/detail";
+        check(path, &format!("zoneId={id}"), "zoneId");
+    }
+    for id in [site.to_string(), (site.0 as f64).to_string()] {
+        check(&format!("/api/config/v1/sites/{id}"), "", "aesUidString");
+    }
+}
+
 /// Checks which clients v2 and v3 list: their last octets.
 fn check_found(path: &str, query: &str, expected: &[&str]) {
     let (_, body) = ask(path, query).unwrap();
@@ -77,7 +101,8 @@ fn check_found(path: &str, query: &str, expected: &[&str]) {
 
 #[test]
 fn v3_filters_add_up() {
-    let check = |query, expected| check_found("/api/location/v3/clients", query, expected);
+    let check =
+        |query: &str, expected: &[&str]| check_found("/api/location/v3/clients", query, expected);
     check("", &["b2", "a1"]);
     check("associatedOnly=true", &["a1"]);
     check("probingOnly=true", &["b2"]);
@@ -90,7 +115,12 @@ fn v3_filters_add_up() {
     check("mapHierarchy=North%3EMain", &["b2", "a1"]);
     check("mapHierarchy=First", &["b2"]);
     check("manufacturer=Nobody", &[]);
-    check(&format!("floorRefId={}", MapId::of("North>Main>Ground")), &["a1"]);
+    let ground = MapId::of("North>Main>Ground");
+    check(&format!("floorRefId={ground}"), &["a1"]);
+    // As JavaScript rounds it.
+    assert_ne!((ground.0 as f64).to_string(), ground.to_string());
+    check(&format!("floorRefId={}", ground.0 as f64), &["a1"]);
+    check("floorRefId=17", &[]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use model::{Category, Mac};
 use serde::Serialize;
 
-use super::query::V3Query;
+use super::query::{V3Query, id_named};
 use super::shape::{
     Coordinate, Feet, GeoCoordinate, IsoTime, LOC_COMPUTE_TYPE, MaxDetectedRssi, RawLocation, band,
     ip_addresses,
@@ -115,5 +115,10 @@ pub(super) fn select<'v>(
     query: &V3Query,
     view: &View<'_>,
 ) -> impl Iterator<Item = Located<'v>> {
-    located.filter(|located| query.matches(located, view))
+    let floors = view.maps.floors().map(|floor| floor.id());
+    let floor = query.floor_ref_id.as_deref().map(|text| id_named(text, floors));
+    located.filter(move |located| {
+        floor.is_none_or(|floor| floor == Some(located.position.floor))
+            && query.matches(located, view)
+    })
 }

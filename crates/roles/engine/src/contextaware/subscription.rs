@@ -10,30 +10,38 @@
 //! - A body may be XML: attributes and elements have the names of the JSON's members.
 //! - Triggers other than those of containment, movement, absence, association and streams, and the keys
 //!   `batteryStatus`, `emergencyReason`, `chokepointName` and `association`, as events have them.
+//! - `https` of `TransportSyslog` is TLS, and the dataFormat `TEXT`.
 //! - `community` of `TransportSNMP`; without it `public`. Mail and MQTT need more than MSE 8 has words
 //!   for: they are shown, and taken by `/api/v1/notifications` alone.
 
 use notify::{
-    Boundary, Condition, Definition, Filter, Format, MacPattern, MacPatternError, Receiver,
+    Boundary, Condition, Definition, Filter, Format, HIDDEN, MacPattern, MacPatternError, Receiver,
     SyslogProtocol, Transport, Trust,
 };
 use serde_json::{Value, json};
 
 use super::xml;
 use crate::notifications::names;
+use crate::subscription::{self, Dialect, Refusal, Subscription};
 
 /// The member that holds a subscription.
 const ROOT: &str = "NotificationSubscription";
 /// What a transport without a port uses: those of HTTP, of syslog (RFC 5426) and of traps (RFC 3417).
 const PORTS: [(&str, u16); 4] = [("http", 80), ("https", 443), ("syslog", 514), ("snmp", 162)];
 
-/// The definition that a subscription means. `salt` makes a salt for one that wants to scramble.
-pub fn parse(body: &Value, salt: impl FnOnce() -> String) -> Result<Definition, String> {
+/// The definition that a subscription means, made of the one that has its name. `salt` makes a salt for
+/// one that wants to scramble, and did not before.
+pub fn parse(
+    body: &Value,
+    known: &[Definition],
+    salt: impl FnOnce() -> String,
+) -> Result<Definition, Refusal> {
     let body = body.get(ROOT).unwrap_or(body);
     let text = |value: &Value, key: &str| {
         value.get(key).and_then(Value::as_str).filter(|it| !it.is_empty()).map(str::to_owned)
     };
     let name = text(body, "name").ok_or("the subscription has no 'name'")?;
+    let old = subscription::start(Dialect::Mse, known, &name)?;
     let events = body.get("subscribedEvents").and_then(Value::as_array);
     let mut conditions = Vec::new();
     let mut filter: Option<Filter> = None;
@@ -52,30 +60,22 @@ pub fn parse(body: &Value, salt: impl FnOnce() -> String) -> Result<Definition, 
     if conditions.is_empty() {
         conditions.push(Condition::LocationUpdate);
     }
-    let format = match text(body, "dataFormat").as_deref() {
-        None | Some("JSON" | "json") => Format::Mse8,
-        Some("XML" | "xml") => Format::Xml,
-        Some(other) => {
-            return Err(format!("the dataFormat '{other}' is not known; use JSON or XML"));
-        }
-    };
+    let word = text(body, "dataFormat").unwrap_or_else(|| "JSON".to_owned());
+    let format = Dialect::Mse
+        .format_named(&word)
+        .ok_or_else(|| format!("the dataFormat '{word}' is not known; use JSON, XML or TEXT"))?;
     let receiver = body.pointer("/NotificationReceiverInfo/transport");
     let receiver =
         receiver.ok_or("the subscription has no 'NotificationReceiverInfo.transport'")?;
     let scrambles = flag(receiver, "macScramblingEnabled")?;
-    Ok(Definition {
-        name,
-        group: String::new(),
-        enabled: true,
+    let said = Subscription {
+        enabled: None,
         conditions,
         filter: filter.unwrap_or_default(),
         receivers: vec![Receiver { transport: transport(receiver)?, format }],
-        scramble_salt: scrambles.then(salt),
-        refresh_min: 0,
-        retry_count: notify::RETRY_COUNT,
-        rate_limit_ms: 0,
-        queue_limit: notify::QUEUE_LIMIT,
-    })
+        scrambling: scrambles.then_some(None),
+    };
+    Ok(said.over(Dialect::Mse, old, as_said, salt))
 }
 
 /// The subscription in a body, which is JSON or XML.
@@ -103,11 +103,15 @@ pub fn show(definition: &Definition) -> Value {
     };
     let events: Vec<Value> = definition.conditions.iter().map(event).collect();
     let receiver = definition.receivers.first();
-    let is_xml = receiver.is_some_and(|receiver| receiver.format == Format::Xml);
+    let format = match receiver.map(|receiver| receiver.format) {
+        None | Some(Format::Cmx | Format::Mse8 | Format::Mse7) => "JSON",
+        Some(Format::Xml) => "XML",
+        Some(Format::Text) => "TEXT",
+    };
     json!({ROOT: {
         "name": definition.name,
         "notificationType": "EVENT_DRIVEN",
-        "dataFormat": if is_xml { "XML" } else { "JSON" },
+        "dataFormat": format,
         "subscribedEvents": events,
         "NotificationReceiverInfo": {
             "transport": receiver.map(|it| shown(it, definition.scramble_salt.is_some())),
@@ -225,7 +229,9 @@ fn transport(receiver: &Value) -> Result<Transport, String> {
             Ok(Transport::Http { url, headers: [].into(), trust: Trust::System })
         }
         "TransportSyslog" => {
-            let (port, protocol) = (port("syslog")?, SyslogProtocol::Udp);
+            let is_tls = flag(receiver, "https")?;
+            let protocol = if is_tls { SyslogProtocol::Tls } else { SyslogProtocol::Udp };
+            let port = port("syslog")?;
             Ok(Transport::Syslog { host, port, protocol, trust: Trust::System })
         }
         "TransportSNMP" | "TransportSnmp" => {
@@ -296,13 +302,27 @@ fn trigger(condition: &Condition, entity: &str) -> Value {
     }
 }
 
+/// A receiver as [`transport`] reads what [`shown`] shows of it.
+fn as_said(receiver: &Receiver) -> Receiver {
+    let mut said = receiver.clone();
+    if let Transport::Snmp { community, .. } = &mut said.transport {
+        HIDDEN.clone_into(community);
+    }
+    // What cannot be said is refused before.
+    said.transport = transport(&shown(&said, false)).unwrap_or(said.transport);
+    said.format = Dialect::Mse.format(receiver.format);
+    said
+}
+
 fn shown(receiver: &Receiver, scrambles: bool) -> Value {
     let (kind, host, port, path, is_tls) = match &receiver.transport {
         Transport::Http { url, .. } => {
             let place = receiver.place();
             let (scheme, authority) = place.split_once("://").unwrap_or_default();
             let path = url.get(place.len()..).unwrap_or_default();
-            let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+            // The colons of an address in brackets are none before a port.
+            let port = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+            let (host, port) = port.unwrap_or((authority, ""));
             let port = port.parse().unwrap_or(if scheme == "https" { 443 } else { 80 });
             ("TransportHttp", host.to_owned(), port, path.to_owned(), scheme == "https")
         }
@@ -356,18 +376,18 @@ mod tests {
     fn check_refused(pointer: &str, value: Value, expected: &str) {
         let mut body = sample();
         *body.pointer_mut(&format!("/{ROOT}{pointer}")).unwrap() = value;
-        let error = parse(&body, String::new).expect_err(expected);
+        let error = parse(&body, &[], String::new).expect_err(expected).to_string();
         assert!(error.contains(expected), "'{error}' does not name {expected}");
     }
 
     #[test]
     fn the_script_of_the_field_is_understood() {
-        let definition = parse(&sample(), String::new).unwrap();
+        let definition = parse(&sample(), &[], String::new).unwrap();
         definition.validate().unwrap();
         assert_eq!(definition.receivers[0].place(), "https://192.0.2.9:9292");
         assert_eq!(definition.receivers[0].format, Format::Mse8);
         assert_eq!(definition.scramble_salt, None);
-        let again = parse(&show(&definition), String::new).unwrap();
+        let again = parse(&show(&definition), &[], String::new).unwrap();
         assert_eq!(again, definition);
     }
 
@@ -379,9 +399,9 @@ mod tests {
             "type": "MovementEventTrigger", "eventEntity": "WIRELESS_CLIENTS",
             "entityFilters": ["00:00:5e:00:53:01", "00-00-5E-00-53-02"], "moveDistanceInFt": 1,
         }]);
-        let definition = parse(&body, String::new).unwrap();
+        let definition = parse(&body, &[], String::new).unwrap();
         assert_eq!(definition.filter.macs.len(), 2);
-        let again = parse(&show(&definition), String::new).unwrap();
+        let again = parse(&show(&definition), &[], String::new).unwrap();
         assert_eq!(again.filter, definition.filter);
     }
 
@@ -399,7 +419,7 @@ mod tests {
       https="false" macScramblingEnabled="false"/>
   </NotificationReceiverInfo>
 </NotificationSubscription>"#;
-        let definition = parse(&read(text.as_bytes()).unwrap(), String::new).unwrap();
+        let definition = parse(&read(text.as_bytes()).unwrap(), &[], String::new).unwrap();
         assert_eq!(definition.receivers[0].format, Format::Xml);
         assert_eq!(definition.filter.macs.len(), 1);
         let area = "North>Main>Ground>Lobby".to_owned();
@@ -407,7 +427,7 @@ mod tests {
         assert_eq!(definition.conditions, [Condition::Containment { area, boundary }]);
         // What is shown as XML can be put again.
         let shown = xml::write(&show(&definition));
-        assert_eq!(parse(&read(&shown).unwrap(), String::new).unwrap(), definition);
+        assert_eq!(parse(&read(&shown).unwrap(), &[], String::new).unwrap(), definition);
         assert!(read(b"<a").unwrap_err().contains("XML"));
         assert!(read(b"{").unwrap_err().contains("JSON"));
         let deep = "<a>".repeat(100) + &"</a>".repeat(100);
@@ -427,13 +447,13 @@ mod tests {
             Condition::Absence { minutes: 5 },
             Condition::LocationUpdate,
         ];
-        let mut definition = parse(&sample(), String::new).unwrap();
+        let mut definition = parse(&sample(), &[], String::new).unwrap();
         definition.conditions = conditions.into();
         definition.receivers[0].transport =
             Transport::Snmp { host: "192.0.2.9".into(), port: 162, community: "secret".into() };
         let shown = show(&definition);
         assert!(!shown.to_string().contains("secret"), "{shown}");
-        let mut again = parse(&shown, String::new).unwrap();
+        let mut again = parse(&shown, &[], String::new).unwrap();
         again.reveal(Some(&definition)).unwrap();
         assert_eq!(again, definition);
     }

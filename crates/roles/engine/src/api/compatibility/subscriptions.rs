@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use notify::Definition;
 use serde_json::{Value, json};
 use store::Role;
@@ -14,6 +14,7 @@ use super::super::revision::Seen;
 use super::super::{BODY_BYTES_MAX, Shared, notifications};
 use crate::cmx::{self, Answer};
 use crate::contextaware::{self, Form};
+use crate::subscription::Refusal;
 
 /// Which API asks.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,16 @@ impl Asked {
         }
     }
 
-    /// Answers it.
+    /// The methods that it can have.
+    pub(super) fn allowed(&self) -> &'static str {
+        match (self.is_question, &self.name) {
+            (true, _) => "GET, HEAD, OPTIONS",
+            (false, Some(_)) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
+            (false, None) => "GET, HEAD, PUT, POST, OPTIONS",
+        }
+    }
+
+    /// Answers a method that it can have.
     pub(super) async fn answer(
         self,
         shared: &Arc<Shared>,
@@ -60,21 +70,25 @@ impl Asked {
         body: axum::body::Body,
     ) -> Result<Answer, ApiError> {
         match *method {
-            Method::GET | Method::HEAD => {
-                principal.require(Role::Operator)?;
-                self.show(notifications::all(shared).await?)
-            }
             Method::PUT | Method::POST => {
                 principal.require(Role::Admin)?;
                 let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
                     ApiError::bad_request("the subscription is larger than 64 KiB, or broke off")
                 })?;
-                let (definitions, is_list) = self.parse(&body).map_err(ApiError::bad_request)?;
+                let (bodies, is_list) = self.read(&body).map_err(ApiError::bad_request)?;
+                // None is taken when one is refused.
+                let known = notifications::all(shared).await?;
+                for body in &bodies {
+                    parse(self.api, self.name.as_deref(), body, &known)?;
+                }
                 let (mut is_new, mut saved) = (false, Vec::new());
-                for definition in definitions {
+                for body in bodies {
                     let (shared, principal) = (Arc::clone(shared), principal.clone());
+                    let (api, named) = (self.api, self.name.clone());
+                    let make =
+                        move |known: &[Definition]| parse(api, named.as_deref(), &body, known);
                     let (new, shown) =
-                        notifications::save(shared, principal, definition, Seen::Unsaid).await?;
+                        notifications::save(shared, principal, Seen::Unsaid, make).await?;
                     is_new |= new;
                     saved.push(self.body(&shown));
                 }
@@ -86,17 +100,14 @@ impl Asked {
             }
             Method::DELETE => {
                 principal.require(Role::Admin)?;
-                let name = self.name.clone().ok_or_else(|| {
-                    ApiError::bad_request("name the subscription at the end of the path")
-                })?;
+                let name = self.name.clone().unwrap_or_default();
                 notifications::drop_one(Arc::clone(shared), principal, name, Seen::Unsaid).await?;
                 // A program of the field takes 200 alone for success.
                 Ok(self.write(200, &json!({"success": true})))
             }
             _ => {
-                let status = axum::http::StatusCode::METHOD_NOT_ALLOWED;
-                let message = "subscriptions have GET, PUT and DELETE";
-                Err(ApiError::new(status, "method_not_allowed", message))
+                principal.require(Role::Operator)?;
+                self.show(notifications::all(shared).await?)
             }
         }
     }
@@ -119,23 +130,18 @@ impl Asked {
         Ok(self.write(200, &self.body(&found)))
     }
 
-    /// The definitions of a body, and whether it is a list: a program of the field puts its only
+    /// The subscriptions of a body, and whether it is a list: a program of the field puts its only
     /// subscription into one.
-    fn parse(&self, body: &Bytes) -> Result<(Vec<Definition>, bool), String> {
+    fn read(&self, body: &Bytes) -> Result<(Vec<Value>, bool), String> {
         let body: Value = match self.api {
             Api::Cmx => serde_json::from_slice(body)
                 .map_err(|error| format!("the subscription is no JSON: {error}"))?,
             Api::Mse(_) => contextaware::subscription::read(body)?,
         };
-        let salt = || node::token::hex(&node::token::random::<16>());
-        let one = |body: &Value| match self.api {
-            Api::Cmx => cmx::subscription::parse(body, self.name.as_deref(), salt),
-            Api::Mse(_) => contextaware::subscription::parse(body, salt),
-        };
-        match &body {
+        match body {
             Value::Array(bodies) if bodies.is_empty() => Err("the list is empty".to_owned()),
-            Value::Array(bodies) => Ok((bodies.iter().map(one).collect::<Result<_, _>>()?, true)),
-            body => Ok((vec![one(body)?], false)),
+            Value::Array(bodies) => Ok((bodies, true)),
+            body => Ok((vec![body], false)),
         }
     }
 
@@ -152,4 +158,24 @@ impl Asked {
             Api::Mse(form) => form.answer(status, body),
         }
     }
+}
+
+/// The definition that a subscription makes of those that there are.
+fn parse(
+    api: Api,
+    named: Option<&str>,
+    body: &Value,
+    known: &[Definition],
+) -> Result<Definition, ApiError> {
+    let salt = || node::token::hex(&node::token::random::<16>());
+    let parsed = match api {
+        Api::Cmx => cmx::subscription::parse(body, named, known, salt),
+        Api::Mse(_) => contextaware::subscription::parse(body, known, salt),
+    };
+    parsed.map_err(|refusal| match refusal {
+        Refusal::PeerUnreadable(message) => ApiError::bad_request(message),
+        Refusal::LocalBeyondWords { .. } => {
+            ApiError::new(StatusCode::CONFLICT, "conflict", refusal.to_string())
+        }
+    })
 }
