@@ -178,6 +178,24 @@ impl Presence {
         }
     }
 
+    /// Goes on with stays as they were kept before a restart or a takeover, where their elements were seen
+    /// again since then. Before the first [`sweep`](Self::sweep).
+    pub fn go_on(&mut self, mut kept: Vec<Stay>) {
+        // Of two at one place the later one goes on.
+        kept.sort_by_key(|stay| std::cmp::Reverse(stay.left));
+        for kept in kept {
+            let here = self.elements.get_mut(&kept.element());
+            let stays = here.into_iter().flat_map(|here| &mut here.stays);
+            for open in stays.filter(|open| open.goes_on_with(&kept)) {
+                let stay = &mut open.stay;
+                stay.entered = kept.entered;
+                stay.strongest_dbm = stay.strongest_dbm.max(kept.strongest_dbm);
+                stay.is_connected |= kept.is_connected;
+                open.told = Some(kept);
+            }
+        }
+    }
+
     /// Ends the stays of those that are silent, and hands out what goes on for long.
     pub fn sweep(&mut self, now: Time) {
         let Self { elements, waiting, refused, .. } = self;
@@ -235,6 +253,14 @@ impl Open {
         let (entered, left) = (at, at);
         let stay = Stay { category, mac, place, entered, left, strongest_dbm, is_connected };
         Self { stay, told: None }
+    }
+
+    /// Whether it is the rest of a stay that was kept.
+    fn goes_on_with(&self, kept: &Stay) -> bool {
+        self.told.is_none()
+            && self.stay.place == kept.place
+            && kept.entered <= self.stay.entered
+            && self.stay.entered.since_ms(kept.left) <= SILENT_MS
     }
 
     /// Whether it should be handed out as far as it got.

@@ -20,9 +20,9 @@ use std::time::Duration;
 use model::map::MapId;
 use model::{Category, Dbm, Mac, Position, Time};
 use node::clock;
-use presence::stays::{Refused, SILENT_MS};
+use presence::stays::{Refused, SAVED_MS, SILENT_MS};
 use presence::{Presence, Rules, Sighting, Stay};
-use store::{HEAT_CELLS_MAX, HeatCell, HistoryRow, StoreError};
+use store::{HEAT_CELLS_MAX, HeatCell, HistoryRow, Store, StoreError};
 use tokio::time::sleep;
 
 use crate::config;
@@ -151,8 +151,26 @@ impl Analytics {
         self.see(site, &seen.collect::<Vec<_>>());
     }
 
-    /// Writes what was gathered, again and again.
-    pub(crate) async fn keep(self, writer: Writer) {
+    /// Goes on with the stays that were kept before this node served.
+    async fn go_on(&self, store: Arc<Store>, places: Vec<MapId>) {
+        let own = self.clone();
+        let read = move || {
+            let now = clock::wall();
+            let since = now.minus_ms(SILENT_MS + SAVED_MS);
+            for category in [Category::WirelessClient, Category::Tag] {
+                let kept = store.stays(category, &places, since, now)?;
+                own.presence().go_on(kept);
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(read).await {
+            tracing::warn!(%error, "stays that went on begin anew: those before cannot be read");
+        }
+    }
+
+    /// Goes on with what was kept, then writes what was gathered, again and again.
+    pub(crate) async fn keep(self, store: Arc<Store>, places: Vec<MapId>, writer: Writer) {
+        self.go_on(store, places).await;
         let mut unwritten: Vec<Stay> = Vec::new();
         let mut is_failing = false;
         for interval in 1_u32.. {

@@ -174,7 +174,8 @@ impl Engine {
         tracker.resume(&newest);
         if let Some(analytics) = &analytics {
             analytics.resume(&site.load(), &newest, clock::wall());
-            services.spawn(analytics.clone().keep(writer.clone()));
+            let places = site.load().place_ids();
+            services.spawn(analytics.clone().keep(Arc::clone(&store), places, writer.clone()));
         }
         let (tasks, queue) = mpsc::channel(QUEUE_REPORTS_MAX);
         let (elements, notices, counters, reporting) =

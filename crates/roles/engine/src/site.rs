@@ -148,6 +148,12 @@ impl Site {
         zones.filter(move |(zone, _)| zone.outline.contains(point)).map(|(_, id)| *id)
     }
 
+    /// Ids of all floors and zones.
+    pub fn place_ids(&self) -> Vec<MapId> {
+        let floors = self.zone_ids.iter();
+        floors.flat_map(|(floor, zones)| std::iter::once(floor).chain(zones)).copied().collect()
+    }
+
     /// Names of the zones that hold a position.
     pub fn zones(&self, position: &Position) -> Vec<String> {
         let floor = self.floor(position.floor);

@@ -126,6 +126,33 @@ fn who_comes_back_after_a_silence_begins_a_new_stay() {
     );
 }
 
+/// What was kept before a restart, what is seen after it, and what is handed out at the end.
+fn check_restart(kept: &[(char, &str, &str)], script: &str, expected: &str) {
+    let stay = |(letter, entered, left): &(char, &str, &str)| Stay {
+        category: Category::WirelessClient,
+        mac: Mac::from_u64(1),
+        place: place(*letter),
+        entered: time(entered),
+        left: time(left),
+        strongest_dbm: Some(-50),
+        is_connected: true,
+    };
+    let mut presence = Presence::new(10);
+    let seen = play(&mut presence, script);
+    assert_eq!(seen, "", "nothing is handed out before the first sweep");
+    presence.go_on(kept.iter().map(stay).collect());
+    assert_eq!(play(&mut presence, "08:00 finish"), expected);
+}
+
+#[test]
+fn a_stay_that_was_kept_goes_on_after_a_restart() {
+    check_restart(&[('F', "00:00", "00:05")], "00:12 1 F - -70", "1 F 00:00-00:12 -50 c\n");
+    check_restart(&[('F', "00:00", "00:05")], "00:16 1 F - -70", "1 F 00:16-00:16 -70\n");
+    check_restart(&[('G', "00:00", "00:05")], "00:06 1 F - -70", "1 F 00:06-00:06 -70\n");
+    let two = [('F', "00:00", "00:02"), ('F', "00:04", "00:05")];
+    check_restart(&two, "00:06 1 F - -70", "1 F 00:04-00:06 -50 c\n");
+}
+
 #[test]
 fn what_goes_on_is_handed_out_as_far_as_it_got() {
     check(
