@@ -286,7 +286,7 @@ impl Definition {
     #[must_use]
     pub fn shown(&self) -> Self {
         let mut shown = self.clone();
-        shown.receivers.iter_mut().for_each(Receiver::hide);
+        shown.receivers = self.receivers.iter().map(Receiver::shown).collect();
         if let Some(salt) = &mut shown.scramble_salt {
             HIDDEN.clone_into(salt);
         }
@@ -296,10 +296,12 @@ impl Definition {
     /// Puts the secrets of the definition that this one replaces where [`HIDDEN`] stands. A secret
     /// never goes to another place than it was meant for.
     pub fn reveal(&mut self, old: Option<&Self>) -> Result<(), DefinitionError> {
-        for receiver in &mut self.receivers {
-            let same =
-                old.and_then(|old| old.receivers.iter().find(|it| it.is_same_place(receiver)));
-            if !receiver.reveal(same) {
+        for (at, receiver) in self.receivers.iter_mut().enumerate() {
+            let old = old.into_iter().flat_map(|old| &old.receivers).enumerate();
+            // Several at one place have secrets of their own: the one that was shown so, and stood here.
+            let likeness = |(was, it): &(usize, &Receiver)| (it.shown() == *receiver, *was == at);
+            let same = old.filter(|(_, it)| it.is_same_place(receiver)).max_by_key(likeness);
+            if !receiver.reveal(same.map(|(_, it)| it)) {
                 return Err(DefinitionError::UnknownSecret);
             }
         }

@@ -239,11 +239,13 @@ impl Receiver {
         }
     }
 
-    /// Hides what is secret.
-    pub(crate) fn hide(&mut self) {
-        for secret in self.secrets() {
+    /// The receiver as it may be shown: secrets are [`HIDDEN`].
+    pub(crate) fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        for secret in shown.secrets() {
             HIDDEN.clone_into(secret);
         }
+        shown
     }
 
     /// Takes over what was hidden from the receiver that this one replaces; false when something is

@@ -105,6 +105,16 @@ fn secrets_are_hidden_and_come_back() {
     swapped.reveal(Some(&old)).unwrap();
     assert_eq!(swapped.receivers[0], old.receivers[1], "found by place, not by order");
 
+    let mut two = old.clone();
+    two.receivers[1] = http("https://a/y", "Bearer two");
+    let mut back = two.shown();
+    back.reveal(Some(&two)).unwrap();
+    assert_eq!(back, two, "each at one place keeps its own");
+    let mut back = two.shown();
+    back.receivers.reverse();
+    back.reveal(Some(&two)).unwrap();
+    assert_eq!(back.receivers[0], two.receivers[1], "also in another order");
+
     let mut elsewhere = shown.clone();
     elsewhere.receivers[0] = http("https://thief/x", HIDDEN);
     assert_eq!(elsewhere.reveal(Some(&old)), Err(DefinitionError::UnknownSecret));
