@@ -40,15 +40,10 @@ impl Url {
         }
         // A port that is none must not become the usual one: somebody else may listen there.
         let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
-        let port = match (authority.port_u16(), after_host.contains(':')) {
-            (Some(port), _) if port > 0 => port,
-            (None, false) => {
-                if is_tls {
-                    443
-                } else {
-                    80
-                }
-            }
+        let usual = if is_tls { 443 } else { 80 };
+        let port = match authority.port_u16() {
+            Some(port) if port > 0 => port,
+            None if !after_host.contains(':') => usual,
             _ => return Err(bad("has a port that is not between 1 and 65535")),
         };
         Ok(Self {

@@ -191,7 +191,7 @@ impl FloorModel {
     /// are any, or of the grid.
     pub(crate) fn snap(&self, point: Point) -> Point {
         let on_rails = self.floor.rails.iter().filter_map(|rail| self.on_rail(rail, point));
-        match on_rails.min_by(|a, b| a.distance(point).total_cmp(&b.distance(point))) {
+        match nearest_of(on_rails, point) {
             Some(place) => place,
             None if self.floor.includes(point) => point,
             None => self.grid.nearest(point),
@@ -210,9 +210,7 @@ impl FloorModel {
             let along = step as f32 / steps;
             Point::new(from.x + along * (to.x - from.x), from.y + along * (to.y - from.y))
         });
-        places
-            .filter(|place| self.floor.includes(*place))
-            .min_by(|a, b| a.distance(point).total_cmp(&b.distance(point)))
+        nearest_of(places.filter(|place| self.floor.includes(*place)), point)
     }
 
     /// How fingerprints count; without layers they alone are the posterior.
@@ -250,6 +248,11 @@ impl Survey {
         let precision = explained.precision(|place| self.places[place].heard.contains_key(&key));
         Layer { precision, ..grid.layer(rssi) }
     }
+}
+
+/// The one of some places that is nearest to `point`.
+fn nearest_of(places: impl Iterator<Item = Point>, point: Point) -> Option<Point> {
+    places.min_by(|a, b| a.distance(point).total_cmp(&b.distance(point)))
 }
 
 /// Where elements are expected before anything is heard.

@@ -40,6 +40,23 @@ impl MapId {
         });
         Self(hash >> 1)
     }
+
+    /// The id that a text names, of those that there are.
+    ///
+    /// Programs in JavaScript read an id as a number and send it back rounded; that will do where no other
+    /// id is so near.
+    pub fn named(text: &str, ids: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let exact: Option<Self> = text.parse().ok();
+        let rounded = text.parse().ok().map(f64::to_bits);
+        let mut near = None;
+        for id in ids {
+            if Some(id) == exact {
+                return exact;
+            }
+            near = near.or_else(|| Some(id).filter(|id| Some((id.0 as f64).to_bits()) == rounded));
+        }
+        near
+    }
 }
 
 impl fmt::Display for MapId {

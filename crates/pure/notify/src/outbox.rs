@@ -139,7 +139,12 @@ impl Outbox {
     /// Goes on at the pace of a definition that changed; what does not fit any more is dropped.
     pub(crate) fn keep_pace(&mut self, pace: Pace) {
         self.pace = pace;
-        while self.queue.len() > pace.queue_limit {
+        self.keep_newest(pace.queue_limit);
+    }
+
+    /// Drops the oldest until so many are left.
+    fn keep_newest(&mut self, most: usize) {
+        while self.queue.len() > most {
             self.queue.pop_front();
             self.counts.dropped += 1;
         }
@@ -181,12 +186,9 @@ impl Outbox {
             return;
         }
         let limit = self.pace.queue_limit;
+        // What failed was put back, so more than one may have to go.
         let most = if has_room { limit } else { limit.min(self.queue.len()) };
-        // What failed was put back, so there may be more of them.
-        while self.queue.len() >= most {
-            self.queue.pop_front();
-            self.counts.dropped += 1;
-        }
+        self.keep_newest(most.saturating_sub(1));
         self.queue.push_back(Queued { event, failures: 0 });
     }
 

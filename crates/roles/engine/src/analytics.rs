@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A stay is written when it ends, and every few minutes as far as it got; a node of a pair that
-//! takes over goes on from the newest positions, so what a takeover costs is no visit
-//! (`docs/adr/0010`). What is counted, and what the words mean, is in the crate [`presence`].
+//! takes over, and an engine that starts again, go on from the newest positions and the newest stays, so
+//! what that costs is no visit (`docs/adr/0010`). What is counted, and what the words mean, is in the crate [`presence`].
 //!
 //! Nothing here makes the tracker wait for the disk: stays that cannot be written wait in a list with
 //! a limit, and are then dropped and counted.
@@ -138,7 +138,7 @@ impl Analytics {
         }
     }
 
-    /// Takes up who was located just before `now`, as another node wrote it.
+    /// Takes up who was located just before `now`, as another node or this one wrote it before.
     pub fn resume(&self, site: &Site, newest: &[HistoryRow], now: Time) {
         let seen =
             newest.iter().filter(|row| now.since_ms(row.at) <= SILENT_MS).filter_map(|row| {

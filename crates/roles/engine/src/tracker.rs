@@ -164,7 +164,7 @@ impl Tracker {
         self
     }
 
-    /// Takes up where elements were last, as another node wrote it; what has no place on these maps is
+    /// Takes up where elements were last, as another node or this one wrote it before; what has no place on these maps is
     /// left out. Before [`run`](Self::run).
     pub fn resume(&mut self, newest: &[HistoryRow]) {
         let site = self.site.load();

@@ -78,17 +78,14 @@ impl Place {
         places
     }
 
-    /// The place that a text names: an id, or a path. An empty text is everywhere.
-    ///
-    /// Programs in JavaScript read an id as a number and send it back rounded; that will do where no
-    /// other id is so near.
+    /// The place that a text names: a path, or an id as [`MapId::named`] takes it. An empty text is
+    /// everywhere.
     pub fn find(maps: &Maps, text: &str) -> Result<Self, PlaceError> {
         let text = text.trim();
         let places = Self::all(maps);
-        let number: Option<u64> = text.parse::<f64>().ok().map(f64::to_bits);
-        let exact = |place: &&Self| place.path == text || place.id.to_string() == text;
-        let rounded = |place: &&Self| number == Some((place.id.0 as f64).to_bits());
-        let found = places.iter().find(exact).or_else(|| places.iter().find(rounded));
+        let id = MapId::named(text, places.iter().map(|place| place.id));
+        let by_path = places.iter().find(|place| place.path == text);
+        let found = by_path.or_else(|| places.iter().find(|place| Some(place.id) == id));
         found.cloned().ok_or_else(|| PlaceError(text.chars().take(64).collect()))
     }
 

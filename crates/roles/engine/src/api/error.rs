@@ -136,9 +136,9 @@ pub async fn in_one_form(response: Response) -> Response {
     let media_type = response.headers().get(header::CONTENT_TYPE);
     // XML is an error of MSE 8 that is written already.
     let is_ours = media_type.is_some_and(|it| {
-        [&b"application/json"[..], b"application/xml"]
+        ["application/json", "application/xml"]
             .iter()
-            .any(|ours| it.as_bytes().starts_with(ours))
+            .any(|ours| it.as_bytes().starts_with(ours.as_bytes()))
     });
     if !is_error || is_ours {
         return response;

@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 
-use model::map::MapId;
 use model::{Element, Mac};
 
 use super::{Located, View};
@@ -140,23 +139,6 @@ pub fn pairs(query: &str) -> Vec<(String, String)> {
         .take(PAIRS_MAX)
         .map(|(key, value)| (key.into_owned(), value.into_owned()))
         .collect()
-}
-
-/// The id that a text names, of those that there are.
-///
-/// Programs in JavaScript read an id as a number and send it back rounded; that will do where no other
-/// id is so near.
-pub fn id_named(text: &str, ids: impl Iterator<Item = MapId>) -> Option<MapId> {
-    let exact: Option<MapId> = text.parse().ok();
-    let rounded = text.parse().ok().map(f64::to_bits);
-    let mut near = None;
-    for id in ids {
-        if Some(id) == exact {
-            return exact;
-        }
-        near = near.or_else(|| Some(id).filter(|id| Some((id.0 as f64).to_bits()) == rounded));
-    }
-    near
 }
 
 impl V2Query {

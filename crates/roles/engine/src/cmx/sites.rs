@@ -6,7 +6,6 @@
 use model::map::{Campus, MapId};
 use serde_json::{Value, json};
 
-use super::query::id_named;
 use super::{Answer, View};
 
 /// Answers what comes after `/api/config/v1`.
@@ -15,7 +14,7 @@ pub(super) fn answer(rest: &[&str], view: &View<'_>) -> Option<Answer> {
     let answer = match rest {
         ["sites"] => Answer::ok(&campuses().map(site).collect::<Vec<_>>()),
         ["sites", asked] => {
-            let id = id_named(asked, campuses().map(|campus| MapId::of(&campus.name)));
+            let id = MapId::named(asked, campuses().map(|campus| MapId::of(&campus.name)));
             let is_asked =
                 |campus: &&Campus| campus.name == *asked || Some(MapId::of(&campus.name)) == id;
             let found = campuses().find(is_asked);

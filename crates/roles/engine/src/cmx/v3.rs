@@ -1,9 +1,10 @@
 //! `/api/location/v3`: elements in the shape of the notification that reports them.
 
+use model::map::MapId;
 use model::{Category, Mac};
 use serde::Serialize;
 
-use super::query::{V3Query, id_named};
+use super::query::V3Query;
 use super::shape::{
     Coordinate, Feet, GeoCoordinate, IsoTime, LOC_COMPUTE_TYPE, MaxDetectedRssi, RawLocation, band,
     ip_addresses,
@@ -116,7 +117,7 @@ pub(super) fn select<'v>(
     view: &View<'_>,
 ) -> impl Iterator<Item = Located<'v>> {
     let floors = view.maps.floors().map(|floor| floor.id());
-    let floor = query.floor_ref_id.as_deref().map(|text| id_named(text, floors));
+    let floor = query.floor_ref_id.as_deref().map(|text| MapId::named(text, floors));
     located.filter(move |located| {
         floor.is_none_or(|floor| floor == Some(located.position.floor))
             && query.matches(located, view)

@@ -6,7 +6,7 @@
 use model::map::{FloorRef, MapId};
 use serde_json::{Value, json};
 
-use super::query::{QueryError, id_named};
+use super::query::QueryError;
 use super::{Answer, Located, View};
 
 /// One zone of the maps.
@@ -55,7 +55,7 @@ pub(super) fn count<'v>(
                     allowed: "the id of a zone",
                 }));
             };
-            let id = id_named(asked, zones.iter().map(|zone| zone.id));
+            let id = MapId::named(asked, zones.iter().map(|zone| zone.id));
             let is_asked = |zone: &&Zone<'_>| Some(zone.id) == id || zone.path == *asked;
             let Some(zone) = zones.iter().find(is_asked) else {
                 return Some(Answer::not_found("such zone"));
